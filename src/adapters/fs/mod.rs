@@ -1,0 +1,7 @@
+//! File systems: the operating system's, and a simulated one that forgets.
+
+mod os;
+#[cfg(feature = "sim")]
+pub mod sim;
+
+pub use os::OsFs;

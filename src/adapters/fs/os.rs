@@ -1,0 +1,205 @@
+//! The operating system's file system.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read as _};
+use std::os::unix::fs::{FileExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use rustix::fs::{AtFlags, CWD, FlockOperation, OFlags};
+
+use crate::ports::{FileId, FileKind, Fs, Listed, Meta};
+
+/// System calls, one each.
+#[derive(Debug, Clone)]
+pub struct OsFs {
+    local: bool,
+}
+
+impl OsFs {
+    /// Calls for the file system that `path` lies on.
+    ///
+    /// # Errors
+    /// If the kernel cannot tell which file system that is.
+    pub fn at(path: &Path) -> io::Result<Self> {
+        Ok(Self { local: !is_network(path)? })
+    }
+
+    /// The same calls, as on a file system that is shared by machines: locks mean nothing.
+    pub fn shared() -> Self {
+        Self { local: false }
+    }
+}
+
+/// The magic numbers (`statfs(2)`, `linux/magic.h`) of file systems whose other side is another machine, or a program
+/// that may pass on neither locks nor notifications.
+#[cfg(target_os = "linux")]
+fn is_network(path: &Path) -> io::Result<bool> {
+    const NETWORK: [u32; 13] = [
+        0x6969,      // NFS
+        0x517B,      // SMB
+        0xFF53_4D42, // CIFS
+        0xFE53_4D42, // SMB2
+        0x6573_5546, // FUSE, virtiofs
+        0x0102_1997, // 9p
+        0x00C3_6400, // Ceph
+        0x5346_414F, // OpenAFS
+        0x6B41_4653, // kAFS
+        0x0BD0_0BD0, // Lustre
+        0x4750_4653, // GPFS
+        0x0116_1970, // GFS2
+        0x7461_636F, // OCFS2
+    ];
+    let kind = rustix::fs::statfs(path)?.f_type as u32;
+    Ok(NETWORK.contains(&kind))
+}
+
+/// Nothing is known of other systems' file systems: locks are not trusted there.
+#[cfg(not(target_os = "linux"))]
+fn is_network(_: &Path) -> io::Result<bool> {
+    Ok(true)
+}
+
+impl Fs for OsFs {
+    type File = File;
+
+    fn is_local(&self) -> bool {
+        self.local
+    }
+
+    fn create(&self, path: &Path) -> io::Result<File> {
+        OpenOptions::new().read(true).write(true).create_new(true).open(path)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn create_unnamed(&self, dir: &Path) -> io::Result<File> {
+        let flags = OFlags::TMPFILE.bits() as i32;
+        match OpenOptions::new().read(true).write(true).custom_flags(flags).open(dir) {
+            // A file system without it says EOPNOTSUPP; a kernel or a layer that never heard of it, EISDIR or EINVAL.
+            Err(e) if matches!(e.kind(), ErrorKind::IsADirectory | ErrorKind::InvalidInput) => {
+                Err(ErrorKind::Unsupported.into())
+            }
+            answer => answer,
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn create_unnamed(&self, _: &Path) -> io::Result<File> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    fn open(&self, path: &Path) -> io::Result<File> {
+        // NONBLOCK: to open a pipe that somebody put there must not wait for its other end.
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32;
+        let opened = OpenOptions::new().read(true).custom_flags(flags).open(path);
+        let file = opened.map_err(|e| match e.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
+            // A symbolic link, or a socket.
+            Some(rustix::io::Errno::LOOP | rustix::io::Errno::NXIO) => ErrorKind::InvalidInput.into(),
+            _ => e,
+        })?;
+        if file.metadata()?.is_file() { Ok(file) } else { Err(ErrorKind::InvalidInput.into()) }
+    }
+
+    fn write(&self, file: &File, bytes: &[u8]) -> io::Result<()> {
+        file.write_all_at(bytes, 0)?;
+        file.set_len(bytes.len() as u64)
+    }
+
+    fn read(&self, mut file: &File, limit: usize) -> io::Result<Vec<u8>> {
+        let size = file.metadata()?.len();
+        if size > limit as u64 {
+            return Err(ErrorKind::FileTooLarge.into());
+        }
+        let mut bytes = Vec::with_capacity(size as usize);
+        file.by_ref().take(limit as u64 + 1).read_to_end(&mut bytes)?;
+        if bytes.len() > limit { Err(ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
+    }
+
+    fn flush(&self, file: &File) -> io::Result<()> {
+        file.sync_all()
+    }
+
+    fn flush_dir(&self, dir: &Path) -> io::Result<()> {
+        File::open(dir)?.sync_all()
+    }
+
+    fn stat_open(&self, file: &File) -> io::Result<Meta> {
+        file.metadata().map(|meta| describe(&meta))
+    }
+
+    fn stat(&self, path: &Path) -> io::Result<Meta> {
+        fs::symlink_metadata(path).map(|meta| describe(&meta))
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::hard_link(from, to)
+    }
+
+    fn link_unnamed(&self, file: &File, to: &Path) -> io::Result<()> {
+        use std::os::fd::AsRawFd as _;
+        let from = format!("/proc/self/fd/{}", file.as_raw_fd());
+        Ok(rustix::fs::linkat(CWD, from, CWD, to, AtFlags::SYMLINK_FOLLOW)?)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn unlink(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn make_dir(&self, path: &Path) -> io::Result<()> {
+        fs::create_dir(path)
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        fs::remove_dir(path)
+    }
+
+    fn list(&self, dir: &Path, each: &mut dyn FnMut(Listed)) -> io::Result<()> {
+        for entry in fs::read_dir(dir)? {
+            let entry = entry?;
+            match entry.file_type() {
+                Ok(kind) => each(Listed { name: entry.file_name(), kind: kind_of(kind) }),
+                Err(e) if e.kind() == ErrorKind::NotFound => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
+    }
+
+    fn try_lock(&self, file: &File) -> io::Result<bool> {
+        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(true),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
+            Err(e) => Err(e.into()),
+        }
+    }
+}
+
+fn describe(meta: &fs::Metadata) -> Meta {
+    let modified = meta.mtime().saturating_mul(1000).saturating_add(meta.mtime_nsec() / 1_000_000);
+    Meta {
+        id: FileId { dev: meta.dev(), ino: meta.ino() },
+        kind: kind_of(meta.file_type()),
+        links: meta.nlink(),
+        modified_ms: modified.try_into().unwrap_or(0),
+    }
+}
+
+fn kind_of(kind: fs::FileType) -> FileKind {
+    if kind.is_file() {
+        FileKind::File
+    } else if kind.is_dir() {
+        FileKind::Dir
+    } else {
+        debug_assert!(
+            kind.is_symlink()
+                || kind.is_fifo()
+                || kind.is_socket()
+                || kind.is_block_device()
+                || kind.is_char_device()
+        );
+        FileKind::Other
+    }
+}

@@ -1,0 +1,43 @@
+//! The machine that this process runs on.
+
+use std::fs;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::ports::Host;
+use crate::words::Millis;
+
+/// The operating system's clocks and entropy.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OsHost;
+
+impl Host for OsHost {
+    fn now(&self) -> Millis {
+        let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+        Millis::new(millis).expect("the clock is before the year 2286")
+    }
+
+    fn monotonic(&self) -> Duration {
+        static START: OnceLock<Instant> = OnceLock::new();
+        START.get_or_init(Instant::now).elapsed()
+    }
+
+    fn entropy(&self) -> u128 {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).expect("the operating system has entropy");
+        u128::from_ne_bytes(bytes)
+    }
+
+    fn name(&self) -> String {
+        rustix::system::uname().nodename().to_string_lossy().into_owned()
+    }
+
+    fn boot_id(&self) -> String {
+        let read = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        read.trim().to_owned()
+    }
+
+    fn pid(&self) -> u32 {
+        std::process::id()
+    }
+}

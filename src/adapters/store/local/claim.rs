@@ -1,0 +1,92 @@
+//! P6, P7, P8: what is ready, taking it, and giving it back.
+
+use std::collections::BinaryHeap;
+use std::io::ErrorKind as Io;
+
+use super::LocalStore;
+use super::moves::found;
+use crate::ports::{Claim, Claimed, FileKind, Fs, Host, Scan};
+use crate::words::{Error, InboxName, MAX_FILE_BYTES, Result, RoomName};
+
+impl<F: Fs, H: Host> LocalStore<F, H> {
+    /// Keeps no more than `limit` names in memory, however many there are.
+    pub(super) fn scan_inbox(&self, limit: usize) -> Result<Scan> {
+        let inbox = self.layout.room("inbox");
+        let mut first = BinaryHeap::with_capacity(limit + 1);
+        let mut beyond = 0;
+        let mut each = |entry: crate::ports::Listed| {
+            if entry.kind != FileKind::File {
+                return;
+            }
+            let Some(name) = entry.name.to_str().and_then(|name| name.parse::<InboxName>().ok()) else {
+                return;
+            };
+            first.push(name);
+            if first.len() > limit {
+                first.pop();
+                beyond += 1;
+            }
+        };
+        self.fs.list(&inbox, &mut each).map_err(|e| Error::io("list the inbox", &inbox, e))?;
+        Ok(Scan { names: first.into_sorted_vec(), beyond })
+    }
+
+    /// P6, P7. What the rename answers is not asked: the job is in the room or it is not.
+    pub(super) fn take(&self, room: &RoomName, name: &InboxName) -> Result<Claimed> {
+        let path = self.layout.claim(room, name);
+        let answer = self.fs.rename(&self.layout.ready(name), &path);
+        let (bytes, unreadable) = match found(self.fs.open(&path)) {
+            Ok(None) => {
+                return match answer {
+                    Err(e) if e.kind() != Io::NotFound => Err(Error::io("claim a job", path, e)),
+                    _ => Ok(Claimed::Lost),
+                };
+            }
+            Ok(Some(file)) => self.read_claim(&file, &path)?,
+            Err(e) => (Vec::new(), Some(self.verdict_on(e, &path)?)),
+        };
+        if self.is_settled(name)? {
+            self.archive(room, name)?;
+            return Ok(Claimed::Settled);
+        }
+        let claim = Claim { name: name.clone(), bytes, path };
+        Ok(match unreadable {
+            None => Claimed::Taken(claim),
+            Some(why) => Claimed::Unreadable(claim, why),
+        })
+    }
+
+    fn read_claim(&self, file: &F::File, path: &std::path::Path) -> Result<(Vec<u8>, Option<String>)> {
+        match self.fs.read(file, MAX_FILE_BYTES) {
+            Ok(bytes) => Ok((bytes, None)),
+            Err(e) => Ok((Vec::new(), Some(self.verdict_on(e, path)?))),
+        }
+    }
+
+    /// Whether an error condemns the file, or is only the machine's trouble of today.
+    fn verdict_on(&self, e: std::io::Error, path: &std::path::Path) -> Result<String> {
+        match e.kind() {
+            Io::PermissionDenied => Ok("the consumer has no permission to read it".to_owned()),
+            Io::FileTooLarge => Ok(format!("it is larger than {MAX_FILE_BYTES} bytes")),
+            Io::InvalidInput => Ok("it is not a regular file".to_owned()),
+            _ => Err(Error::io("read a claimed job", path, e)),
+        }
+    }
+
+    /// P7. If it is, then durably (R5).
+    pub(super) fn is_settled(&self, name: &InboxName) -> Result<bool> {
+        let (dir, verdict) = self.layout.verdict(name);
+        let settled = self.look(&verdict)?.is_some();
+        if settled {
+            self.flush_dir(&dir)?;
+        }
+        Ok(settled)
+    }
+
+    /// P8. The attempt does not count.
+    pub(super) fn hand_back(&self, room: &RoomName, name: &InboxName) -> Result<()> {
+        self.relocate(&self.layout.claim(room, name), &self.layout.ready(name))?;
+        self.flush_dir(&self.layout.room("inbox"))?;
+        self.flush_dir(&self.layout.claims(room))
+    }
+}

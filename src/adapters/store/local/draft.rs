@@ -1,0 +1,170 @@
+//! P2: a file is written once, flushed, and only then gets a name that others read (R1–R3).
+//!
+//! The flush lives here, so that no step can forget it.
+
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+use super::LocalStore;
+use super::moves::parent;
+use crate::ports::{FileId, Fs, Host};
+use crate::words::{Error, Result};
+
+/// A complete, flushed file. It has no name, or one in `tmp/`.
+pub(super) struct Draft<File> {
+    pub(super) file: File,
+    path: Option<PathBuf>,
+}
+
+/// What became of an attempt to give a draft a name.
+enum Named {
+    /// It has it.
+    Ours,
+    /// Another file has it.
+    Theirs,
+    /// The draft was removed under our hands: write it anew.
+    Swept,
+}
+
+/// How often a draft that is swept away is written anew before that is called an error.
+const TRIES: usize = 3;
+
+impl<F: Fs, H: Host> LocalStore<F, H> {
+    /// Publishes a file under a name that nobody else can give to another file. Does not flush the folder.
+    pub(super) fn publish(&self, bytes: &[u8], to: &Path) -> Result<()> {
+        self.publish_by(bytes, to, |draft| self.give_own_name(draft, to)).map(drop)
+    }
+
+    /// Publishes a file under a name that another file may have already: then that one stays. Whether it is ours.
+    /// Does not flush the folder.
+    pub(super) fn publish_if_free(&self, bytes: &[u8], to: &Path) -> Result<bool> {
+        self.publish_by(bytes, to, |draft| self.give_free_name(draft, to))
+    }
+
+    fn publish_by(
+        &self,
+        bytes: &[u8],
+        to: &Path,
+        name: impl Fn(&Draft<F::File>) -> Result<Named>,
+    ) -> Result<bool> {
+        for _ in 0..TRIES {
+            let draft = self.draft(bytes, parent(to))?;
+            let named = name(&draft);
+            match named {
+                Ok(Named::Ours) => return Ok(true),
+                Ok(Named::Theirs) | Err(_) => {
+                    self.discard(draft);
+                    return named.map(|_| false);
+                }
+                Ok(Named::Swept) => {
+                    tracing::debug!(to = %to.display(), "a draft was swept away; writing it anew")
+                }
+            }
+        }
+        Err(Error::io(
+            "publish a file: its draft was removed again and again",
+            to,
+            ErrorKind::NotFound.into(),
+        ))
+    }
+
+    /// Links `from`, which stays, to a name that another file may have already. Whether the name is `from`'s file's.
+    pub(super) fn link_if_free(&self, from: &Path, file: FileId, to: &Path) -> Result<bool> {
+        let answer = self.fs.link(from, to);
+        match (self.look(to)?, answer) {
+            (Some(target), _) => Ok(target.id == file),
+            (None, Err(e)) => Err(Error::io("link a file", to, e)),
+            (None, Ok(())) => Err(Error::io("link a file", to, ErrorKind::NotFound.into())),
+        }
+    }
+
+    /// Writes and flushes a file that is to be named in `dir`.
+    fn draft(&self, bytes: &[u8], dir: &Path) -> Result<Draft<F::File>> {
+        let (draft, shown) = match self.create_unnamed(dir) {
+            Some(Ok(file)) => (Draft { file, path: None }, dir.to_owned()),
+            Some(Err(e)) => return Err(Error::io("create a file", dir, e)),
+            None => self.create_in_tmp()?,
+        };
+        let written = self.fs.write(&draft.file, bytes).and_then(|()| self.fs.flush(&draft.file));
+        match written {
+            Ok(()) => Ok(draft),
+            // After a failed flush the kernel may have dropped the data and call the next flush a success.
+            Err(e) => {
+                self.discard(draft);
+                Err(Error::io("write and flush a file", shown, e))
+            }
+        }
+    }
+
+    /// `None` where there are no unnamed files.
+    fn create_unnamed(&self, dir: &Path) -> Option<io::Result<F::File>> {
+        if !self.unnamed.load(Ordering::Relaxed) {
+            return None;
+        }
+        match self.fs.create_unnamed(dir) {
+            Err(e) if e.kind() == ErrorKind::Unsupported => {
+                self.unnamed.store(false, Ordering::Relaxed);
+                None
+            }
+            answer => Some(answer),
+        }
+    }
+
+    fn create_in_tmp(&self) -> Result<(Draft<F::File>, PathBuf)> {
+        let path = self.draft_path();
+        let file = self.fs.create(&path).map_err(|e| Error::io("create a file", &path, e))?;
+        Ok((Draft { file, path: Some(path.clone()) }, path))
+    }
+
+    /// A name in `tmp/` that was never used and never will be.
+    pub(super) fn draft_path(&self) -> PathBuf {
+        self.layout.room("tmp").join(format!("{:032x}", self.host.entropy()))
+    }
+
+    fn give_own_name(&self, draft: &Draft<F::File>, to: &Path) -> Result<Named> {
+        let answer = match &draft.path {
+            None => self.fs.link_unnamed(&draft.file, to),
+            Some(path) => self.fs.rename(path, to),
+        };
+        let Err(e) = answer else { return Ok(Named::Ours) };
+        // Did it happen all the same? The descriptor knows how many names the file has, wherever they are by now.
+        let links = self.fs.stat_open(&draft.file).map_err(|e| Error::io("look at a draft", to, e))?.links;
+        let still_a_draft = match &draft.path {
+            None => links == 0,
+            Some(_) if links == 0 => return Ok(Named::Swept),
+            Some(path) => self.look(path)?.is_some(),
+        };
+        if still_a_draft { Err(Error::io("publish a file", to, e)) } else { Ok(Named::Ours) }
+    }
+
+    fn give_free_name(&self, draft: &Draft<F::File>, to: &Path) -> Result<Named> {
+        let answer = match &draft.path {
+            None => self.fs.link_unnamed(&draft.file, to),
+            Some(path) => self.fs.link(path, to),
+        };
+        let own = || self.fs.stat_open(&draft.file).map_err(|e| Error::io("look at a draft", to, e));
+        let named = match (answer, &draft.path) {
+            (Ok(()), _) => Named::Ours,
+            (Err(e), path) => match self.look(to)? {
+                Some(target) if target.id == own()?.id => Named::Ours,
+                Some(_) => Named::Theirs,
+                None if path.is_some() && own()?.links == 0 => Named::Swept,
+                None => return Err(Error::io("publish a file", to, e)),
+            },
+        };
+        if let (Named::Ours, Some(path)) = (&named, &draft.path) {
+            self.remove(path)?;
+        }
+        Ok(named)
+    }
+
+    /// Litter in `tmp/` is harmless (P16), so that this failed is no news.
+    fn discard(&self, draft: Draft<F::File>) {
+        if let Some(path) = draft.path
+            && let Err(e) = self.remove(&path)
+        {
+            tracing::debug!(error = %e, "a draft is left to the sweep");
+        }
+    }
+}

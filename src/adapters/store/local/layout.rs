@@ -1,0 +1,109 @@
+//! Where everything lies in a drop folder: paths follow from names.
+
+use std::path::{Path, PathBuf};
+
+use crate::words::{DeliveryKind, Disposition, Id, InboxName, Outcome, Problem, RoomName, StagedName};
+
+/// The paths of one drop folder.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+/// The rooms that every drop folder has, a nested one too.
+pub(super) const ROOMS: [&str; 8] =
+    ["tmp", "inbox", "delayed", "claimed", "outcomes", "done", "dead", "invalid"];
+
+/// The rooms of a drop folder that is not nested.
+pub(super) const OUTER_ROOMS: [&str; 5] = ["ids", "payload", "replies", "outbox", "subscribers"];
+
+impl Layout {
+    /// The layout of the drop folder at `root`.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The drop folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A room.
+    pub fn room(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// `filedrop.json`
+    pub fn marker(&self) -> PathBuf {
+        self.root.join("filedrop.json")
+    }
+
+    /// `inbox/<name>`
+    pub fn ready(&self, name: &InboxName) -> PathBuf {
+        self.root.join("inbox").join(name.to_string())
+    }
+
+    /// `claimed/<consumer>-<nonce>/`
+    pub fn claims(&self, room: &RoomName) -> PathBuf {
+        self.root.join("claimed").join(room.to_string())
+    }
+
+    /// `claimed/<consumer>-<nonce>/<name>`
+    pub fn claim(&self, room: &RoomName, name: &InboxName) -> PathBuf {
+        self.claims(room).join(name.to_string())
+    }
+
+    /// `claimed/<consumer>-<nonce>/<staged name>`
+    pub fn staged(&self, room: &RoomName, name: &StagedName) -> PathBuf {
+        self.claims(room).join(name.to_string())
+    }
+
+    /// `claimed/<consumer>-<nonce>.presence`
+    pub fn presence(&self, room: &RoomName) -> PathBuf {
+        self.root.join("claimed").join(room.presence())
+    }
+
+    /// The folder of a job's slot.
+    pub fn slot_day(&self, name: &InboxName) -> PathBuf {
+        self.root.join("outcomes").join(name.day())
+    }
+
+    /// The slot of a job.
+    pub fn slot(&self, name: &InboxName) -> PathBuf {
+        self.slot_day(name).join(name.slot())
+    }
+
+    /// `done/<day>/`
+    pub fn archive_day(&self, name: &InboxName) -> PathBuf {
+        self.root.join("done").join(name.day())
+    }
+
+    /// `done/<day>/<name without the attempt>`
+    pub fn archived(&self, name: &InboxName) -> PathBuf {
+        self.archive_day(name).join(name.archived())
+    }
+
+    /// The folder for a job that failed so.
+    pub fn grave(&self, outcome: &Outcome) -> Option<PathBuf> {
+        match outcome.disposition {
+            Disposition::Succeeded => None,
+            Disposition::Failed => {
+                let invalid = outcome.problem().is_some_and(|problem| problem.kind == Problem::INVALID);
+                Some(self.room(if invalid { "invalid" } else { "dead" }))
+            }
+        }
+    }
+
+    /// The drop folder of a Return Address.
+    pub fn reply(&self, address: &Id) -> Layout {
+        Layout::new(self.root.join("replies").join(address.as_str()))
+    }
+
+    /// Where it is written that this claim is settled: a job's slot, a delivered outcome's archive.
+    pub(super) fn verdict(&self, name: &InboxName) -> (PathBuf, PathBuf) {
+        match name.kind {
+            DeliveryKind::Job => (self.slot_day(name), self.slot(name)),
+            DeliveryKind::Outcome => (self.archive_day(name), self.archived(name)),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The local folder: the protocol's steps as links, renames and flushes. `PROTOCOL.md` numbers them.
+
+mod census;
+mod claim;
+mod collect;
+mod draft;
+mod init;
+mod layout;
+mod moves;
+mod presence;
+mod recover;
+mod report;
+mod settle;
+mod submit;
+mod sweep;
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use crate::ports::{Beat, Census, Claim, Claimed, Fs, Host, NewJob, Place, Scan, Store, Takeover, Vigil};
+use crate::words::{Id, InboxName, Outcome, Result};
+
+pub use layout::Layout;
+pub use presence::LocalRoom;
+
+/// A drop folder on a file system.
+pub struct LocalStore<F, H> {
+    fs: F,
+    host: H,
+    layout: Layout,
+    /// Drafts without a name, until the file system says that it has none.
+    unnamed: AtomicBool,
+    /// Folders that this process has seen durable (R6).
+    durable: Mutex<HashSet<PathBuf>>,
+}
+
+impl<F: Fs, H: Host> LocalStore<F, H> {
+    fn at(fs: F, host: H, layout: Layout) -> Self {
+        Self { fs, host, layout, unnamed: AtomicBool::new(true), durable: Mutex::default() }
+    }
+
+    /// The paths of this drop folder.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The machine that it was opened on.
+    pub fn host(&self) -> &H {
+        &self.host
+    }
+}
+
+impl<F: Fs, H: Host> Store for LocalStore<F, H> {
+    type Room = LocalRoom<F::File>;
+
+    fn submit(&self, jobs: &[NewJob]) -> Result<()> {
+        self.publish_jobs(jobs)
+    }
+
+    fn scan(&self, limit: usize) -> Result<Scan> {
+        self.scan_inbox(limit)
+    }
+
+    fn register(&self, consumer: &Id, lease: Duration) -> Result<Self::Room> {
+        self.make_room(consumer, lease)
+    }
+
+    fn beat(&self, room: &Self::Room) -> Result<Beat> {
+        self.change_presence(room)
+    }
+
+    fn claim(&self, room: &Self::Room, name: &InboxName) -> Result<Claimed> {
+        self.take(room.name(), name)
+    }
+
+    fn release(&self, room: &Self::Room, claim: &Claim) -> Result<()> {
+        self.hand_back(room.name(), &claim.name)
+    }
+
+    fn settle(&self, room: &Self::Room, claim: &Claim, outcome: &Outcome) -> Result<bool> {
+        self.decide_and_archive(room.name(), &claim.name, outcome)
+    }
+
+    fn collected(&self, room: &Self::Room, claim: &Claim) -> Result<bool> {
+        self.archive_delivery(room.name(), &claim.name)
+    }
+
+    fn recover(&self, room: &Self::Room, vigil: &mut Vigil) -> Result<Takeover> {
+        self.take_over(room.name(), vigil)
+    }
+
+    fn retire(&self, room: Self::Room) -> Result<()> {
+        self.leave(&room)
+    }
+
+    fn outcome(&self, id: &Id) -> Result<Option<Outcome>> {
+        self.report(id)
+    }
+
+    fn locate(&self, id: &Id) -> Result<Vec<Place>> {
+        self.find(id)
+    }
+
+    fn census(&self) -> Result<Census> {
+        self.count()
+    }
+
+    fn sweep(&self) -> Result<usize> {
+        self.remove_litter()
+    }
+}

@@ -1,0 +1,105 @@
+//! The moves that all steps are made of: an answer is never believed, the next look is (R3, R4, R6).
+
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::{MutexGuard, PoisonError};
+
+use super::LocalStore;
+use crate::ports::{Fs, Host, Meta};
+use crate::words::{Error, Result};
+
+impl<F: Fs, H: Host> LocalStore<F, H> {
+    /// Renames a file that has this name to one that only this file can own, and sees to it that the old name is gone.
+    /// Whoever did that: it may have been another, or an earlier call whose answer was lost.
+    pub(super) fn relocate(&self, from: &Path, to: &Path) -> Result<()> {
+        let answer = self.fs.rename(from, to);
+        let Some(source) = self.look(from)? else { return Ok(()) };
+        match (self.look(to)?, answer) {
+            (Some(target), _) if target.id == source.id => {
+                self.flush_dir(parent(to))?;
+                self.remove(from)
+            }
+            (_, Err(e)) => Err(Error::io("rename a file", from, e)),
+            (_, Ok(())) => Err(Error::io("rename a file", from, ErrorKind::Interrupted.into())),
+        }
+    }
+
+    /// Makes a folder that may be there already, and flushes its parent, once in this process's lifetime (R6).
+    pub(super) fn ensure_dir(&self, dir: &Path) -> Result<()> {
+        if self.seen_durable().contains(dir) {
+            return Ok(());
+        }
+        if let Err(e) = self.fs.make_dir(dir)
+            && self.look(dir)?.is_none()
+        {
+            return Err(Error::io("make a folder", dir, e));
+        }
+        self.flush_dir(parent(dir))?;
+        self.seen_durable().insert(dir.to_owned());
+        Ok(())
+    }
+
+    /// Runs a step that puts a file into `dir`; if the folder has been removed meanwhile, makes it again and repeats.
+    pub(super) fn inside<T>(&self, dir: &Path, step: impl Fn() -> Result<T>) -> Result<T> {
+        self.ensure_dir(dir)?;
+        match step() {
+            Err(e) if self.look(dir)?.is_none() => {
+                tracing::debug!(dir = %dir.display(), error = %e, "the folder was removed; making it again");
+                self.seen_durable().remove(dir);
+                self.ensure_dir(dir)?;
+                step()
+            }
+            answer => answer,
+        }
+    }
+
+    /// Removes a name that may be gone already.
+    pub(super) fn remove(&self, path: &Path) -> Result<()> {
+        match self.fs.unlink(path) {
+            Ok(()) => Ok(()),
+            Err(e) => match self.look(path)? {
+                None => Ok(()),
+                Some(_) => Err(Error::io("remove a file", path, e)),
+            },
+        }
+    }
+
+    /// What lies at a path, if anything does.
+    pub(super) fn look(&self, path: &Path) -> Result<Option<Meta>> {
+        found(self.fs.stat(path)).map_err(|e| Error::io("look at a file", path, e))
+    }
+
+    pub(super) fn flush_dir(&self, dir: &Path) -> Result<()> {
+        self.fs.flush_dir(dir).map_err(|e| Error::io("flush a folder", dir, e))
+    }
+
+    /// The names in a folder; none if it is gone.
+    pub(super) fn names(&self, dir: &Path) -> Result<Vec<crate::ports::Listed>> {
+        let mut names = Vec::new();
+        found(self.fs.list(dir, &mut |entry| names.push(entry)))
+            .map_err(|e| Error::io("list a folder", dir, e))?;
+        Ok(names)
+    }
+
+    fn seen_durable(&self) -> MutexGuard<'_, std::collections::HashSet<PathBuf>> {
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// "Not there" is an answer, not an error.
+pub(super) fn found<T>(answer: io::Result<T>) -> io::Result<Option<T>> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// The folder that a path of ours lies in.
+pub(super) fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => path,
+    }
+}

@@ -1,0 +1,154 @@
+//! P4, P5: a consumer's room, and the file beside it that says whether its consumer lives.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::LocalStore;
+use super::moves::found;
+use crate::ports::{Beat, Fs, Host, Sighting, Vigil};
+use crate::words::{DEFAULT_LEASE, Error, Id, Result, RoomName};
+
+/// A consumer's registration. When it is dropped, or its process dies, the lock on its presence is free.
+pub struct LocalRoom<File> {
+    name: RoomName,
+    file: File,
+    presence: Presence,
+    beats: AtomicU64,
+}
+
+impl<File> LocalRoom<File> {
+    /// The room's name.
+    pub fn name(&self) -> &RoomName {
+        &self.name
+    }
+}
+
+/// What a presence file says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Presence {
+    host: String,
+    pid: u32,
+    boot: String,
+    lease_ms: u64,
+    lock: bool,
+    beat: u64,
+}
+
+const PRESENCE_LIMIT: usize = 64 << 10;
+
+/// What is known of a consumer.
+pub(super) enum Judgement<File> {
+    /// Somebody is there. By its lock, or by a beat that was seen; look again when its lease could have run out.
+    Present(Duration),
+    /// Nobody is there. With its lock in hand, if it had one that was free.
+    Absent(Option<File>),
+    /// Only its silence could tell, and that is not long enough yet.
+    Unjudged(Duration),
+}
+
+impl<F: Fs, H: Host> LocalStore<F, H> {
+    /// P4. Locked before it is seen: a judge never finds a presence whose owner has not come to lock it yet.
+    pub(super) fn make_room(&self, consumer: &Id, lease: Duration) -> Result<LocalRoom<F::File>> {
+        let name = RoomName { consumer: consumer.clone(), nonce: self.host.nonce() };
+        let presence = Presence {
+            host: self.host.name(),
+            pid: self.host.pid(),
+            boot: self.host.boot_id(),
+            lease_ms: lease.as_millis() as u64,
+            lock: self.fs.is_local(),
+            beat: 0,
+        };
+        let draft = self.draft_path();
+        let failed = |e| Error::io("write a presence file", &draft, e);
+        let file = self.fs.create(&draft).map_err(failed)?;
+        self.fs.write(&file, &to_json(&presence)).map_err(failed)?;
+        if presence.lock && !self.fs.try_lock(&file).map_err(failed)? {
+            return Err(failed(std::io::ErrorKind::ResourceBusy.into()));
+        }
+        self.relocate(&draft, &self.layout.presence(&name))?;
+        // The flush in it covers both names.
+        self.ensure_dir(&self.layout.claims(&name))?;
+        Ok(LocalRoom { name, file, presence, beats: AtomicU64::new(0) })
+    }
+
+    /// P5.
+    pub(super) fn change_presence(&self, room: &LocalRoom<F::File>) -> Result<Beat> {
+        let path = self.layout.presence(&room.name);
+        let failed = |e| Error::io("beat", &path, e);
+        let beat = room.beats.fetch_add(1, Ordering::Relaxed) + 1;
+        self.fs.write(&room.file, &to_json(&Presence { beat, ..room.presence.clone() })).map_err(failed)?;
+        let links = self.fs.stat_open(&room.file).map_err(failed)?.links;
+        Ok(if links == 0 { Beat::Evicted } else { Beat::Alive })
+    }
+
+    /// The room first: a presence without a room is cleared by anyone, a room without a presence only after a lease.
+    pub(super) fn leave(&self, room: &LocalRoom<F::File>) -> Result<()> {
+        let dir = self.layout.claims(&room.name);
+        if let Err(e) = self.fs.remove_dir(&dir)
+            && self.look(&dir)?.is_some()
+        {
+            return Err(Error::io("remove the room", dir, e));
+        }
+        self.remove(&self.layout.presence(&room.name))
+    }
+
+    /// Judges a consumer by lock, boot or silence. Without a `vigil` nobody is ever judged by silence.
+    pub(super) fn judge(&self, room: &RoomName, vigil: Option<&mut Vigil>) -> Result<Judgement<F::File>> {
+        // Taken before the read: a lease must have run out when the presence was still unchanged.
+        let now = self.host.monotonic();
+        let path = self.layout.presence(room);
+        let failed = |e| Error::io("read a presence file", &path, e);
+        let file = found(self.fs.open(&path)).map_err(failed)?;
+        let content = match &file {
+            Some(file) => self.fs.read(file, PRESENCE_LIMIT).map_err(failed)?,
+            None => Vec::new(),
+        };
+        let presence = serde_json::from_slice::<Presence>(&content).ok();
+        let mut held = false;
+        if let (Some(file), Some(presence), true) = (file, &presence, self.fs.is_local()) {
+            if presence.lock {
+                if self.fs.try_lock(&file).map_err(failed)? {
+                    // A lock on a file that is no longer the one at this path says nothing.
+                    let own = self.fs.stat_open(&file).map_err(failed)?.id;
+                    return Ok(match self.look(&path)? {
+                        Some(there) if there.id == own => Judgement::Absent(Some(file)),
+                        _ => Judgement::Present(DEFAULT_LEASE),
+                    });
+                }
+                held = true;
+            } else if presence.boot != self.host.boot_id() {
+                return Ok(Judgement::Absent(None));
+            }
+        }
+        let lease = presence.map_or(DEFAULT_LEASE, |presence| Duration::from_millis(presence.lease_ms));
+        let fresh = || Sighting { content: content.clone(), since: now, stirred: false };
+        let Some(vigil) = vigil else {
+            return Ok(if held { Judgement::Present(lease) } else { Judgement::Unjudged(lease) });
+        };
+        let sighting = vigil.seen.entry(room.clone()).or_insert_with(fresh);
+        if sighting.content != content {
+            *sighting = Sighting { stirred: true, ..fresh() };
+        }
+        let left = lease.saturating_sub(now.saturating_sub(sighting.since));
+        Ok(match (left.is_zero(), held || sighting.stirred) {
+            (true, _) => Judgement::Absent(None),
+            (false, true) => Judgement::Present(left),
+            (false, false) => Judgement::Unjudged(left),
+        })
+    }
+
+    /// Whether the presence of an absent consumer may be removed by a judge who does not hold its lock.
+    pub(super) fn is_lockless(&self, room: &RoomName) -> Result<bool> {
+        let path = self.layout.presence(room);
+        let failed = |e| Error::io("read a presence file", &path, e);
+        let Some(file) = found(self.fs.open(&path)).map_err(failed)? else { return Ok(true) };
+        let content = self.fs.read(&file, PRESENCE_LIMIT).map_err(failed)?;
+        Ok(!serde_json::from_slice::<Presence>(&content).is_ok_and(|presence| presence.lock))
+    }
+}
+
+fn to_json(presence: &Presence) -> Vec<u8> {
+    serde_json::to_vec(presence).expect("numbers and strings serialise")
+}

@@ -1,0 +1,117 @@
+//! P13: what the dead left is helped on, by anyone, as often as anyone likes.
+
+use std::collections::BTreeSet;
+
+use super::LocalStore;
+use super::presence::Judgement;
+use crate::ports::{FileKind, Fs, Host, Takeover, Vigil};
+use crate::words::{Error, InboxName, Result, RoomName, StagedName};
+
+/// What lies in a room.
+enum Left {
+    Staged(StagedName),
+    Claim(InboxName),
+    Stranger(std::ffi::OsString),
+}
+
+impl<F: Fs, H: Host> LocalStore<F, H> {
+    pub(super) fn take_over(&self, own: &RoomName, vigil: &mut Vigil) -> Result<Takeover> {
+        let mut takeover = Takeover::default();
+        let rooms = self.rooms()?;
+        vigil.seen.retain(|room, _| rooms.contains(room));
+        for room in rooms.iter().filter(|room| *room != own) {
+            let left = match self.judge(room, Some(vigil))? {
+                Judgement::Present(left) => left,
+                Judgement::Unjudged(left) => {
+                    takeover.unjudged += 1;
+                    left
+                }
+                Judgement::Absent(lock) => {
+                    self.clear(room, lock.is_some(), &mut takeover)?;
+                    continue;
+                }
+            };
+            takeover.look_again = Some(takeover.look_again.map_or(left, |earlier| earlier.min(left)));
+        }
+        Ok(takeover)
+    }
+
+    /// Rooms, and presences without one.
+    pub(super) fn rooms(&self) -> Result<BTreeSet<RoomName>> {
+        let names = self.names(&self.layout.room("claimed"))?;
+        let room = |name: &str| name.strip_suffix(".presence").unwrap_or(name).parse().ok();
+        Ok(names.iter().filter_map(|entry| entry.name.to_str().and_then(room)).collect())
+    }
+
+    /// Staged outcomes first: a claim whose outcome is staged is finished, not begun again.
+    fn clear(&self, room: &RoomName, locked: bool, takeover: &mut Takeover) -> Result<()> {
+        let mut claims = Vec::new();
+        let (mut stirred, mut strangers) = (false, false);
+        for left in self.left_in(room)? {
+            match left {
+                Left::Claim(name) => claims.push(name),
+                Left::Staged(staged) if self.help(room, &staged)? => takeover.helped += 1,
+                Left::Staged(staged) => {
+                    takeover.strangers.push(self.layout.staged(room, &staged));
+                    strangers = true;
+                }
+                Left::Stranger(name) => {
+                    takeover.strangers.push(self.layout.claims(room).join(name));
+                    strangers = true;
+                }
+            }
+        }
+        for name in &claims {
+            stirred = true;
+            if self.is_settled(name)? {
+                self.archive(room, name)?;
+                takeover.archived += 1;
+            } else {
+                self.relocate(&self.layout.claim(room, name), &self.layout.ready(&name.next_attempt()))?;
+                takeover.returned += 1;
+            }
+        }
+        let dir = self.layout.claims(room);
+        if stirred {
+            self.flush_dir(&self.layout.room("inbox"))?;
+            if self.look(&dir)?.is_some() {
+                self.flush_dir(&dir)?;
+            }
+        }
+        // A consumer that is stopped and still holds its lock keeps its room; only who holds the lock may remove it.
+        if strangers || !(locked || self.is_lockless(room)?) {
+            return Ok(());
+        }
+        match self.fs.remove_dir(&dir) {
+            Err(e) if e.kind() == std::io::ErrorKind::DirectoryNotEmpty => return Ok(()),
+            Err(e) if self.look(&dir)?.is_some() => return Err(Error::io("remove a room", dir, e)),
+            _ => {}
+        }
+        self.remove(&self.layout.presence(room))?;
+        takeover.cleared += 1;
+        Ok(())
+    }
+
+    /// Whether it was an outcome that could be read: what cannot be is nobody's to decide with.
+    fn help(&self, room: &RoomName, staged: &StagedName) -> Result<bool> {
+        let path = self.layout.staged(room, staged);
+        let Some(outcome) = self.read_outcome(&path)? else { return Ok(self.look(&path)?.is_none()) };
+        self.help_on(room, staged, outcome.reply_to().as_ref())?;
+        Ok(true)
+    }
+
+    fn left_in(&self, room: &RoomName) -> Result<Vec<Left>> {
+        let names = self.names(&self.layout.claims(room))?;
+        Ok(names
+            .into_iter()
+            .map(|entry| {
+                let name = entry.name.to_str().filter(|_| entry.kind == FileKind::File);
+                match (name.and_then(|name| name.parse().ok()), name.and_then(|name| name.parse().ok())) {
+                    (Some(staged), _) => Left::Staged(staged),
+                    (None, Some(claim)) => Left::Claim(claim),
+                    (None, None) => Left::Stranger(entry.name),
+                }
+            })
+            .collect())
+    }
+}

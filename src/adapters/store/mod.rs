@@ -1,0 +1,3 @@
+//! Stores: the local folder.
+
+pub mod local;

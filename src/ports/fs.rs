@@ -1,0 +1,112 @@
+//! The file system, as the few calls that the protocol is made of. Each is one step that can be the last.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+
+/// The system calls that the protocol is made of.
+///
+/// Implementations do what POSIX says and nothing more: no call flushes unless it is named so, and an error of
+/// `link`, `rename`, `unlink`, `make_dir` or `remove_dir` does not mean that nothing happened (on NFS).
+pub trait Fs {
+    /// An open file. Dropping it closes it and lets go of its lock.
+    type File;
+
+    /// Whether a lock held by another process here can be seen, and ends with that process: no network in between.
+    fn is_local(&self) -> bool;
+
+    /// Makes a file that must not exist, to be written once. `O_CREAT | O_EXCL`.
+    fn create(&self, path: &Path) -> io::Result<Self::File>;
+
+    /// Makes a file without a name on the file system of `dir`. `O_TMPFILE`; [`io::ErrorKind::Unsupported`] where
+    /// there is none.
+    fn create_unnamed(&self, dir: &Path) -> io::Result<Self::File>;
+
+    /// Opens a regular file for reading, following no link.
+    fn open(&self, path: &Path) -> io::Result<Self::File>;
+
+    /// Makes `bytes` the whole content of the file.
+    fn write(&self, file: &Self::File, bytes: &[u8]) -> io::Result<()>;
+
+    /// Reads the whole file. [`io::ErrorKind::FileTooLarge`] if it has more than `limit` bytes.
+    fn read(&self, file: &Self::File, limit: usize) -> io::Result<Vec<u8>>;
+
+    /// Makes the file's content durable.
+    fn flush(&self, file: &Self::File) -> io::Result<()>;
+
+    /// Makes the names in a folder durable.
+    fn flush_dir(&self, dir: &Path) -> io::Result<()>;
+
+    /// What an open file is, also after its names are gone.
+    fn stat_open(&self, file: &Self::File) -> io::Result<Meta>;
+
+    /// What lies at a path, following no link.
+    fn stat(&self, path: &Path) -> io::Result<Meta>;
+
+    /// Gives a file a further name. Fails with [`io::ErrorKind::AlreadyExists`] if there is anything at `to`.
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Gives an unnamed file its first name, likewise.
+    fn link_unnamed(&self, file: &Self::File, to: &Path) -> io::Result<()>;
+
+    /// Moves a name, replacing what is at `to`; does nothing if both are names of one file.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a name.
+    fn unlink(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes a folder.
+    fn make_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Removes an empty folder.
+    fn remove_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Calls `each` for every name in a folder, in no order.
+    fn list(&self, dir: &Path, each: &mut dyn FnMut(Listed)) -> io::Result<()>;
+
+    /// Takes the exclusive lock of an open file, without waiting; `false` if another has it. It is let go when the
+    /// file is dropped or its process ends.
+    fn try_lock(&self, file: &Self::File) -> io::Result<bool>;
+}
+
+/// Which file it is, whatever its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileId {
+    /// The device.
+    pub dev: u64,
+    /// The inode.
+    pub ino: u64,
+}
+
+/// What a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FileKind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Dir,
+    /// A symbolic link, a pipe, a socket, a device.
+    Other,
+}
+
+/// What `stat` tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Meta {
+    /// Which file.
+    pub id: FileId,
+    /// What it is.
+    pub kind: FileKind,
+    /// How many names it has.
+    pub links: u64,
+    /// When it was last written, in Unix milliseconds of the file system's clock.
+    pub modified_ms: u64,
+}
+
+/// A name in a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The name.
+    pub name: OsString,
+    /// What it stands for, following no link.
+    pub kind: FileKind,
+}

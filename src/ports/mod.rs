@@ -1,0 +1,14 @@
+//! The seams: what the actors need of a machine, as traits.
+
+mod fs;
+mod host;
+mod store;
+mod watch;
+
+pub use fs::{FileId, FileKind, Fs, Listed, Meta};
+pub use host::Host;
+pub(crate) use store::Sighting;
+pub use store::{
+    Beat, Census, Claim, Claimed, ConsumerCensus, NewJob, Place, RoomCounts, Scan, Store, Takeover, Vigil,
+};
+pub use watch::{Bell, Watch, WatchMode};

@@ -1,0 +1,65 @@
+//! Waiting for a hint or a deadline. A hint may be lost, or mean nothing: only latency depends on it.
+
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::words::Result;
+
+/// How to learn of changes in a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WatchMode {
+    /// Notifications where the file system gives them, else polling.
+    #[default]
+    Auto,
+    /// Notifications.
+    Notify,
+    /// Looking again every interval.
+    Poll,
+}
+
+/// Rings the [`Bell`] that it was made with whenever something may have changed in a folder that it watches.
+pub trait Watch: Send {
+    /// Watches one folder from now on, not what is below it. To watch one twice is to watch it once. Folders that go away
+    /// are forgotten.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if it is not there.
+    fn arm(&mut self, dir: &Path) -> Result<()>;
+
+    /// Whether it ever rings. A deaf watch leaves everything to the deadline.
+    fn hears(&self) -> bool;
+}
+
+/// Wakes whoever waits: a hint, a worker that has something to say, a stop.
+#[derive(Clone, Default)]
+pub struct Bell(Arc<(Mutex<bool>, Condvar)>);
+
+impl Bell {
+    /// Wakes the waiter, now or when it next waits.
+    pub fn ring(&self) {
+        *self.rung() = true;
+        self.0.1.notify_all();
+    }
+
+    /// Waits until the bell rings or `patience` is over. `true` if it rang.
+    pub fn wait(&self, patience: Duration) -> bool {
+        // A deadline beyond the clock's range is no deadline: a year is as good.
+        let patience = patience.min(Duration::from_secs(365 * 86_400));
+        let deadline = Instant::now() + patience;
+        let mut rung = self.rung();
+        while !*rung {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            rung = self.0.1.wait_timeout(rung, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        *rung = false;
+        true
+    }
+
+    fn rung(&self) -> MutexGuard<'_, bool> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,218 @@
+//! The envelope: a CloudEvents 1.0 event in structured JSON mode. Attributes that are not ours are kept.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::payload::Encoded;
+use super::{Error, ErrorKind, Id, MAX_FILE_BYTES, Millis, Payload, Result};
+
+const REQUIRED: [&str; 4] = ["specversion", "id", "source", "type"];
+
+/// Context attributes and data.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Envelope {
+    attributes: BTreeMap<String, Value>,
+    /// `data` or `data_base64`.
+    pub payload: Option<Payload>,
+}
+
+impl Envelope {
+    /// An envelope with the required attributes.
+    pub fn new(id: &str, source: &str, kind: &str) -> Self {
+        let mut envelope = Self { attributes: BTreeMap::new(), payload: None };
+        for (name, value) in REQUIRED.into_iter().zip(["1.0", id, source, kind]) {
+            envelope.set(name, value);
+        }
+        envelope
+    }
+
+    /// Reads an envelope.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if it is not one JSON object, lacks a required attribute, has a member twice, an
+    /// attribute that is neither string, number nor boolean, both kinds of data, or data that cannot be decoded.
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        let invalid = |why: String| Error::new(ErrorKind::Invalid, why);
+        let Members(mut members) =
+            serde_json::from_slice(bytes).map_err(|e| invalid(format!("not an envelope: {e}")))?;
+        let data = members.remove("data");
+        let data_base64 = members.remove("data_base64");
+        let mut envelope = Self { attributes: BTreeMap::new(), payload: None };
+        for (name, raw) in members {
+            match serde_json::from_str(raw.get()) {
+                Ok(Value::Null) => {}
+                Ok(value @ (Value::String(_) | Value::Number(_) | Value::Bool(_))) => {
+                    envelope.attributes.insert(name, value);
+                }
+                _ => return Err(invalid(format!("attribute {name:?} is no string, number or boolean"))),
+            }
+        }
+        if let Some(name) = REQUIRED.into_iter().find(|name| envelope.text(name).is_none_or(str::is_empty)) {
+            return Err(invalid(format!("attribute {name:?} is missing or empty")));
+        }
+        if envelope.text("specversion") != Some("1.0") {
+            return Err(invalid("specversion is not 1.0".to_owned()));
+        }
+        let content_type = envelope.text("datacontenttype").map(str::to_owned);
+        envelope.payload = match (data, data_base64) {
+            (Some(_), Some(_)) => return Err(invalid("both data and data_base64".to_owned())),
+            (Some(data), None) => Some(Payload::from_data(&data, content_type)),
+            (None, Some(data)) => {
+                let text: String =
+                    serde_json::from_str(data.get()).map_err(|e| invalid(format!("data_base64: {e}")))?;
+                let payload = Payload::from_base64(&text, content_type);
+                Some(payload.ok_or_else(|| invalid("data_base64 is not base64".to_owned()))?)
+            }
+            (None, None) => None,
+        };
+        Ok(envelope)
+    }
+
+    /// The envelope as one line of JSON, without a line break at the end.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if it is larger than [`MAX_FILE_BYTES`].
+    pub fn encode(&self) -> Result<Vec<u8>> {
+        let bytes = serde_json::to_vec(self).expect("strings, numbers and valid raw JSON serialise");
+        if bytes.len() > MAX_FILE_BYTES {
+            let why = format!("an envelope of {} bytes; at most {MAX_FILE_BYTES} are taken", bytes.len());
+            return Err(Error::new(ErrorKind::Invalid, why));
+        }
+        Ok(bytes)
+    }
+
+    /// An attribute's text, if it has one.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.attributes.get(name).and_then(Value::as_str)
+    }
+
+    /// An attribute.
+    pub fn attribute(&self, name: &str) -> Option<&Value> {
+        self.attributes.get(name)
+    }
+
+    /// Sets an attribute. Names are lower-case letters and digits (CloudEvents 1.0, "Attribute Naming Convention").
+    pub fn set(&mut self, name: &str, value: impl Into<Value>) {
+        self.attributes.insert(name.to_owned(), value.into());
+    }
+
+    /// The data's bytes; none are as good as empty.
+    pub fn data(&self) -> &[u8] {
+        self.payload.as_ref().map_or(&[], |payload| &payload.bytes)
+    }
+}
+
+impl Serialize for Envelope {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for name in REQUIRED {
+            map.serialize_entry(name, &self.attributes[name])?;
+        }
+        let rest = |name: &str| !REQUIRED.contains(&name) && name != "datacontenttype";
+        for (name, value) in self.attributes.iter().filter(|(name, _)| rest(name)) {
+            map.serialize_entry(name, value)?;
+        }
+        if let Some(payload) = &self.payload {
+            if let Some(content_type) = &payload.content_type {
+                map.serialize_entry("datacontenttype", content_type)?;
+            }
+            match payload.encode() {
+                Encoded::Json(raw) => map.serialize_entry("data", &raw)?,
+                Encoded::Text(text) => map.serialize_entry("data", &text)?,
+                Encoded::Base64(text) => map.serialize_entry("data_base64", &text)?,
+            }
+        }
+        map.end()
+    }
+}
+
+/// The members of a JSON object, their values unread. A member twice is an error: two readers would see two envelopes.
+struct Members(BTreeMap<String, Box<RawValue>>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Members, A::Error> {
+                let mut members = BTreeMap::new();
+                while let Some((name, value)) = map.next_entry::<String, Box<RawValue>>()? {
+                    if members.contains_key(&name) {
+                        return Err(serde::de::Error::custom(format_args!("member {name:?} stands twice")));
+                    }
+                    members.insert(name, value);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
+}
+
+/// A job, as its handler sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// The id in the file's name.
+    pub id: Id,
+    /// Which attempt this is, from 1: the fencing token. A later attempt has a higher number.
+    pub attempt: u32,
+    /// Attributes and data.
+    pub envelope: Envelope,
+}
+
+impl Job {
+    /// Reads a job's envelope; `id` is the one in the file's name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] as [`Envelope::decode`], and if the envelope has another id, or a `replyto` that is no
+    /// address.
+    pub fn decode(id: &Id, attempt: u32, bytes: &[u8]) -> Result<Self> {
+        let envelope = Envelope::decode(bytes)?;
+        if envelope.text("id") != Some(id.as_str()) {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "the id in the envelope is not the one in the file's name",
+            ));
+        }
+        if let Some(address) = envelope.attribute("replyto") {
+            address.as_str().unwrap_or_default().parse::<Id>()?;
+        }
+        Ok(Self { id: id.clone(), attempt, envelope })
+    }
+
+    /// The bytes that the producer gave.
+    pub fn data(&self) -> &[u8] {
+        self.envelope.data()
+    }
+
+    /// The event type.
+    pub fn kind(&self) -> &str {
+        self.envelope.text("type").unwrap_or_default()
+    }
+
+    /// The Return Address, if the outcome is to be delivered to one.
+    pub fn reply_to(&self) -> Option<Id> {
+        self.envelope.text("replyto")?.parse().ok()
+    }
+
+    /// The Correlation Identifier: that of the flow that the job belongs to, else its own id.
+    pub fn correlation_id(&self) -> &str {
+        self.envelope.text("correlationid").unwrap_or(self.id.as_str())
+    }
+
+    /// Makes the envelope of a new job.
+    pub fn envelope(id: &Id, source: &str, kind: &str, time: Millis) -> Envelope {
+        let mut envelope = Envelope::new(id.as_str(), source, kind);
+        envelope.set("time", time.rfc3339());
+        envelope
+    }
+}

@@ -1,0 +1,90 @@
+//! One error type, whose kind says what the caller can do next.
+
+use std::path::{Path, PathBuf};
+use std::{fmt, io};
+
+/// The result of everything here that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The input is wrong; correct it. Repeating does not help.
+    Invalid,
+    /// The folder is not a drop folder, or one of a version that this program does not speak.
+    NotADropFolder,
+    /// This file system cannot carry a drop folder, or not in the way asked for.
+    Unsupported,
+    /// What was asked for does not exist.
+    NotFound,
+    /// It may have happened. Repeating it *with the same id* is safe.
+    Uncertain,
+    /// The operating system refused (full disk, no permission, I/O error). Nothing was lost;
+    /// repeat when the cause is mended.
+    Io,
+    /// The time given ran out. Nothing was lost; ask again later.
+    TimedOut,
+}
+
+/// What went wrong, where, and why.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    message: String,
+    path: Option<PathBuf>,
+    source: Option<io::Error>,
+}
+
+impl Error {
+    /// An error of this kind; `message` says what was wrong and what to do about it.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), path: None, source: None }
+    }
+
+    /// The operating system refused `doing` at `path`.
+    pub fn io(doing: &str, path: impl Into<PathBuf>, source: io::Error) -> Self {
+        Self::new(ErrorKind::Io, format!("cannot {doing}")).at(path).because(source)
+    }
+
+    /// The same error, naming the path that it is about.
+    pub fn at(mut self, path: impl Into<PathBuf>) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+
+    /// The same error, with the operating system's own.
+    pub fn because(mut self, source: io::Error) -> Self {
+        self.source = Some(source);
+        self
+    }
+
+    /// What to do next.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The path that it is about, if there is one.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if let Some(path) = &self.path {
+            write!(f, ": {}", path.display())?;
+        }
+        if let Some(source) = &self.source {
+            write!(f, ": {source}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|source| source as _)
+    }
+}

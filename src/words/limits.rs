@@ -1,0 +1,12 @@
+//! The numbers that all who share a folder must agree on.
+
+use std::time::Duration;
+
+/// The largest job or outcome file, in bytes. Larger data travels beside the envelope.
+pub const MAX_FILE_BYTES: usize = 16 << 20;
+
+/// How deep JSON may be nested to be put into an envelope as it is.
+pub const MAX_DATA_DEPTH: usize = 128;
+
+/// How long a consumer may be silent before others take its claims, if its presence does not say.
+pub const DEFAULT_LEASE: Duration = Duration::from_secs(30);

@@ -1,0 +1,180 @@
+//! The one outcome of a job.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Envelope, Error, ErrorKind, Id, Job, Millis, Payload, Result};
+
+/// How a job ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Disposition {
+    /// Its handler said so.
+    Succeeded,
+    /// Its handler failed, or nobody could read it. The data is a [`Problem`].
+    Failed,
+}
+
+impl Disposition {
+    /// As it stands in the envelope.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Disposition::Succeeded => "succeeded",
+            Disposition::Failed => "failed",
+        }
+    }
+}
+
+/// Why a job failed: RFC 9457 problem details.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// A URN that names the kind of problem, `urn:filedrop:problem:…`
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind of problem, in words.
+    pub title: String,
+    /// This one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+}
+
+impl Problem {
+    /// Nobody could read the job.
+    pub const INVALID: &'static str = "urn:filedrop:problem:invalid";
+    /// The handler said that it failed, or died.
+    pub const HANDLER: &'static str = "urn:filedrop:problem:handler";
+    /// The handler took longer than it may.
+    pub const TIMEOUT: &'static str = "urn:filedrop:problem:timeout";
+    /// The handler wrote more than an outcome holds.
+    pub const OUTPUT: &'static str = "urn:filedrop:problem:output";
+
+    /// The job could not be read.
+    pub fn invalid(detail: impl Into<String>) -> Self {
+        Self::of(Self::INVALID, "the job could not be read", detail)
+    }
+
+    /// The handler failed.
+    pub fn handler(detail: impl Into<String>) -> Self {
+        Self::of(Self::HANDLER, "the handler failed", detail)
+    }
+
+    /// The handler was ended because its time had run out.
+    pub fn timeout(detail: impl Into<String>) -> Self {
+        Self::of(Self::TIMEOUT, "the handler took too long", detail)
+    }
+
+    /// The handler's output does not fit an outcome.
+    pub fn output(detail: impl Into<String>) -> Self {
+        Self::of(Self::OUTPUT, "the handler wrote too much", detail)
+    }
+
+    fn of(kind: &str, title: &str, detail: impl Into<String>) -> Self {
+        Self { kind: kind.to_owned(), title: title.to_owned(), detail: detail.into() }
+    }
+}
+
+/// The outcome of a job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// Attributes and data.
+    pub envelope: Envelope,
+    /// How it ended.
+    pub disposition: Disposition,
+}
+
+impl Outcome {
+    const TYPE: &str = "filedrop.outcome";
+
+    /// The outcome of a job that a handler was given. `id` is the outcome's own.
+    pub fn of(job: &Job, id: &Id, source: &str, time: Millis, result: Result<Payload, Problem>) -> Self {
+        let mut outcome = Self::bare(&job.id, job.attempt, id, source, time, result);
+        outcome.envelope.set("correlationid", job.correlation_id());
+        for passed_on in ["replyto", "subject", "traceparent"] {
+            if let Some(value) = job.envelope.text(passed_on) {
+                outcome.envelope.set(passed_on, value);
+            }
+        }
+        outcome
+    }
+
+    /// The outcome of a job of which nothing but the name is known.
+    pub fn unreadable(job: &Id, attempt: u32, id: &Id, source: &str, time: Millis, why: Problem) -> Self {
+        Self::bare(job, attempt, id, source, time, Err(why))
+    }
+
+    fn bare(
+        job: &Id,
+        attempt: u32,
+        id: &Id,
+        source: &str,
+        time: Millis,
+        result: Result<Payload, Problem>,
+    ) -> Self {
+        let disposition = if result.is_ok() { Disposition::Succeeded } else { Disposition::Failed };
+        let mut envelope = Job::envelope(id, source, Self::TYPE, time);
+        envelope.set("causationid", job.as_str());
+        envelope.set("correlationid", job.as_str());
+        envelope.set("outcome", disposition.as_str());
+        envelope.set("attempt", attempt);
+        envelope.payload = Some(result.unwrap_or_else(|problem| {
+            let json = serde_json::to_vec(&problem).expect("three strings serialise");
+            Payload::typed(json, "application/problem+json")
+        }));
+        Self { envelope, disposition }
+    }
+
+    /// Reads an outcome.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] as [`Envelope::decode`], and if an attribute of an outcome is missing.
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        let envelope = Envelope::decode(bytes)?;
+        let missing = |what| Error::new(ErrorKind::Invalid, format!("not an outcome: no {what}"));
+        let disposition = match envelope.text("outcome") {
+            Some("succeeded") => Disposition::Succeeded,
+            Some("failed") => Disposition::Failed,
+            _ => return Err(missing("outcome")),
+        };
+        envelope
+            .text("causationid")
+            .and_then(|id| id.parse::<Id>().ok())
+            .ok_or_else(|| missing("causationid"))?;
+        Ok(Self { envelope, disposition })
+    }
+
+    /// The id of the job that it answers.
+    pub fn job_id(&self) -> Id {
+        let id = self.envelope.text("causationid").unwrap_or_default();
+        id.parse().expect("checked where it was made")
+    }
+
+    /// Which attempt gave it.
+    pub fn attempt(&self) -> u32 {
+        let attempt = self.envelope.attribute("attempt").and_then(serde_json::Value::as_u64);
+        attempt.and_then(|n| n.try_into().ok()).unwrap_or(1)
+    }
+
+    /// 64 bits that no other outcome of ours has: the random end of its id.
+    pub(crate) fn nonce(&self) -> u64 {
+        let id = self.envelope.text("id").and_then(|id| uuid::Uuid::try_parse(id).ok());
+        id.map_or(0, |id| id.as_u64_pair().1)
+    }
+
+    /// What the handler wrote, byte for byte.
+    pub fn data(&self) -> &[u8] {
+        self.envelope.data()
+    }
+
+    /// Why it failed, if it did.
+    pub fn problem(&self) -> Option<Problem> {
+        (self.disposition == Disposition::Failed).then(|| {
+            serde_json::from_slice(self.data())
+                .unwrap_or_else(|_| Problem::handler(String::from_utf8_lossy(self.data())))
+        })
+    }
+
+    /// The Return Address that it is to be delivered to.
+    pub fn reply_to(&self) -> Option<Id> {
+        self.envelope.text("replyto")?.parse().ok()
+    }
+}

@@ -1,0 +1,109 @@
+//! Data inside an envelope: bytes come back as they went in.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::value::RawValue;
+
+use super::MAX_DATA_DEPTH;
+
+const JSON: &str = "application/json";
+const TEXT: &str = "text/plain; charset=utf-8";
+const BYTES: &str = "application/octet-stream";
+
+/// The data of a job or an outcome: bytes, and what they are.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Payload {
+    /// The bytes, exactly as they were given.
+    pub bytes: Vec<u8>,
+    /// `datacontenttype`. `None` means JSON, as CloudEvents has it.
+    pub content_type: Option<String>,
+}
+
+/// How the bytes stand in the envelope.
+pub(super) enum Encoded {
+    /// `"data": <as it is>`
+    Json(Box<RawValue>),
+    /// `"data": "<text>"`
+    Text(String),
+    /// `"data_base64": "…"`
+    Base64(String),
+}
+
+impl Payload {
+    /// Finds out what the bytes are: JSON, UTF-8 text, or anything else.
+    pub fn detect(bytes: impl Into<Vec<u8>>) -> Self {
+        let bytes = bytes.into();
+        let content_type = match std::str::from_utf8(&bytes) {
+            Ok(text) if serde_json::from_str::<&RawValue>(text).is_ok() => JSON,
+            Ok(_) => TEXT,
+            Err(_) => BYTES,
+        };
+        Self { bytes, content_type: Some(content_type.to_owned()) }
+    }
+
+    /// Bytes of a type that the caller knows.
+    pub fn typed(bytes: impl Into<Vec<u8>>, content_type: impl Into<String>) -> Self {
+        Self { bytes: bytes.into(), content_type: Some(content_type.into()) }
+    }
+
+    pub(super) fn encode(&self) -> Encoded {
+        let text = match std::str::from_utf8(&self.bytes) {
+            Err(_) => return Encoded::Base64(BASE64.encode(&self.bytes)),
+            Ok(text) => text,
+        };
+        if !is_json(self.content_type.as_deref()) {
+            return Encoded::Text(text.to_owned());
+        }
+        match serde_json::from_str::<Box<RawValue>>(text) {
+            Ok(raw) if fits_as_it_is(text, &raw) => Encoded::Json(raw),
+            _ => Encoded::Base64(BASE64.encode(&self.bytes)),
+        }
+    }
+
+    /// The bytes of an envelope's `data` member.
+    pub(super) fn from_data(data: &RawValue, content_type: Option<String>) -> Self {
+        let as_it_is = || data.get().as_bytes().to_vec();
+        let bytes = if is_json(content_type.as_deref()) {
+            as_it_is()
+        } else {
+            serde_json::from_str::<String>(data.get()).map_or_else(|_| as_it_is(), String::into_bytes)
+        };
+        Self { bytes, content_type }
+    }
+
+    /// The bytes of an envelope's `data_base64` member.
+    pub(super) fn from_base64(text: &str, content_type: Option<String>) -> Option<Self> {
+        Some(Self { bytes: BASE64.decode(text).ok()?, content_type })
+    }
+}
+
+/// `application/json`, anything `+json`, or nothing said.
+fn is_json(content_type: Option<&str>) -> bool {
+    let Some(content_type) = content_type else { return true };
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence.ends_with("/json") || essence.ends_with("+json")
+}
+
+/// An envelope stays one line, and shallow enough for any parser.
+fn fits_as_it_is(text: &str, raw: &RawValue) -> bool {
+    raw.get().len() == text.len() && !text.contains(['\n', '\r']) && depth(text.as_bytes()) <= MAX_DATA_DEPTH
+}
+
+/// How deep valid JSON is nested.
+fn depth(json: &[u8]) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for &byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !in_string => depth -= 1,
+            _ => {}
+        }
+    }
+    deepest
+}
