@@ -127,7 +127,12 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             None => self.fs.link_unnamed(&draft.file, to),
             Some(path) => self.fs.rename(path, to),
         };
-        let Err(e) = answer else { return Ok(Named::Ours) };
+        let e = match answer {
+            Ok(()) => return Ok(Named::Ours),
+            // An earlier call of ours did it, whose answer was lost or whose flush failed: nobody else has this name.
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => return Ok(Named::Theirs),
+            Err(e) => e,
+        };
         // Did it happen all the same? The descriptor knows how many names the file has, wherever they are by now.
         let links = self.fs.stat_open(&draft.file).map_err(|e| Error::io("look at a draft", to, e))?.links;
         let still_a_draft = match &draft.path {

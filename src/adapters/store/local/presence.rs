@@ -83,9 +83,13 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         Ok(if links == 0 { Beat::Evicted } else { Beat::Alive })
     }
 
-    /// The room first: a presence without a room is cleared by anyone, a room without a presence only after a lease.
+    /// P17. The room first: a presence without a room is cleared by anyone, a room without a presence only after a lease.
     pub(super) fn leave(&self, room: &LocalRoom<F::File>) -> Result<()> {
         let dir = self.layout.claims(&room.name);
+        // A power cut may take the room and bring back what was in it: then it would be nowhere.
+        if self.look(&dir)?.is_some() {
+            self.flush_dir(&dir)?;
+        }
         if let Err(e) = self.fs.remove_dir(&dir)
             && self.look(&dir)?.is_some()
         {

@@ -46,7 +46,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     /// Staged outcomes first: a claim whose outcome is staged is finished, not begun again.
     fn clear(&self, room: &RoomName, locked: bool, takeover: &mut Takeover) -> Result<()> {
         let mut claims = Vec::new();
-        let (mut stirred, mut strangers) = (false, false);
+        let mut strangers = false;
         for left in self.left_in(room)? {
             match left {
                 Left::Claim(name) => claims.push(name),
@@ -62,7 +62,6 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             }
         }
         for name in &claims {
-            stirred = true;
             if self.is_settled(name)? {
                 self.archive(room, name)?;
                 takeover.archived += 1;
@@ -72,11 +71,12 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             }
         }
         let dir = self.layout.claims(room);
-        if stirred {
+        if !claims.is_empty() {
             self.flush_dir(&self.layout.room("inbox"))?;
-            if self.look(&dir)?.is_some() {
-                self.flush_dir(&dir)?;
-            }
+        }
+        // Also when nothing was left: what its consumer moved away may not be durable there (P17).
+        if self.look(&dir)?.is_some() {
+            self.flush_dir(&dir)?;
         }
         // A consumer that is stopped and still holds its lock keeps its room; only who holds the lock may remove it.
         if strangers || !(locked || self.is_lockless(room)?) {

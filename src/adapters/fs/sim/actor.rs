@@ -1,0 +1,69 @@
+//! An actor: a program that stops before each of its file-system calls and asks what shall become of it.
+
+use corosensei::{Coroutine, CoroutineResult};
+
+use super::{SimFs, World};
+
+/// What becomes of an actor's next call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// It is done.
+    Proceed,
+    /// It is done, and answers with an error (where the call changes something).
+    LoseAnswer,
+    /// It is not done, and answers with an error.
+    Fail,
+}
+
+/// A program over a [`World`], at one of its calls. Dropping it kills the program there.
+pub struct Actor {
+    coroutine: Coroutine<Fate, (), ()>,
+    steps: usize,
+}
+
+impl Actor {
+    /// Starts a program and runs it up to its first call.
+    pub fn start(world: &World, pid: u32, program: impl FnOnce(SimFs<'_>) + 'static) -> Self {
+        let world = world.clone();
+        let coroutine = Coroutine::new(move |gate, _| program(SimFs::scheduled(&world, pid, gate)));
+        let mut actor = Self { coroutine, steps: 0 };
+        actor.resume(Fate::Proceed);
+        actor
+    }
+
+    /// Does its next call, and runs it up to the one after. `false` if it has ended.
+    pub fn step(&mut self, fate: Fate) -> bool {
+        if self.ended() {
+            return false;
+        }
+        self.steps += 1;
+        self.resume(fate);
+        true
+    }
+
+    /// Does its next `count` calls, or fewer if it ends. How many it did.
+    pub fn steps(&mut self, count: usize) -> usize {
+        (0..count).take_while(|_| self.step(Fate::Proceed)).count()
+    }
+
+    /// Runs it to its end. How many calls it did.
+    pub fn finish(&mut self) -> usize {
+        self.steps(usize::MAX)
+    }
+
+    /// Whether it has ended.
+    pub fn ended(&self) -> bool {
+        self.coroutine.done()
+    }
+
+    /// How many calls it has done.
+    pub fn done(&self) -> usize {
+        self.steps
+    }
+
+    fn resume(&mut self, fate: Fate) {
+        match self.coroutine.resume(fate) {
+            CoroutineResult::Yield(()) | CoroutineResult::Return(()) => {}
+        }
+    }
+}

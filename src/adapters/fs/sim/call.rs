@@ -1,0 +1,303 @@
+//! The file-system calls of one simulated process. Each is a step: before it the scheduler may let others go first.
+
+use std::io::{self, ErrorKind};
+use std::path::Path;
+use std::sync::Arc;
+
+use corosensei::Yielder;
+
+use super::actor::Fate;
+use super::disk::{File, Ino, Node};
+use super::world::{Line, State};
+use super::{SimHost, World};
+use crate::ports::{FileId, FileKind, Fs, Listed, Meta};
+
+/// A process's view of the world's disk.
+pub struct SimFs<'actor> {
+    world: World,
+    pid: u32,
+    gate: Option<&'actor Yielder<Fate, ()>>,
+}
+
+/// An open file. Dropping it lets go of its lock, as the kernel does for the dead.
+pub struct SimFile {
+    world: World,
+    ino: Ino,
+    handle: u64,
+}
+
+impl Drop for SimFile {
+    fn drop(&mut self) {
+        let mut state = self.world.state();
+        let handle = self.handle;
+        if let Ok(file) = state.disk.file_mut(self.ino)
+            && file.locked_by == Some(handle)
+        {
+            file.locked_by = None;
+        }
+    }
+}
+
+/// What is done, and with which other path.
+#[derive(Clone, Copy)]
+struct Call<'a>(&'static str, Option<&'a Path>);
+
+impl<'actor> SimFs<'actor> {
+    /// Calls that nobody schedules: each is done at once.
+    pub fn unscheduled(world: &World, pid: u32) -> Self {
+        Self { world: world.clone(), pid, gate: None }
+    }
+
+    pub(super) fn scheduled(world: &World, pid: u32, gate: &'actor Yielder<Fate, ()>) -> Self {
+        Self { world: world.clone(), pid, gate: Some(gate) }
+    }
+
+    /// The machine of this process.
+    pub fn host(&self) -> SimHost {
+        SimHost::new(self.world.clone(), self.pid)
+    }
+
+    /// The world that it lives in.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// A call that changes nothing.
+    fn look<T>(
+        &self,
+        what: Call<'_>,
+        path: &Path,
+        call: impl FnOnce(&mut State) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let fate = self.gate.map_or(Fate::Proceed, |gate| gate.suspend(()));
+        let mut state = self.world.state();
+        let answer = if fate == Fate::Fail { Err(broken()) } else { call(&mut state) };
+        state.write_down(self.pid, what, path, answer.as_ref().err());
+        answer
+    }
+
+    /// A call that may have happened although it answers with an error.
+    fn act<T>(
+        &self,
+        what: Call<'_>,
+        path: &Path,
+        call: impl FnOnce(&mut State) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let fate = self.gate.map_or(Fate::Proceed, |gate| gate.suspend(()));
+        let mut state = self.world.state();
+        let answer = if fate == Fate::Fail { Err(broken()) } else { call(&mut state) };
+        let lost = (fate == Fate::LoseAnswer && answer.is_ok()).then(broken);
+        state.write_down(self.pid, what, path, lost.as_ref().or(answer.as_ref().err()));
+        // A file that was opened is closed with the lost answer, which takes the world's lock.
+        drop(state);
+        lost.map_or(answer, Err)
+    }
+
+    fn handle(&self, state: &mut State, ino: Ino) -> SimFile {
+        state.handles += 1;
+        SimFile { world: self.world.clone(), ino, handle: state.handles }
+    }
+}
+
+fn broken() -> io::Error {
+    io::Error::other("simulated input/output error")
+}
+
+impl State {
+    fn write_down(&mut self, pid: u32, Call(what, from): Call<'_>, path: &Path, error: Option<&io::Error>) {
+        let (from, path) = (from.map(Path::to_owned), path.to_owned());
+        self.trace.push(Line { pid, what, from, path, error: error.map(io::Error::to_string) });
+    }
+
+    fn named(&mut self, path: &Path, came: bool) {
+        self.changed.push((path.display().to_string(), came));
+    }
+
+    fn new_file(&mut self) -> Ino {
+        let modified_ms = self.wall_ms;
+        let file = File { data: Arc::default(), flushed: false, links: 0, modified_ms, locked_by: None };
+        self.disk.add(Node::File(file))
+    }
+
+    fn put(&mut self, ino: Ino, to: &Path) -> io::Result<()> {
+        let (dir, name) = self.disk.place(to)?;
+        if self.disk.entries(dir)?.contains_key(&name) {
+            return Err(ErrorKind::AlreadyExists.into());
+        }
+        self.disk.change(dir, &name, Some(ino), None);
+        self.named(to, true);
+        Ok(())
+    }
+
+    fn describe(&self, ino: Ino) -> Meta {
+        let (kind, links, modified_ms) = match &self.disk.nodes[&ino] {
+            Node::File(file) => (FileKind::File, file.links, file.modified_ms),
+            Node::Dir(_) => (FileKind::Dir, 1, 0),
+        };
+        Meta { id: FileId { dev: 1, ino }, kind, links, modified_ms }
+    }
+}
+
+impl Fs for SimFs<'_> {
+    type File = SimFile;
+
+    fn is_local(&self) -> bool {
+        self.world.state().traits.local
+    }
+
+    fn create(&self, path: &Path) -> io::Result<SimFile> {
+        self.act(Call("create", None), path, |state| {
+            let ino = state.new_file();
+            state.put(ino, path)?;
+            Ok(self.handle(state, ino))
+        })
+    }
+
+    fn create_unnamed(&self, dir: &Path) -> io::Result<SimFile> {
+        self.look(Call("create unnamed in", None), dir, |state| {
+            state.disk.entries(state.disk.find(dir)?)?;
+            if !state.traits.unnamed {
+                return Err(ErrorKind::Unsupported.into());
+            }
+            let ino = state.new_file();
+            Ok(self.handle(state, ino))
+        })
+    }
+
+    fn open(&self, path: &Path) -> io::Result<SimFile> {
+        self.look(Call("open", None), path, |state| {
+            let ino = state.disk.find(path)?;
+            state.disk.file(ino).map_err(|_| ErrorKind::InvalidInput)?;
+            Ok(self.handle(state, ino))
+        })
+    }
+
+    fn write(&self, file: &SimFile, bytes: &[u8]) -> io::Result<()> {
+        self.act(Call("write", None), Path::new("(open file)"), |state| {
+            let modified_ms = state.wall_ms;
+            let file = state.disk.file_mut(file.ino)?;
+            (file.data, file.flushed, file.modified_ms) = (bytes.into(), false, modified_ms);
+            Ok(())
+        })
+    }
+
+    fn read(&self, file: &SimFile, limit: usize) -> io::Result<Vec<u8>> {
+        self.look(Call("read", None), Path::new("(open file)"), |state| {
+            let data = &state.disk.file(file.ino)?.data;
+            if data.len() > limit { Err(ErrorKind::FileTooLarge.into()) } else { Ok(data.to_vec()) }
+        })
+    }
+
+    fn flush(&self, file: &SimFile) -> io::Result<()> {
+        self.look(Call("flush", None), Path::new("(open file)"), |state| {
+            state.disk.file_mut(file.ino)?.flushed = true;
+            Ok(())
+        })
+    }
+
+    fn flush_dir(&self, dir: &Path) -> io::Result<()> {
+        self.look(Call("flush folder", None), dir, |state| {
+            let ino = state.disk.find(dir)?;
+            state.disk.entries(ino)?;
+            state.disk.flush_dir(ino);
+            Ok(())
+        })
+    }
+
+    fn stat_open(&self, file: &SimFile) -> io::Result<Meta> {
+        self.look(Call("stat", None), Path::new("(open file)"), |state| Ok(state.describe(file.ino)))
+    }
+
+    fn stat(&self, path: &Path) -> io::Result<Meta> {
+        self.look(Call("stat", None), path, |state| state.disk.find(path).map(|ino| state.describe(ino)))
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.act(Call("link", Some(from)), to, |state| {
+            let ino = state.disk.find(from)?;
+            state.disk.file(ino)?;
+            state.put(ino, to)
+        })
+    }
+
+    fn link_unnamed(&self, file: &SimFile, to: &Path) -> io::Result<()> {
+        self.act(Call("link unnamed to", None), to, |state| state.put(file.ino, to))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.act(Call("rename", Some(from)), to, |state| {
+            let (from_dir, from_name) = state.disk.place(from)?;
+            let ino = *state.disk.entries(from_dir)?.get(&from_name).ok_or(ErrorKind::NotFound)?;
+            let (to_dir, to_name) = state.disk.place(to)?;
+            match state.disk.entries(to_dir)?.get(&to_name) {
+                // POSIX: two names of one file, nothing happens, and that is called a success.
+                Some(there) if *there == ino => return Ok(()),
+                Some(there) if matches!(state.disk.nodes[there], Node::Dir(_)) => {
+                    return Err(ErrorKind::IsADirectory.into());
+                }
+                Some(_) => state.named(to, false),
+                None => {}
+            }
+            let addition = state.disk.change(to_dir, &to_name, Some(ino), None);
+            state.disk.change(from_dir, &from_name, None, Some(addition));
+            state.named(from, false);
+            state.named(to, true);
+            Ok(())
+        })
+    }
+
+    fn unlink(&self, path: &Path) -> io::Result<()> {
+        self.act(Call("unlink", None), path, |state| {
+            let (dir, name) = state.disk.place(path)?;
+            let ino = *state.disk.entries(dir)?.get(&name).ok_or(ErrorKind::NotFound)?;
+            state.disk.file(ino)?;
+            state.disk.change(dir, &name, None, None);
+            state.named(path, false);
+            Ok(())
+        })
+    }
+
+    fn make_dir(&self, path: &Path) -> io::Result<()> {
+        self.act(Call("make folder", None), path, |state| {
+            let ino = state.disk.add(Node::Dir(Default::default()));
+            state.put(ino, path)
+        })
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        self.act(Call("remove folder", None), path, |state| {
+            let (dir, name) = state.disk.place(path)?;
+            let ino = *state.disk.entries(dir)?.get(&name).ok_or(ErrorKind::NotFound)?;
+            if !state.disk.entries(ino)?.is_empty() {
+                return Err(ErrorKind::DirectoryNotEmpty.into());
+            }
+            state.disk.change(dir, &name, None, None);
+            state.named(path, false);
+            Ok(())
+        })
+    }
+
+    fn list(&self, dir: &Path, each: &mut dyn FnMut(Listed)) -> io::Result<()> {
+        self.look(Call("list", None), dir, |state| {
+            for (name, ino) in state.disk.entries(state.disk.find(dir)?)? {
+                let kind = match state.disk.nodes[ino] {
+                    Node::File(_) => FileKind::File,
+                    Node::Dir(_) => FileKind::Dir,
+                };
+                each(Listed { name: name.into(), kind });
+            }
+            Ok(())
+        })
+    }
+
+    fn try_lock(&self, file: &SimFile) -> io::Result<bool> {
+        self.look(Call("lock", None), Path::new("(open file)"), |state| {
+            let node = state.disk.file_mut(file.ino)?;
+            let free = node.locked_by.is_none_or(|holder| holder == file.handle);
+            if free {
+                node.locked_by = Some(file.handle);
+            }
+            Ok(free)
+        })
+    }
+}

@@ -1,0 +1,193 @@
+//! A world: one disk, one clock, one source of entropy, and everything that is done to them, written down.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::disk::Disk;
+use super::power::Model;
+
+/// What all actors share. A clone is the same world.
+#[derive(Clone)]
+pub struct World(Arc<Mutex<State>>);
+
+pub(super) struct State {
+    pub(super) disk: Disk,
+    pub(super) wall_ms: u64,
+    pub(super) monotonic_ms: u64,
+    pub(super) boot: u64,
+    pub(super) seed: u64,
+    /// How much each process has drawn. A process draws the same whatever others do, so that equal histories that were
+    /// reached by different ways are equal in every name.
+    drawn: BTreeMap<u32, u64>,
+    pub(super) handles: u64,
+    /// Names that came or went since somebody last asked.
+    pub(super) changed: Vec<(String, bool)>,
+    pub(super) trace: Vec<Line>,
+    pub(super) traits: Traits,
+}
+
+/// A line of the history: printed only when somebody asks.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    pub(super) pid: u32,
+    pub(super) what: &'static str,
+    pub(super) from: Option<PathBuf>,
+    pub(super) path: PathBuf,
+    pub(super) error: Option<String>,
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} ", self.pid, self.what)?;
+        if let Some(from) = &self.from {
+            write!(f, "{} → ", from.display())?;
+        }
+        write!(f, "{}", self.path.display())?;
+        self.error.as_ref().map_or(Ok(()), |error| write!(f, " !! {error}"))
+    }
+}
+
+/// What kind of file system it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Traits {
+    pub(super) local: bool,
+    pub(super) unnamed: bool,
+}
+
+impl World {
+    /// A local file system with unnamed files and locks.
+    pub fn new(model: Model, seed: u64) -> Self {
+        Self::with(Disk::new(model), seed, Traits { local: true, unnamed: true })
+    }
+
+    fn with(disk: Disk, seed: u64, traits: Traits) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            disk,
+            // 2023-11-14T22:13:20Z
+            wall_ms: 1_700_000_000_000,
+            monotonic_ms: 0,
+            boot: 1,
+            seed,
+            drawn: BTreeMap::new(),
+            handles: 0,
+            changed: Vec::new(),
+            trace: Vec::new(),
+            traits,
+        })))
+    }
+
+    /// The same without unnamed files.
+    pub fn without_unnamed_files(self) -> Self {
+        self.state().traits.unnamed = false;
+        self
+    }
+
+    /// As NFS is: no unnamed files, no locks that mean anything.
+    pub fn shared_by_machines(self) -> Self {
+        self.state().traits = Traits { local: false, unnamed: false };
+        self
+    }
+
+    /// A world of its own that starts where this one is now. Open files and locks stay behind.
+    pub fn fork(&self) -> Self {
+        let state = self.state();
+        let fork = Self::with(state.disk.clone(), state.seed, state.traits);
+        let mut forked = fork.state();
+        forked.drawn = state.drawn.clone();
+        (forked.wall_ms, forked.monotonic_ms, forked.boot) = (state.wall_ms, state.monotonic_ms, state.boot);
+        forked.disk.unlock_all();
+        drop(forked);
+        fork
+    }
+
+    /// This world after the power failed and came back, for every disk that it could leave.
+    pub fn after_power_cut(&self) -> Vec<Self> {
+        let state = self.state();
+        let reboot = |disk| {
+            let world = Self::with(disk, state.seed, state.traits);
+            let mut rebooted = world.state();
+            rebooted.drawn = state.drawn.clone();
+            (rebooted.wall_ms, rebooted.boot) = (state.wall_ms + 60_000, state.boot + 1);
+            drop(rebooted);
+            world
+        };
+        state.disk.after_power_cut().into_iter().map(reboot).collect()
+    }
+
+    /// Lets the disk come to rest: everything that was done is durable.
+    pub fn flush_all(&self) {
+        self.state().disk.flush_all();
+    }
+
+    /// Lets time pass.
+    pub fn advance(&self, millis: u64) {
+        let mut state = self.state();
+        state.wall_ms += millis;
+        state.monotonic_ms += millis;
+    }
+
+    /// Sets the wall clock, as an operator might.
+    pub fn set_wall_clock(&self, millis: u64) {
+        self.state().wall_ms = millis;
+    }
+
+    /// The disk as it is now.
+    pub fn disk(&self) -> Disk {
+        self.state().disk.clone()
+    }
+
+    /// A number for the disk as programs see it, and for what a power cut could make of it.
+    pub fn fingerprint(&self) -> u64 {
+        let state = self.state();
+        let mut hasher = DefaultHasher::new();
+        (state.disk.fingerprint(), &state.disk.pending, &state.disk.durable).hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// The names that came (`true`) or went since the last time this was asked.
+    pub fn take_changes(&self) -> Vec<(String, bool)> {
+        std::mem::take(&mut self.state().changed)
+    }
+
+    /// Every call that was made, in order.
+    pub fn trace(&self) -> Vec<String> {
+        self.state().trace.iter().map(Line::to_string).collect()
+    }
+
+    /// What lies at a path: a file's content, and whether it is durable. `None` for a folder, or for nothing.
+    pub fn peek(&self, path: &str) -> Option<(Arc<[u8]>, bool)> {
+        let state = self.state();
+        let file = state.disk.file(state.disk.find(Path::new(path)).ok()?).ok()?;
+        Some((file.data.clone(), file.flushed))
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// SplitMix64 (Steele, Lea, Flood 2014), a stream for each process.
+    pub(super) fn random(&mut self, pid: u32) -> u64 {
+        let drawn = self.drawn.entry(pid).or_default();
+        *drawn += 1;
+        let stream = self.seed ^ (u64::from(pid) << 32);
+        let mut z = stream.wrapping_add(drawn.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+}
+
+impl Disk {
+    fn unlock_all(&mut self) {
+        for node in self.nodes.values_mut() {
+            if let super::disk::Node::File(file) = node {
+                file.locked_by = None;
+            }
+        }
+    }
+}

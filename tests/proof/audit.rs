@@ -1,0 +1,211 @@
+//! The invariants, checked on the bytes of the disk and not through the store.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use filedrop::adapters::fs::sim::World;
+use filedrop::words::{DeliveryKind, Envelope, InboxName, Job, Outcome, RoomName, StagedName};
+
+use crate::ledger::Ledger;
+use crate::programs::{ADDRESS, DROP};
+
+/// What a file is, and the row of PROTOCOL.md that names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    Marker,
+    Draft,
+    Ready(InboxName),
+    Claim(RoomName, InboxName),
+    Staged(RoomName, StagedName),
+    Presence(RoomName),
+    Slot(String),
+    Archived(&'static str, InboxName),
+    Reason,
+    Folder,
+}
+
+impl Place {
+    pub(crate) fn row(&self) -> &'static str {
+        match self {
+            Place::Marker | Place::Folder => "P1",
+            Place::Draft => "P2",
+            Place::Ready(_) => "P3",
+            Place::Presence(_) => "P4",
+            Place::Claim(..) => "P6",
+            Place::Staged(..) => "P9",
+            Place::Slot(_) => "P10",
+            Place::Archived(..) | Place::Reason => "P11",
+        }
+    }
+}
+
+/// Finds the row that names a path; `None` is a file that PROTOCOL.md does not know.
+pub(crate) fn classify(path: &str) -> Option<Place> {
+    let below = path.strip_prefix(DROP)?;
+    let reply = format!("/replies/{ADDRESS}");
+    let below = below.strip_prefix(&reply).unwrap_or(below);
+    let parts: Vec<&str> = below.split('/').skip(1).collect();
+    let is_day = |day: &str| day.len() == 10 && day.bytes().filter(|b| *b == b'-').count() == 2;
+    match parts[..] {
+        [] | ["replies"] => Some(Place::Folder),
+        [room] if !room.contains('.') => Some(Place::Folder),
+        ["filedrop.json"] => Some(Place::Marker),
+        ["tmp", _] => Some(Place::Draft),
+        ["inbox", name] => name.parse().ok().map(Place::Ready),
+        ["claimed", room] => match room.strip_suffix(".presence") {
+            Some(room) => room.parse().ok().map(Place::Presence),
+            None => room.parse::<RoomName>().ok().map(|_| Place::Folder),
+        },
+        ["claimed", room, name] => {
+            let room: RoomName = room.parse().ok()?;
+            let staged = name.parse().ok().map(|staged| Place::Staged(room.clone(), staged));
+            staged.or_else(|| name.parse().ok().map(|claim| Place::Claim(room, claim)))
+        }
+        ["outcomes" | "done", day] => is_day(day).then_some(Place::Folder),
+        ["outcomes", day, name] => {
+            let id = name.strip_suffix(".outcome.json")?;
+            is_day(day).then(|| Place::Slot(id.to_owned()))
+        }
+        ["done", _, name] => InboxName::parse_archived(name).ok().map(|name| Place::Archived("done", name)),
+        [room @ ("dead" | "invalid"), name] => {
+            let room = if room == "dead" { "dead" } else { "invalid" };
+            let archived = InboxName::parse_archived(name).ok().map(|name| Place::Archived(room, name));
+            archived.or_else(|| name.ends_with(".reason.json").then_some(Place::Reason))
+        }
+        _ => None,
+    }
+}
+
+/// I3, I5, and that a slot never changes: for every name that came or went since the last look.
+pub(crate) fn names_that_changed(world: &World, ledger: &Ledger) {
+    for (path, came) in world.take_changes() {
+        let Some(place) = classify(&path) else {
+            ledger.violation(format!("I5: PROTOCOL.md names no {path}"));
+            continue;
+        };
+        if !came {
+            if let Place::Slot(_) = place {
+                ledger.violation("I2: a slot was replaced or removed");
+            }
+            continue;
+        }
+        if let Some((data, flushed)) = world.peek(&path) {
+            complete(&place, &data, ledger);
+            if !flushed && !matches!(place, Place::Draft | Place::Presence(_)) {
+                ledger.violation(format!("I3: a file of {} was named before it was flushed", place.row()));
+            }
+        }
+    }
+}
+
+/// I1, I3, I5 on a disk as a crash left it.
+pub(crate) fn after_crash(world: &World, ledger: &Ledger) {
+    let mut seen = BTreeSet::new();
+    for (path, data) in world.disk().tree() {
+        let Some(data) = data else { continue };
+        match classify(&path) {
+            None => ledger.violation(format!("I5: PROTOCOL.md names no {path}")),
+            Some(place) => {
+                complete(&place, &data, ledger);
+                if let Place::Ready(name) | Place::Claim(_, name) = &place {
+                    seen.insert(name.id.to_string());
+                }
+                if let Place::Slot(id) = place {
+                    seen.insert(id);
+                }
+            }
+        }
+    }
+    for id in ledger.facts().acknowledged {
+        if !seen.contains(id.as_str()) {
+            ledger.violation("I1: an acknowledged job is neither there nor finished");
+        }
+    }
+}
+
+/// I3: whatever has a name that others read is whole.
+fn complete(place: &Place, data: &[u8], ledger: &Ledger) {
+    let whole = match place {
+        Place::Draft | Place::Presence(_) | Place::Folder => true,
+        Place::Marker => serde_json::from_slice::<serde_json::Value>(data).is_ok(),
+        Place::Staged(..) | Place::Slot(_) | Place::Reason => Outcome::decode(data).is_ok(),
+        Place::Ready(name) | Place::Claim(_, name) | Place::Archived(_, name) => {
+            data == b"not an envelope"
+                || match name.kind {
+                    DeliveryKind::Job => Job::decode(&name.id, name.attempt, data).is_ok(),
+                    DeliveryKind::Outcome => Outcome::decode(data).is_ok(),
+                }
+        }
+    };
+    if !whole {
+        ledger.violation(format!("I3: a file of {} is not whole", place.row()));
+    }
+}
+
+/// What must hold when everybody who works has worked and nothing is left to do.
+pub(crate) fn at_rest(world: &World, ledger: &Ledger) {
+    let mut at: BTreeMap<String, Vec<Place>> = BTreeMap::new();
+    let mut slots: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut deliveries: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (path, data) in world.disk().tree() {
+        let Some(place) = classify(&path) else {
+            ledger.violation(format!("I5: PROTOCOL.md names no {path}"));
+            continue;
+        };
+        let nested = path.contains("/replies/");
+        match (&place, data) {
+            (Place::Ready(name) | Place::Claim(_, name) | Place::Archived(_, name), Some(data)) if nested => {
+                let id = Envelope::decode(&data).ok().and_then(|e| e.text("id").map(str::to_owned));
+                deliveries.entry(name.id.to_string()).or_default().push(id.unwrap_or_default());
+            }
+            (Place::Slot(id), Some(data)) => {
+                let outcome = Outcome::decode(&data).ok();
+                let outcome = outcome.and_then(|outcome| outcome.envelope.text("id").map(str::to_owned));
+                slots.entry(id.clone()).or_default().push(outcome.unwrap_or_default());
+            }
+            (Place::Ready(name) | Place::Claim(_, name) | Place::Archived(_, name), _) => {
+                at.entry(name.id.to_string()).or_default().push(place.clone());
+            }
+            (Place::Staged(..), _) => ledger.violation("I4: a staged outcome was left"),
+            (Place::Presence(_), _) => ledger.violation("I4: the presence of a dead consumer was left"),
+            (Place::Folder, _) if path.contains("/claimed/") => {
+                ledger.violation("I4: the room of a dead consumer was left");
+            }
+            _ => {}
+        }
+    }
+    let facts = ledger.facts();
+    for name in &facts.attempted {
+        let id = name.id.to_string();
+        let places = at.remove(&id).unwrap_or_default();
+        let outcomes = slots.remove(&id).unwrap_or_default();
+        match (&places[..], &outcomes[..]) {
+            ([], []) if !facts.acknowledged.contains(&name.id) => {}
+            ([Place::Archived(..)], [_]) => {}
+            ([], []) => ledger.violation("I1: an acknowledged job is gone"),
+            (_, []) => ledger.violation("I4: no outcome was published"),
+            (_, [_]) => ledger.violation(format!("I4: one job, one room; it is in {places:?}")),
+            (_, _) => ledger.violation("I2: one job has two slots"),
+        }
+        if let (Some(told), [outcome]) = (facts.told.get(&name.id), &outcomes[..])
+            && !told.contains(outcome)
+        {
+            ledger.violation("I2: the outcome that was reported is not the one in the slot");
+        }
+        let delivered = deliveries.remove(&id).unwrap_or_default();
+        if delivered.iter().any(|delivered| Some(delivered) != outcomes.first()) {
+            ledger.violation("I2: another outcome was delivered than the one in the slot");
+        }
+        let slot =
+            world.disk().tree().into_iter().find(|(path, _)| classify(path) == Some(Place::Slot(id.clone())));
+        let address =
+            slot.and_then(|(_, data)| Outcome::decode(&data?).ok()).and_then(|outcome| outcome.reply_to());
+        match (address.is_some(), delivered.len()) {
+            (true, 1) | (false, 0) => {}
+            (true, 0) => ledger.violation("I6: an outcome never reached its Return Address"),
+            _ => ledger.violation("I2: one outcome was delivered under two names"),
+        }
+    }
+    if !at.is_empty() || !slots.is_empty() {
+        ledger.violation("I1: a job that nobody submitted");
+    }
+}

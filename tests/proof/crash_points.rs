@@ -1,0 +1,142 @@
+//! A crash after every single call of every transition, in every persistence model, and every lost answer.
+
+use filedrop::adapters::fs::sim::{Actor, Fate, World};
+
+use crate::ledger::Ledger;
+use crate::programs::{self, Kind, Patience, Program};
+use crate::search::{MODELS, Search, prepared};
+
+type Setup = fn(World) -> (World, Ledger);
+type Transition = fn(&Ledger) -> Program;
+
+const SEED: u64 = 1;
+
+/// Runs a transition and stops everything after each of its calls.
+fn crash_everywhere(what: &str, depth: usize, setup: Setup, transition: Transition) {
+    for model in MODELS {
+        for (kind, world) in file_systems(World::new(model, SEED)) {
+            let mut search = Search::new(depth);
+            let (world, ledger) = setup(world());
+            let mut actor = Actor::start(&world, 2, transition(&ledger));
+            search.stop_here(&world, &ledger);
+            while actor.step(Fate::Proceed) {
+                search.stop_here(&world, &ledger);
+            }
+            search.conclude(&world, &ledger, 0);
+            search.expect_none(&format!("{what}, model {model:?}, {kind}"));
+        }
+    }
+}
+
+type Make = Box<dyn Fn() -> World>;
+
+/// With unnamed files and locks; without unnamed files; as NFS.
+fn file_systems(world: World) -> [(&'static str, Make); 3] {
+    let (plain, named, shared) = (world.clone(), world.clone(), world);
+    [
+        ("local", Box::new(move || plain.fork())),
+        ("no unnamed files", Box::new(move || named.fork().without_unnamed_files())),
+        ("shared by machines", Box::new(move || shared.fork().shared_by_machines())),
+    ]
+}
+
+/// Every call of a transition, one at a time, answers with an error: after it was done, or without having been done.
+fn errors_everywhere(what: &str, setup: Setup, transition: Transition) {
+    for model in MODELS {
+        for (kind, make) in file_systems(World::new(model, SEED)) {
+            let mut search = Search::new(0);
+            for fate in [Fate::LoseAnswer, Fate::Fail] {
+                for at in 0.. {
+                    let (world, ledger) = setup(make());
+                    let mut actor = Actor::start(&world, 2, transition(&ledger));
+                    if actor.steps(at) < at {
+                        break;
+                    }
+                    actor.step(fate);
+                    search.stop_here(&world, &ledger);
+                    while actor.step(Fate::Proceed) {
+                        search.stop_here(&world, &ledger);
+                    }
+                    search.conclude(&world, &ledger, 0);
+                }
+            }
+            search.expect_none(&format!("{what}, an error at each call, model {model:?}, {kind}"));
+        }
+    }
+}
+
+fn empty(world: World) -> (World, Ledger) {
+    prepared(world, &[])
+}
+
+fn submitted(world: World) -> (World, Ledger) {
+    prepared(world, &[Kind::Plain, Kind::Garbage])
+}
+
+fn to_be_delivered(world: World) -> (World, Ledger) {
+    prepared(world, &[Kind::Reply])
+}
+
+fn failing(world: World) -> (World, Ledger) {
+    prepared(world, &[Kind::Failing])
+}
+
+fn delivered(world: World) -> (World, Ledger) {
+    let (world, ledger) = to_be_delivered(world);
+    Actor::start(&world, 3, programs::consumer("setup", Patience::Drain)).finish();
+    world.flush_all();
+    world.take_changes();
+    (world, ledger)
+}
+
+fn produce(ledger: &Ledger) -> Program {
+    programs::producer(ledger, &[Kind::Plain, Kind::Reply])
+}
+
+fn consume(_: &Ledger) -> Program {
+    programs::consumer("victim", Patience::Drain)
+}
+
+fn give_back(_: &Ledger) -> Program {
+    programs::returner()
+}
+
+fn collect(ledger: &Ledger) -> Program {
+    programs::collector(ledger, Patience::Drain)
+}
+
+#[test]
+fn p2_p3_submit() {
+    crash_everywhere("P2 P3 submit", 0, empty, produce);
+    errors_everywhere("P2 P3 submit", empty, produce);
+}
+
+#[test]
+fn p4_to_p11_claim_handle_settle() {
+    crash_everywhere("P4–P11 consume", 0, submitted, consume);
+    errors_everywhere("P4–P11 consume", submitted, consume);
+}
+
+#[test]
+fn p9_p12_stage_and_deliver() {
+    crash_everywhere("P9 P12 deliver", 0, to_be_delivered, consume);
+    errors_everywhere("P9 P12 deliver", to_be_delivered, consume);
+}
+
+#[test]
+fn p11_bury() {
+    crash_everywhere("P11 bury", 0, failing, consume);
+    errors_everywhere("P11 bury", failing, consume);
+}
+
+#[test]
+fn p8_hand_back() {
+    crash_everywhere("P8 hand back", 0, submitted, give_back);
+    errors_everywhere("P8 hand back", submitted, give_back);
+}
+
+#[test]
+fn p15_collect() {
+    crash_everywhere("P15 collect", 0, delivered, collect);
+    errors_everywhere("P15 collect", delivered, collect);
+}

@@ -1,0 +1,86 @@
+//! What the outside world was told. It outlives every crash; the folder must never contradict it.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::rc::Rc;
+
+use filedrop::Id;
+use filedrop::words::InboxName;
+
+#[derive(Clone, Default, Hash)]
+pub(crate) struct Facts {
+    /// Jobs that somebody tried to submit.
+    pub(crate) attempted: BTreeSet<InboxName>,
+    /// Jobs whose submission was acknowledged.
+    pub(crate) acknowledged: BTreeSet<Id>,
+    /// The outcomes' ids that were reported for a job, to anyone, ever.
+    pub(crate) told: BTreeMap<Id, BTreeSet<String>>,
+    /// Outcomes that were handed to a collector's program.
+    pub(crate) handed_over: BTreeMap<Id, usize>,
+    /// Collections that were acknowledged as the first.
+    pub(crate) collected: BTreeMap<Id, usize>,
+    /// What must never have happened.
+    pub(crate) violations: BTreeSet<String>,
+}
+
+/// Shared by all programs of one history.
+#[derive(Clone, Default)]
+pub(crate) struct Ledger(Rc<RefCell<Facts>>);
+
+impl Ledger {
+    pub(crate) fn attempt(&self, name: &InboxName) {
+        self.0.borrow_mut().attempted.insert(name.clone());
+    }
+
+    pub(crate) fn acknowledge(&self, id: &Id) {
+        self.0.borrow_mut().acknowledged.insert(id.clone());
+    }
+
+    pub(crate) fn tell(&self, id: &Id, outcome: &str) {
+        let mut facts = self.0.borrow_mut();
+        let told = facts.told.entry(id.clone()).or_default();
+        told.insert(outcome.to_owned());
+        if told.len() > 1 {
+            facts.violations.insert("I2: two outcomes were reported for one job".to_owned());
+        }
+    }
+
+    pub(crate) fn hand_over(&self, id: &Id) {
+        let mut facts = self.0.borrow_mut();
+        *facts.handed_over.entry(id.clone()).or_default() += 1;
+        if facts.collected.contains_key(id) {
+            facts
+                .violations
+                .insert("I2: an outcome came back after its collection was acknowledged".to_owned());
+        }
+    }
+
+    pub(crate) fn collect(&self, id: &Id) {
+        let mut facts = self.0.borrow_mut();
+        let collected = facts.collected.entry(id.clone()).or_default();
+        *collected += 1;
+        if *collected > 1 {
+            facts.violations.insert("I2: an outcome was collected twice".to_owned());
+        }
+    }
+
+    pub(crate) fn violation(&self, what: impl Into<String>) {
+        self.0.borrow_mut().violations.insert(what.into());
+    }
+
+    pub(crate) fn facts(&self) -> Facts {
+        self.0.borrow().clone()
+    }
+
+    /// The same facts, for another history that begins here.
+    pub(crate) fn fork(&self) -> Self {
+        Self(Rc::new(RefCell::new(self.facts())))
+    }
+
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.0.borrow().hash(&mut hasher);
+        hasher.finish()
+    }
+}

@@ -1,0 +1,261 @@
+//! The programs that talk through the folder, as the simulator runs them.
+
+use filedrop::adapters::fs::sim::{SimFs, SimHost, World};
+use filedrop::adapters::store::local::{LocalRoom, LocalStore};
+use filedrop::ports::{Beat, Claim, Claimed, Fs, Host, NewJob, Store, Takeover, Vigil};
+use filedrop::words::{DEFAULT_LEASE, Id, InboxName, Job, Outcome, Payload, Priority, Problem};
+
+use crate::ledger::Ledger;
+
+pub(crate) const DROP: &str = "/drop";
+
+pub(crate) type Program = Box<dyn FnOnce(SimFs<'_>)>;
+pub(crate) type SimStore<'a> = LocalStore<SimFs<'a>, SimHost>;
+pub(crate) type SimRoom<'a> = LocalRoom<<SimFs<'a> as Fs>::File>;
+
+/// A fresh drop folder, and nothing pending.
+pub(crate) fn init(world: &World) {
+    let fs = SimFs::unscheduled(world, 0);
+    let host = fs.host();
+    LocalStore::init(fs, host, DROP).expect("init on a healthy disk");
+    world.take_changes();
+}
+
+pub(crate) fn open(fs: SimFs<'_>) -> Option<SimStore<'_>> {
+    let host = fs.host();
+    LocalStore::open(fs, host, DROP).ok()
+}
+
+/// What a job of the simulation looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// No Return Address.
+    Plain,
+    /// Its outcome goes to `replies/asker/`.
+    Reply,
+    /// Its body is no envelope.
+    Garbage,
+    /// Its handler fails.
+    Failing,
+}
+
+pub(crate) const ADDRESS: &str = "asker";
+
+/// Submits a job of each kind, once more if it is told of an error.
+pub(crate) fn producer(ledger: &Ledger, kinds: &[Kind]) -> Program {
+    let (ledger, kinds) = (ledger.clone(), kinds.to_vec());
+    Box::new(move |fs| {
+        let Some(store) = open(fs) else { return };
+        for kind in kinds {
+            let job = new_job(store.host(), kind);
+            ledger.attempt(&job.name);
+            if (0..2).any(|_| store.submit(std::slice::from_ref(&job)).is_ok()) {
+                ledger.acknowledge(&job.name.id);
+            }
+        }
+    })
+}
+
+fn new_job(host: &SimHost, kind: Kind) -> NewJob {
+    let (id, submitted) = host.mint();
+    let mut envelope = Job::envelope(&id, "/sim", "sim", submitted);
+    envelope.payload = Some(Payload::detect(format!(r#"{{"job":"{id}"}}"#)));
+    match kind {
+        Kind::Plain => {}
+        Kind::Reply => envelope.set("replyto", ADDRESS),
+        Kind::Failing => envelope.set("subject", "fail"),
+        Kind::Garbage => {
+            let name = InboxName::job(id, submitted, Priority::default());
+            return NewJob { name, bytes: b"not an envelope".to_vec() };
+        }
+    }
+    let bytes = envelope.encode().expect("a small envelope");
+    NewJob { name: InboxName::job(id, submitted, Priority::default()), bytes }
+}
+
+/// Takes over, takes, handles and settles until nothing is left to do or to wait for, then leaves.
+pub(crate) fn consumer(name: &'static str, patience: Patience) -> Program {
+    Box::new(move |fs| {
+        let world = fs.world().clone();
+        let Some(store) = open(fs) else { return };
+        let Some(mut room) = register(&store, name) else { return };
+        let mut vigil = Vigil::default();
+        let mut quiet = false;
+        for _ in 0..ROUNDS {
+            if let Ok(Beat::Evicted) = store.beat(&room) {
+                match register(&store, name) {
+                    Some(new) => room = new,
+                    None => return,
+                }
+            }
+            let takeover = store.recover(&room, &mut vigil);
+            let worked = work(&store, &room);
+            match takeover {
+                Ok(takeover) if takeover.returned == 0 && !worked => {
+                    if let Some(pause) = patience.pause(&takeover) {
+                        world.advance(pause.as_millis() as u64);
+                    } else if std::mem::replace(&mut quiet, true) {
+                        break;
+                    }
+                }
+                _ => quiet = false,
+            }
+        }
+        let _ = store.retire(room);
+    })
+}
+
+const ROUNDS: usize = 12;
+
+/// How long a consumer stays for others whom it cannot judge at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// As `--drain` does: for those whom only their silence can tell from the dead.
+    Drain,
+    /// Until the lease of everyone who does not stir has run out, also of the stopped who hold their locks.
+    Endless,
+}
+
+impl Patience {
+    fn pause(self, takeover: &Takeover) -> Option<std::time::Duration> {
+        let waits = takeover.unjudged > 0 || self == Patience::Endless;
+        takeover.look_again.filter(|_| waits)
+    }
+}
+
+fn register<'a>(store: &SimStore<'a>, name: &str) -> Option<SimRoom<'a>> {
+    let name: Id = name.parse().expect("a name");
+    (0..3).find_map(|_| store.register(&name, DEFAULT_LEASE).ok())
+}
+
+/// Takes all that is ready. Whether anything was.
+fn work(store: &SimStore<'_>, room: &SimRoom<'_>) -> bool {
+    let Ok(scan) = store.scan(100) else { return true };
+    for name in &scan.names {
+        // A call that failed may have taken it all the same.
+        for _ in 0..3 {
+            match store.claim(room, name) {
+                Ok(Claimed::Taken(claim)) => handle(store, room, &claim),
+                Ok(Claimed::Unreadable(claim, why)) => {
+                    settle(store, room, &claim, &unreadable(store, &claim, &why))
+                }
+                Ok(Claimed::Settled | Claimed::Lost) => {}
+                Err(_) => continue,
+            }
+            break;
+        }
+    }
+    !scan.names.is_empty()
+}
+
+fn handle(store: &SimStore<'_>, room: &SimRoom<'_>, claim: &Claim) {
+    let outcome = match Job::decode(&claim.name.id, claim.name.attempt, &claim.bytes) {
+        Err(e) => unreadable(store, claim, &e.to_string()),
+        Ok(job) => {
+            let (id, now) = store.host().mint();
+            let result = match job.envelope.text("subject") {
+                Some("fail") => Err(Problem::handler("as asked")),
+                _ => Ok(Payload::detect(format!("{} by {}", job.id, store.host().pid()))),
+            };
+            Outcome::of(&job, &id, "/sim", now, result)
+        }
+    };
+    settle(store, room, claim, &outcome);
+}
+
+fn unreadable(store: &SimStore<'_>, claim: &Claim, why: &str) -> Outcome {
+    let (id, now) = store.host().mint();
+    Outcome::unreadable(&claim.name.id, claim.name.attempt, &id, "/sim", now, Problem::invalid(why))
+}
+
+fn settle(store: &SimStore<'_>, room: &SimRoom<'_>, claim: &Claim, outcome: &Outcome) {
+    let _ = (0..3).any(|_| store.settle(room, claim, outcome).is_ok());
+}
+
+/// Takes one job and gives it back.
+pub(crate) fn returner() -> Program {
+    Box::new(move |fs| {
+        let Some(store) = open(fs) else { return };
+        let Some(room) = register(&store, "returner") else { return };
+        let Ok(scan) = store.scan(100) else { return };
+        for name in scan.names {
+            if let Ok(Claimed::Taken(claim)) = store.claim(&room, &name) {
+                let _ = (0..2).any(|_| store.release(&room, &claim).is_ok());
+            }
+        }
+        let _ = store.retire(room);
+    })
+}
+
+/// Asks for the outcome of every job, a few times.
+pub(crate) fn waiter(ledger: &Ledger) -> Program {
+    let ledger = ledger.clone();
+    Box::new(move |fs| {
+        let Some(store) = open(fs) else { return };
+        for _ in 0..2 {
+            for name in ledger.facts().attempted {
+                if let Ok(Some(outcome)) = store.outcome(&name.id) {
+                    ledger.tell(&name.id, outcome.envelope.text("id").unwrap_or_default());
+                }
+            }
+        }
+    })
+}
+
+/// Collects what was delivered to the Return Address, as any instance of the asking service does.
+pub(crate) fn collector(ledger: &Ledger, patience: Patience) -> Program {
+    let ledger = ledger.clone();
+    Box::new(move |fs| {
+        let world = fs.world().clone();
+        let host = fs.host();
+        let address = format!("{DROP}/replies/{ADDRESS}");
+        let Ok(store) = LocalStore::open(fs, host, address) else { return };
+        let Some(room) = register(&store, "collector") else { return };
+        let mut vigil = Vigil::default();
+        let mut quiet = false;
+        for _ in 0..ROUNDS {
+            let takeover = store.recover(&room, &mut vigil);
+            let Ok(scan) = store.scan(100) else { continue };
+            for name in &scan.names {
+                collect(&store, &room, name, &ledger);
+            }
+            match takeover {
+                Ok(takeover) if takeover.returned == 0 && scan.names.is_empty() => {
+                    if let Some(pause) = patience.pause(&takeover) {
+                        world.advance(pause.as_millis() as u64);
+                    } else if std::mem::replace(&mut quiet, true) {
+                        break;
+                    }
+                }
+                _ => quiet = false,
+            }
+        }
+        let _ = store.retire(room);
+    })
+}
+
+fn collect(store: &SimStore<'_>, room: &SimRoom<'_>, name: &InboxName, ledger: &Ledger) {
+    for _ in 0..3 {
+        match store.claim(room, name) {
+            Ok(Claimed::Taken(claim)) => {
+                let outcome = Outcome::decode(&claim.bytes).expect("what is delivered is an outcome");
+                ledger.hand_over(&name.id);
+                ledger.tell(&name.id, outcome.envelope.text("id").unwrap_or_default());
+                for _ in 0..3 {
+                    match store.collected(room, &claim) {
+                        Ok(first) => {
+                            if first {
+                                ledger.collect(&name.id);
+                            }
+                            break;
+                        }
+                        Err(_) => continue,
+                    }
+                }
+            }
+            Ok(_) => {}
+            Err(_) => continue,
+        }
+        break;
+    }
+}

@@ -1,0 +1,1 @@
+//! Zombies and racing recoverers.

@@ -1,0 +1,123 @@
+//! The search: at every step of a history, every crash; after every crash, recovery, itself crashed at every step.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::Write as _;
+
+use filedrop::adapters::fs::sim::{Actor, Fate, Model, World};
+
+use crate::audit;
+use crate::ledger::Ledger;
+use crate::programs::{self, Kind, Patience, Program};
+
+/// How a world goes on after a crash until nothing is left to do.
+pub(crate) type Drain = fn(&Ledger) -> Vec<Program>;
+
+pub(crate) struct Search {
+    drain: Drain,
+    /// How often a recovery is itself crashed.
+    depth: usize,
+    seen: HashSet<(u64, u64, usize)>,
+    pub(crate) counts: Counts,
+    pub(crate) violations: BTreeMap<String, Vec<String>>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Counts {
+    /// Different moments at which everything stopped.
+    pub(crate) crash_points: usize,
+    /// Different disks that were left behind.
+    pub(crate) disks: usize,
+    /// Histories run to their end.
+    pub(crate) histories: usize,
+}
+
+/// Our own recovery: a consumer with patience, then the same again.
+pub(crate) fn drain(ledger: &Ledger) -> Vec<Program> {
+    vec![
+        programs::consumer("drain", Patience::Endless),
+        programs::waiter(ledger),
+        programs::collector(ledger, Patience::Endless),
+    ]
+}
+
+impl Search {
+    pub(crate) fn new(depth: usize) -> Self {
+        Self::with(drain, depth)
+    }
+
+    pub(crate) fn with(drain: Drain, depth: usize) -> Self {
+        Self { drain, depth, seen: HashSet::new(), counts: Counts::default(), violations: BTreeMap::new() }
+    }
+
+    /// Everything stops here: all processes die, or the power fails. What comes of it?
+    pub(crate) fn stop_here(&mut self, world: &World, ledger: &Ledger) {
+        self.stop_at(world, ledger, self.depth);
+    }
+
+    fn stop_at(&mut self, world: &World, ledger: &Ledger, depth: usize) {
+        audit::names_that_changed(world, ledger);
+        if !self.is_new(world, ledger, depth) {
+            return;
+        }
+        self.counts.crash_points += 1;
+        for after in std::iter::once(world.fork()).chain(world.after_power_cut()) {
+            let ledger = ledger.fork();
+            audit::after_crash(&after, &ledger);
+            if self.is_new(&after, &ledger, depth) {
+                self.counts.disks += 1;
+                self.conclude(&after, &ledger, depth);
+            }
+        }
+    }
+
+    /// Lets the survivors finish, with further crashes if there are any left to spend, and looks at what they leave.
+    pub(crate) fn conclude(&mut self, world: &World, ledger: &Ledger, depth: usize) {
+        for (pid, program) in (10 * (1 + depth as u32)..).zip((self.drain)(ledger)) {
+            let mut actor = Actor::start(world, pid, program);
+            if depth == 0 {
+                actor.finish();
+                continue;
+            }
+            self.stop_at(world, ledger, depth - 1);
+            while actor.step(Fate::Proceed) {
+                self.stop_at(world, ledger, depth - 1);
+            }
+        }
+        self.counts.histories += 1;
+        audit::names_that_changed(world, ledger);
+        audit::at_rest(world, ledger);
+        for violation in ledger.facts().violations {
+            self.violations.entry(violation).or_insert_with(|| world.trace());
+        }
+    }
+
+    fn is_new(&mut self, world: &World, ledger: &Ledger, depth: usize) -> bool {
+        self.seen.insert((world.fingerprint(), ledger.fingerprint(), depth))
+    }
+
+    /// Prints the numbers, and fails with the first history that broke an invariant.
+    pub(crate) fn expect_none(self, what: &str) -> Counts {
+        let Counts { crash_points, disks, histories } = self.counts;
+        let line = format!("{what}: {crash_points} crash points, {disks} disks, {histories} histories\n");
+        // Past the test harness, which keeps the output of tests that pass.
+        std::io::stderr().write_all(line.as_bytes()).expect("stderr is open");
+        assert!(histories > 0, "{what}: nothing was searched");
+        if let Some((violation, trace)) = self.violations.iter().next() {
+            let all: Vec<_> = self.violations.keys().collect();
+            panic!("{what}: {violation}\nall: {all:#?}\nhistory:\n{}", trace.join("\n"));
+        }
+        self.counts
+    }
+}
+
+/// A world with a drop folder in which these jobs were submitted.
+pub(crate) fn prepared(world: World, kinds: &[Kind]) -> (World, Ledger) {
+    let ledger = Ledger::default();
+    programs::init(&world);
+    Actor::start(&world, 1, programs::producer(&ledger, kinds)).finish();
+    world.flush_all();
+    world.take_changes();
+    (world, ledger)
+}
+
+pub(crate) const MODELS: [Model; 2] = [Model::A, Model::B];
