@@ -2,7 +2,11 @@
 
 mod audit;
 mod crash_points;
+mod draft;
+mod faults;
+mod holes;
 mod ledger;
 mod programs;
 mod races;
+mod replay;
 mod search;

@@ -56,7 +56,7 @@ pub(crate) fn producer(ledger: &Ledger, kinds: &[Kind]) -> Program {
     })
 }
 
-fn new_job(host: &SimHost, kind: Kind) -> NewJob {
+pub(crate) fn new_job(host: &SimHost, kind: Kind) -> NewJob {
     let (id, submitted) = host.mint();
     let mut envelope = Job::envelope(&id, "/sim", "sim", submitted);
     envelope.payload = Some(Payload::detect(format!(r#"{{"job":"{id}"}}"#)));

@@ -1,1 +1,178 @@
-//! Zombies and racing recoverers.
+//! Two programs at once: one stops at each of its calls, the other goes on, stops at each of its own, and the first resumes,
+//! for hours late. Everything may also end at any of these moments.
+
+use std::collections::HashSet;
+
+use filedrop::adapters::fs::sim::{Actor, Fate, Model, World};
+
+use crate::ledger::Ledger;
+use crate::programs::{self, Kind, Patience, Program};
+use crate::search::{Counts, Search, prepared};
+
+const SEED: u64 = 2;
+
+type Make = fn(&Ledger) -> Program;
+
+/// Every history of the form: `a` does i calls, `b` does j, `a` does the rest, `b` does the rest.
+fn interleave(what: &str, setup: fn(World) -> (World, Ledger), a: Make, b: Make) -> Counts {
+    let mut total = Counts::default();
+    for model in [Model::A, Model::B] {
+        for (kind, make) in [("local", false), ("shared by machines", true)] {
+            let mut search = Search::new(0);
+            let fresh = || {
+                let world = World::new(model, SEED);
+                setup(if make { world.shared_by_machines() } else { world })
+            };
+            'first: for i in 0.. {
+                for j in 0.. {
+                    let (world, ledger) = fresh();
+                    let mut first = Actor::start(&world, 2, a(&ledger));
+                    if first.steps(i) < i {
+                        break 'first;
+                    }
+                    let mut second = Actor::start(&world, 3, b(&ledger));
+                    if second.steps(j) < j {
+                        break;
+                    }
+                    for actor in [&mut first, &mut second] {
+                        search.stop_here(&world, &ledger);
+                        while actor.step(Fate::Proceed) {
+                            search.stop_here(&world, &ledger);
+                        }
+                    }
+                    search.conclude(&world, &ledger, 0);
+                }
+            }
+            total = total + search.expect_none(&format!("{what}, model {model:?}, {kind}"));
+        }
+    }
+    total
+}
+
+fn one_plain(world: World) -> (World, Ledger) {
+    prepared(world, &[Kind::Plain])
+}
+
+fn one_reply(world: World) -> (World, Ledger) {
+    prepared(world, &[Kind::Reply])
+}
+
+fn one_failing(world: World) -> (World, Ledger) {
+    prepared(world, &[Kind::Failing])
+}
+
+fn one_delivered(world: World) -> (World, Ledger) {
+    let (world, ledger) = one_reply(world);
+    Actor::start(&world, 9, programs::consumer("setup", Patience::Drain)).finish();
+    world.flush_all();
+    world.take_changes();
+    (world, ledger)
+}
+
+fn consume(_: &Ledger) -> Program {
+    programs::consumer("zombie", Patience::Drain)
+}
+
+fn take_over(_: &Ledger) -> Program {
+    programs::consumer("recoverer", Patience::Endless)
+}
+
+fn wait(ledger: &Ledger) -> Program {
+    programs::waiter(ledger)
+}
+
+fn collect(ledger: &Ledger) -> Program {
+    programs::collector(ledger, Patience::Drain)
+}
+
+fn collect_after_the_lease(ledger: &Ledger) -> Program {
+    programs::collector(ledger, Patience::Endless)
+}
+
+#[test]
+fn zombie_resumes_at_every_step_without_return_address() {
+    interleave("zombie, no Return Address", one_plain, consume, take_over);
+}
+
+#[test]
+fn zombie_resumes_at_every_step_with_return_address() {
+    interleave("zombie, Return Address", one_reply, consume, take_over);
+}
+
+#[test]
+fn zombie_resumes_at_every_step_of_a_burial() {
+    interleave("zombie, burial", one_failing, consume, take_over);
+}
+
+#[test]
+fn waiter_looks_at_every_step() {
+    interleave("waiter", one_plain, consume, wait);
+}
+
+#[test]
+fn collectors_race_and_one_is_a_zombie() {
+    interleave("collectors", one_delivered, collect, collect_after_the_lease);
+}
+
+/// The victim dies at each of its calls, or the power fails there; then two recoverers race. After a kill: every history in
+/// which the first does i calls, the second j, the first the rest. After a power cut: those in which the second does all.
+fn two_recoverers(what: &str, setup: fn(World) -> (World, Ledger)) {
+    for model in [Model::A, Model::B] {
+        let mut search = Search::new(0);
+        let mut starts = HashSet::new();
+        for k in 0.. {
+            let (world, ledger) = setup(World::new(model, SEED));
+            let mut victim = Actor::start(&world, 2, consume(&ledger));
+            if victim.steps(k) < k {
+                break;
+            }
+            drop(victim);
+            let kill = world.fork();
+            if starts.insert(kill.disk().fingerprint()) {
+                (0..).take_while(|i| race(&kill, &ledger, *i, 0.., &mut search)).for_each(drop);
+            }
+            for cut in world.after_power_cut() {
+                if starts.insert(cut.disk().fingerprint()) {
+                    (0..).take_while(|i| race(&cut, &ledger, *i, [usize::MAX], &mut search)).for_each(drop);
+                }
+            }
+        }
+        search.expect_none(&format!("{what}, model {model:?}, {} starts", starts.len()));
+    }
+}
+
+/// `false` if the first recoverer has fewer than `i` calls to do.
+fn race(
+    start: &World,
+    ledger: &Ledger,
+    i: usize,
+    js: impl IntoIterator<Item = usize>,
+    search: &mut Search,
+) -> bool {
+    for j in js {
+        let (world, ledger) = (start.fork(), ledger.fork());
+        let mut first = Actor::start(&world, 3, take_over(&ledger));
+        if first.steps(i) < i {
+            return false;
+        }
+        let mut second = Actor::start(&world, 4, take_over(&ledger));
+        let done = second.steps(j);
+        first.finish();
+        second.finish();
+        search.conclude(&world, &ledger, 0);
+        if done < j {
+            break;
+        }
+    }
+    true
+}
+
+#[test]
+fn two_recoverers_race_without_return_address() {
+    two_recoverers("two recoverers, no Return Address", one_plain);
+}
+
+#[test]
+fn two_recoverers_race_with_return_address() {
+    two_recoverers("two recoverers, Return Address", one_reply);
+}

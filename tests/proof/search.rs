@@ -9,6 +9,17 @@ use crate::audit;
 use crate::ledger::Ledger;
 use crate::programs::{self, Kind, Patience, Program};
 
+impl std::ops::Add for Counts {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self {
+            crash_points: self.crash_points + other.crash_points,
+            disks: self.disks + other.disks,
+            histories: self.histories + other.histories,
+        }
+    }
+}
+
 /// How a world goes on after a crash until nothing is left to do.
 pub(crate) type Drain = fn(&Ledger) -> Vec<Program>;
 

@@ -8,7 +8,7 @@ use corosensei::Yielder;
 
 use super::actor::Fate;
 use super::disk::{File, Ino, Node};
-use super::world::{Line, State};
+use super::world::{Lie, Line, State};
 use super::{SimHost, World};
 use crate::ports::{FileId, FileKind, Fs, Listed, Meta};
 
@@ -121,7 +121,10 @@ impl State {
 
     fn put(&mut self, ino: Ino, to: &Path) -> io::Result<()> {
         let (dir, name) = self.disk.place(to)?;
-        if self.disk.entries(dir)?.contains_key(&name) {
+        let taken = self.disk.entries(dir)?.contains_key(&name);
+        if taken && self.lie == Some(Lie::LinkReplaces) {
+            self.named(to, false);
+        } else if taken {
             return Err(ErrorKind::AlreadyExists.into());
         }
         self.disk.change(dir, &name, Some(ino), None);
@@ -190,7 +193,9 @@ impl Fs for SimFs<'_> {
 
     fn flush(&self, file: &SimFile) -> io::Result<()> {
         self.look(Call("flush", None), Path::new("(open file)"), |state| {
-            state.disk.file_mut(file.ino)?.flushed = true;
+            if state.lie != Some(Lie::FileFlush) {
+                state.disk.file_mut(file.ino)?.flushed = true;
+            }
             Ok(())
         })
     }
@@ -199,7 +204,10 @@ impl Fs for SimFs<'_> {
         self.look(Call("flush folder", None), dir, |state| {
             let ino = state.disk.find(dir)?;
             state.disk.entries(ino)?;
-            state.disk.flush_dir(ino);
+            let lies = |part: &str| dir.to_string_lossy().contains(part);
+            if !matches!(state.lie, Some(Lie::FolderFlush(part)) if lies(part)) {
+                state.disk.flush_dir(ino);
+            }
             Ok(())
         })
     }

@@ -16,4 +16,4 @@ pub use call::{SimFile, SimFs};
 pub use disk::{Disk, Ino};
 pub use host::SimHost;
 pub use power::{Data, Model};
-pub use world::World;
+pub use world::{Lie, World};

@@ -27,6 +27,18 @@ pub(super) struct State {
     pub(super) changed: Vec<(String, bool)>,
     pub(super) trace: Vec<Line>,
     pub(super) traits: Traits,
+    pub(super) lie: Option<Lie>,
+}
+
+/// A file system that does not do what it says. What a proof is worth shows when it finds these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lie {
+    /// Flushing a folder whose path contains this does nothing.
+    FolderFlush(&'static str),
+    /// Flushing a file does nothing.
+    FileFlush,
+    /// A link replaces what is there.
+    LinkReplaces,
 }
 
 /// A line of the history: printed only when somebody asks.
@@ -76,6 +88,7 @@ impl World {
             changed: Vec::new(),
             trace: Vec::new(),
             traits,
+            lie: None,
         })))
     }
 
@@ -91,12 +104,19 @@ impl World {
         self
     }
 
+    /// The same, lying from now on.
+    pub fn lying(self, lie: Option<Lie>) -> Self {
+        self.state().lie = lie;
+        self
+    }
+
     /// A world of its own that starts where this one is now. Open files and locks stay behind.
     pub fn fork(&self) -> Self {
         let state = self.state();
         let fork = Self::with(state.disk.clone(), state.seed, state.traits);
         let mut forked = fork.state();
         forked.drawn = state.drawn.clone();
+        forked.lie = state.lie;
         (forked.wall_ms, forked.monotonic_ms, forked.boot) = (state.wall_ms, state.monotonic_ms, state.boot);
         forked.disk.unlock_all();
         drop(forked);
@@ -110,6 +130,7 @@ impl World {
             let world = Self::with(disk, state.seed, state.traits);
             let mut rebooted = world.state();
             rebooted.drawn = state.drawn.clone();
+            rebooted.lie = state.lie;
             (rebooted.wall_ms, rebooted.boot) = (state.wall_ms + 60_000, state.boot + 1);
             drop(rebooted);
             world
