@@ -13,6 +13,7 @@ use crate::ports::{FileId, FileKind, Fs, Listed, Meta};
 #[derive(Debug, Clone)]
 pub struct OsFs {
     local: bool,
+    unnamed: bool,
 }
 
 impl OsFs {
@@ -21,12 +22,12 @@ impl OsFs {
     /// # Errors
     /// If the kernel cannot tell which file system that is.
     pub fn at(path: &Path) -> io::Result<Self> {
-        Ok(Self { local: !is_network(path)? })
+        Ok(Self { local: !is_network(path)?, unnamed: cfg!(target_os = "linux") })
     }
 
-    /// The same calls, as on a file system that is shared by machines: locks mean nothing.
+    /// The same calls, as on a file system that is shared by machines: locks mean nothing, no file is without a name.
     pub fn shared() -> Self {
-        Self { local: false }
+        Self { local: false, unnamed: false }
     }
 }
 
@@ -72,6 +73,9 @@ impl Fs for OsFs {
 
     #[cfg(target_os = "linux")]
     fn create_unnamed(&self, dir: &Path) -> io::Result<File> {
+        if !self.unnamed {
+            return Err(ErrorKind::Unsupported.into());
+        }
         let flags = OFlags::TMPFILE.bits() as i32;
         match OpenOptions::new().read(true).write(true).custom_flags(flags).open(dir) {
             // A file system without it says EOPNOTSUPP; a kernel or a layer that never heard of it, EISDIR or EINVAL.
