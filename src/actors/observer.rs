@@ -91,3 +91,49 @@ pub enum Event<'a> {
     /// Nothing is ready and nobody's claims are in doubt: a drain ends.
     Drained,
 }
+
+/// Tells the observer, and the log.
+pub(crate) fn tell(observer: &dyn Observer, event: &Event<'_>) {
+    log(event);
+    observer.notice(event);
+}
+
+fn log(event: &Event<'_>) {
+    use tracing::{debug, info, warn};
+    match event {
+        Event::Watching(chosen) => debug!(mode = ?chosen.mode, why = chosen.why, "watching"),
+        Event::Registered { consumer } => debug!(%consumer, "registered"),
+        Event::Evicted => warn!("others took this consumer for dead; registering anew"),
+        Event::Claimed { id, attempt } => debug!(%id, attempt, "claimed"),
+        Event::Settled { id, attempt, disposition, problem, counts: true, took } => {
+            let ended = disposition.as_str();
+            match problem {
+                None => info!(%id, attempt, ?took, "{ended}"),
+                Some(why) => info!(%id, attempt, ?took, why, "{ended}"),
+            }
+        }
+        Event::Settled { id, attempt, disposition, .. } => {
+            let ended = disposition.as_str();
+            warn!(%id, attempt, "{ended}, but another attempt's outcome counts");
+        }
+        Event::HandedBack { id, attempt, why } => info!(%id, attempt, why, "handed back"),
+        Event::Recovered(takeover) => {
+            let Takeover { returned, helped, archived, cleared, .. } = takeover;
+            info!(returned, helped, archived, cleared, "recovered what absent consumers left");
+            for path in &takeover.strangers {
+                warn!(path = %path.display(), "left in the room of an absent consumer; nobody knows what it is");
+            }
+        }
+        Event::Swept { removed } => info!(removed, "removed drafts of dead writers"),
+        Event::Trouble { doing, id, error, retry_in } => {
+            let id = id.map(tracing::field::display);
+            match retry_in {
+                Some(pause) => warn!(id, %error, "cannot {doing}; trying again in {pause:?}"),
+                None => warn!(id, %error, "cannot {doing}; leaving it to recovery"),
+            }
+        }
+        Event::Stopping { in_flight } => info!(in_flight, "stopping"),
+        Event::CutShort { in_flight } => info!(in_flight, "ending the handlers that still run"),
+        Event::Drained => debug!("nothing is left to do"),
+    }
+}

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{DropFolder, blocking};
-use crate::actors::consumer::{ConsumerOptions, Stopper, Summary};
+use crate::actors::consumer::{self, ConsumerOptions, Setup, Stopper, Summary};
 use crate::actors::handler::{Closure, Exec, Handler};
 use crate::actors::observer::Observer;
+use crate::adapters::watch::watch;
+use crate::ports::Fs as _;
 use crate::words::{Error, ErrorKind, Id, Job, Payload, Result};
 
 /// A consumer that is still to be run.
@@ -131,8 +133,19 @@ impl Consumer {
     }
 
     fn work(self, handler: &dyn Handler, runtime: tokio::runtime::Handle) -> Result<Summary> {
-        let _ = (handler, runtime, &self.observer);
-        Err(Error::new(ErrorKind::Unsupported, "later"))
+        let store = &*self.folder.store;
+        let (watch, chosen) = watch(self.folder.mode, store.fs().is_local(), self.stopper.bell())?;
+        consumer::run(Setup {
+            store,
+            host: store.host(),
+            watch,
+            chosen,
+            options: &self.options,
+            handler,
+            runtime,
+            observer: &*self.observer,
+            stopper: &self.stopper,
+        })
     }
 }
 

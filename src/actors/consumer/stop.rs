@@ -47,6 +47,10 @@ impl Stopper {
         self.bell.ring();
     }
 
+    pub(super) fn is_stopping_now(&self) -> bool {
+        self.stage() == Stage::Now
+    }
+
     pub(super) fn stage(&self) -> Stage {
         *self.stage.borrow()
     }
