@@ -98,7 +98,8 @@ where
     drop(floor);
     for room in rooms.into_iter().filter_map(Arc::into_inner) {
         if let Err(error) = store.retire(room) {
-            let trouble = Event::Trouble { doing: "give back the room", id: None, error: &error, retry_in: None };
+            let trouble =
+                Event::Trouble { doing: "give back the room", id: None, error: &error, retry_in: None };
             tell(observer, &trouble);
         }
     }

@@ -16,6 +16,9 @@ use crate::words::{Disposition, Error, Id, InboxName, Job, Outcome, Payload, Pro
 /// After so many claims lost in a row, the worker makes sure that its room is still there, and lets others go first.
 const UNLUCKY: u32 = 64;
 
+/// How long after a handler was killed a stop of the consumer may explain it.
+const MOMENT: Duration = Duration::from_millis(100);
+
 /// What a worker remembers from job to job.
 #[derive(Default)]
 struct Luck {
@@ -143,7 +146,7 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
             Err(panic) => Err(Problem::handler(format!("the handler panicked{}", said(&*panic)))),
             Ok(Ended::Done(payload)) => Ok(payload),
             Ok(Ended::Failed(problem)) => Err(problem),
-            Ok(Ended::Killed(_)) if self.is_stopping() => {
+            Ok(Ended::Killed(_)) if self.is_stopping_soon() => {
                 return Verdict::HandBack("its handler was killed while the consumer was stopping");
             }
             Ok(Ended::Killed(problem)) => Err(problem),
@@ -156,15 +159,18 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
         })
     }
 
+    /// Whether a stop was asked for, or is within a moment: who kills all processes of a service may reach a handler
+    /// before its consumer.
+    fn is_stopping_soon(&self) -> bool {
+        if !self.is_stopping() {
+            self.ready.pause(MOMENT);
+        }
+        self.is_stopping()
+    }
+
     /// Settles this one outcome until it is settled; at the end of the consumer, or of a drain's patience, the claim is
     /// left to recovery.
-    fn settle(
-        &self,
-        mut room: Arc<S::Room>,
-        claim: &Claim,
-        outcome: &Outcome,
-        began: Instant,
-    ) {
+    fn settle(&self, mut room: Arc<S::Room>, claim: &Claim, outcome: &Outcome, began: Instant) {
         let mut tries = 0;
         loop {
             match self.store.settle(&room, claim, outcome) {
@@ -195,7 +201,9 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
                     return self.ready.returned(&claim.name);
                 }
                 // Our room is gone: others have taken the claim over.
-                Err(e) if !Arc::ptr_eq(room, &self.room()) => return self.leave("hand a job back", claim, &e),
+                Err(e) if !Arc::ptr_eq(room, &self.room()) => {
+                    return self.leave("hand a job back", claim, &e);
+                }
                 Err(e) => {
                     tries += 1;
                     if !self.try_again("hand a job back", claim, tries, e) {

@@ -3,6 +3,8 @@
 mod closure;
 mod cut;
 mod exec;
+mod find;
+mod group;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -10,7 +12,7 @@ use std::pin::Pin;
 
 pub use closure::Closure;
 pub use cut::{Cut, Why};
-pub use exec::Exec;
+pub use exec::{Exec, MAX_OUTPUT_BYTES};
 
 use crate::words::{Error, Job, Payload, Problem};
 
