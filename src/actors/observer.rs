@@ -98,18 +98,20 @@ pub(crate) fn tell(observer: &dyn Observer, event: &Event<'_>) {
     observer.notice(event);
 }
 
+/// `info` is what somebody who operates a healthy consumer wants to see: how it works, what it recovers, how it ends. A
+/// job that succeeds is no news; one that fails is a warning.
 fn log(event: &Event<'_>) {
-    use tracing::{debug, info, warn};
+    use tracing::{debug, error, info, warn};
     match event {
-        Event::Watching(chosen) => debug!(mode = ?chosen.mode, why = chosen.why, "watching"),
+        Event::Watching(chosen) => info!(mode = ?chosen.mode, why = chosen.why, "watching"),
         Event::Registered { consumer } => debug!(%consumer, "registered"),
         Event::Evicted => warn!("others took this consumer for dead; registering anew"),
         Event::Claimed { id, attempt } => debug!(%id, attempt, "claimed"),
         Event::Settled { id, attempt, disposition, problem, counts: true, took } => {
             let ended = disposition.as_str();
             match problem {
-                None => info!(%id, attempt, ?took, "{ended}"),
-                Some(why) => info!(%id, attempt, ?took, why, "{ended}"),
+                None => debug!(%id, attempt, ?took, "{ended}"),
+                Some(why) => warn!(%id, attempt, ?took, why, "{ended}"),
             }
         }
         Event::Settled { id, attempt, disposition, .. } => {
@@ -129,7 +131,7 @@ fn log(event: &Event<'_>) {
             let id = id.map(tracing::field::display);
             match retry_in {
                 Some(pause) => warn!(id, %error, "cannot {doing}; trying again in {pause:?}"),
-                None => warn!(id, %error, "cannot {doing}; leaving it to recovery"),
+                None => error!(id, %error, "cannot {doing}; leaving it to recovery"),
             }
         }
         Event::Stopping { in_flight } => info!(in_flight, "stopping"),
