@@ -83,7 +83,8 @@ impl DropFolder {
     /// [`WatchMode::Auto`], and a look every second where that means polling.
     pub fn with_watch(mut self, mode: WatchMode, poll_interval: Duration) -> Self {
         self.mode = mode;
-        self.poll_interval = poll_interval;
+        // No pause at all would be a busy loop.
+        self.poll_interval = poll_interval.max(Duration::from_millis(1));
         self
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use filedrop::{DropFolder, ErrorKind, Exec, Id};
 
-use crate::{Diary, LONG, assert_tidy, folder, job, names, until};
+use crate::{Diary, LONG, assert_tidy, folder, job, names, sh, until};
 
 #[test]
 fn a_handler_that_vanishes_condemns_no_job() {
@@ -118,4 +118,50 @@ fn a_full_folder_stops_no_consumer() {
     stopper.stop();
     let summary = running.join().unwrap().unwrap();
     assert_eq!((summary.succeeded, summary.left), (1, 0));
+}
+
+#[test]
+fn a_reply_that_cannot_be_delivered_blocks_nobody() {
+    let (_place, drop) = folder();
+    let obstacle = drop.path().join("replies/shop");
+    std::fs::write(&obstacle, "").unwrap();
+    let envelope = r#"{"specversion":"1.0","id":"asks","source":"/t","type":"t","replyto":"shop","data":1}"#;
+    std::fs::write(drop.path().join("inbox/0.1700000000000.asks.1.job.json"), envelope).unwrap();
+    let diary = Arc::new(Diary::default());
+    let consumer = drop.consumer().observer(diary.clone());
+    let stopper = consumer.stopper();
+    let running = std::thread::spawn(move || consumer.run_command(Exec::find("cat", vec![]).unwrap()));
+    until("trouble", || diary.has("settle a job").then_some(()));
+    let id = drop.submit(job("x")).unwrap();
+    drop.wait_each(&[id], LONG, &mut |_| ControlFlow::Continue(())).unwrap();
+    std::fs::remove_file(&obstacle).unwrap();
+    let inbox = obstacle.join("inbox");
+    let delivered = || std::fs::read_dir(&inbox).is_ok_and(|inbox| inbox.count() == 1).then_some(());
+    until("the reply", delivered);
+    stopper.stop();
+    let summary = running.join().unwrap().unwrap();
+    assert_eq!((summary.succeeded, summary.left), (2, 0));
+    assert_tidy(&drop);
+}
+
+#[test]
+fn what_cannot_be_settled_is_left_at_the_end() {
+    let (_place, drop) = folder();
+    let outcomes = drop.path().join("outcomes");
+    let id = drop.submit(job("x")).unwrap();
+    let diary = Arc::new(Diary::default());
+    let consumer = drop.consumer().grace(Duration::from_millis(50)).observer(diary.clone());
+    let stopper = consumer.stopper();
+    let breaks = sh("cat; rmdir \"$FILEDROP_DROP/outcomes\"; echo > \"$FILEDROP_DROP/outcomes\"");
+    let running = std::thread::spawn(move || consumer.run_command(breaks));
+    until("trouble", || diary.has("settle a job").then_some(()));
+    stopper.stop();
+    assert_eq!(running.join().unwrap().unwrap().left, 1);
+    std::fs::remove_file(&outcomes).unwrap();
+    std::fs::create_dir(&outcomes).unwrap();
+    // The next one takes it over: its owner's lock is free.
+    let summary = drop.consumer().drain(true).run_command(Exec::find("cat", vec![]).unwrap()).unwrap();
+    assert_eq!(summary.succeeded, 1);
+    assert_eq!(drop.outcome(&id).unwrap().unwrap().attempt(), 2);
+    assert_tidy(&drop);
 }

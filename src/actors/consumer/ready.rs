@@ -9,14 +9,16 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::pause_after;
-use crate::ports::Scan;
-use crate::words::{DeliveryKind, Error, InboxName, Result};
+use crate::ports::{Claim, Scan};
+use crate::words::{DeliveryKind, Error, InboxName, Outcome, Result};
 
 /// How many times its own cost a scan must be old before a change is followed by another while there is work left.
 const REST: u32 = 10;
 /// The window of the first scan, and the largest. It grows where a scan takes long against the handling of a window.
 const WINDOW: usize = 256;
 const LARGEST_WINDOW: usize = 64 << 10;
+/// With so many outcomes that could not be settled, no more jobs are handled.
+const MOST_UNSETTLED: usize = 64;
 
 /// The names that are ready. `R` is a consumer's room.
 pub(super) struct Ready<R> {
@@ -55,22 +57,37 @@ struct Scanned {
     more: bool,
 }
 
-/// A name whose claim could not be told.
+/// What did not work, and is to be tried again.
 pub(super) struct Again<R> {
-    /// What to take again.
-    pub(super) name: InboxName,
-    /// The room into which it may have been taken.
-    pub(super) room: R,
+    /// What.
+    pub(super) task: Task<R>,
     /// How often it has been tried.
     pub(super) tries: u32,
     due: Instant,
+}
+
+/// What can be tried again.
+pub(super) enum Task<R> {
+    /// To take a name into this room: it may be there already.
+    Take(InboxName, R),
+    /// To settle a claim with its one outcome.
+    Settle(Box<Unsettled<R>>),
+}
+
+/// A claim that was handled.
+pub(super) struct Unsettled<R> {
+    pub(super) room: R,
+    pub(super) claim: Claim,
+    pub(super) outcome: Outcome,
+    /// When it was claimed.
+    pub(super) began: Instant,
 }
 
 /// What a worker is to do.
 pub(super) enum Next<R> {
     /// Take this.
     New(InboxName),
-    /// Take this again.
+    /// Try this again.
     Again(Again<R>),
     /// Tell of a scan that did not work, for so many times now, and will be tried again after that pause.
     Trouble(Error, u32, Duration),
@@ -103,12 +120,20 @@ impl<R> Ready<R> {
         let mut state = self.lock();
         loop {
             if state.closed {
-                return Next::Closed;
+                // What was handled is to be settled as long as there is time, and tried a last time at the end of it.
+                state.again.retain(|again| matches!(again.task, Task::Settle(_)));
             }
             let now = Instant::now();
-            if let Some(due) = state.again.iter().position(|again| again.due <= now) {
+            if let Some(due) = state.again.iter().position(|again| again.due <= now || state.cut) {
                 state.given += 1;
                 return Next::Again(state.again.swap_remove(due));
+            }
+            if state.closed && state.again.is_empty() {
+                return Next::Closed;
+            }
+            if state.closed || state.unsettled() >= MOST_UNSETTLED {
+                state = self.wait(state);
+                continue;
             }
             if state.wants_scan(now) {
                 state.scanning = true;
@@ -150,7 +175,7 @@ impl<R> Ready<R> {
     }
 
     fn wait<'a>(&'a self, state: MutexGuard<'a, State<R>>) -> MutexGuard<'a, State<R>> {
-        let scan = (state.failures > 0).then_some(state.scan_after);
+        let scan = (state.failures > 0 && !state.scanning && !state.closed).then_some(state.scan_after);
         match state.again.iter().map(|again| again.due).chain(scan).min() {
             None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
             Some(due) => {
@@ -179,9 +204,9 @@ impl<R> Ready<R> {
         self.mark();
     }
 
-    /// The claim of a name could not be told, for the `tries`th time: after a pause it is to be taken again.
-    pub(super) fn again(&self, name: InboxName, room: R, tries: u32, pause: Duration) {
-        self.lock().again.push(Again { name, room, tries, due: Instant::now() + pause });
+    /// Something did not work, for the `tries`th time: after a pause it is to be tried again. Its name is held till then.
+    pub(super) fn again(&self, task: Task<R>, tries: u32, pause: Duration) {
+        self.lock().again.push(Again { task, tries, due: Instant::now() + pause });
         self.changed.notify_one();
     }
 
@@ -207,6 +232,7 @@ impl<R> Ready<R> {
     /// Ends all pauses.
     pub(super) fn cut(&self) {
         self.lock().cut = true;
+        self.changed.notify_all();
         self.ending.notify_all();
     }
 
@@ -233,6 +259,10 @@ impl<R> Ready<R> {
 impl<R> State<R> {
     fn is_idle(&self) -> bool {
         self.held.is_empty() && self.window.is_empty() && !self.scanning
+    }
+
+    fn unsettled(&self) -> usize {
+        self.again.iter().filter(|again| matches!(again.task, Task::Settle(_))).count()
     }
 
     fn wants_scan(&self, now: Instant) -> bool {
@@ -263,5 +293,88 @@ impl<R> State<R> {
             self.limit = self.limit.saturating_mul(2);
         }
         self.scanned = Some(Scanned { at: Instant::now(), cost, more });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::words::{Id, Millis, Priority};
+
+    fn name(nth: u64) -> InboxName {
+        let id: Id = format!("job-{nth:04}").parse().unwrap();
+        InboxName::job(id, Millis::new(nth).unwrap(), Priority::default())
+    }
+
+    /// A scan of jobs that are never taken away, counted.
+    fn scan<'a>(jobs: std::ops::Range<u64>, scans: &'a Cell<u32>) -> impl Fn(usize) -> Result<Scan> + 'a {
+        move |limit| {
+            scans.set(scans.get() + 1);
+            let names: Vec<_> = jobs.clone().take(limit).map(name).collect();
+            let beyond = jobs.clone().count() - names.len();
+            Ok(Scan { names, beyond })
+        }
+    }
+
+    fn next(ready: &Ready<()>, scan: impl Fn(usize) -> Result<Scan>) -> InboxName {
+        match ready.next(scan, || {}) {
+            Next::New(name) => name,
+            _ => panic!("no name"),
+        }
+    }
+
+    #[test]
+    fn a_window_costs_one_scan_and_gives_each_name_once() {
+        let (ready, scans) = (Ready::new(), Cell::new(0));
+        for nth in 0..WINDOW as u64 {
+            assert_eq!(next(&ready, scan(0..1000, &scans)), name(nth));
+        }
+        assert_eq!(scans.get(), 1);
+        // What is held is not given out again, although it is still seen; the window grows to look beyond it.
+        assert_eq!(next(&ready, scan(0..1000, &scans)), name(WINDOW as u64));
+        assert!(scans.get() > 1);
+    }
+
+    #[test]
+    fn a_change_is_seen_before_the_window_is_empty() {
+        let (ready, scans) = (Ready::new(), Cell::new(0));
+        assert_eq!(next(&ready, scan(10..20, &scans)), name(10));
+        ready.mark();
+        let start = Instant::now();
+        while next(&ready, scan(0..1000, &scans)) != name(0) {
+            assert!(start.elapsed() < Duration::from_secs(30), "the first name was never given out");
+            ready.mark();
+        }
+    }
+
+    #[test]
+    fn at_the_end_outcomes_come_first_and_then_nothing() {
+        let (ready, scans) = (Ready::new(), Cell::new(0));
+        let held = next(&ready, scan(0..3, &scans));
+        ready.again(Task::Take(held, ()), 1, Duration::ZERO);
+        let claim = Claim { name: name(7), bytes: Vec::new(), path: "7".into() };
+        let (id, now) = (&claim.name.id, claim.name.submitted);
+        let why = crate::words::Problem::handler("");
+        let outcome = Outcome::unreadable(id, 1, id, "/", now, why);
+        let unsettled = Unsettled { room: (), claim, outcome, began: Instant::now() };
+        ready.again(Task::Settle(Box::new(unsettled)), 1, Duration::from_secs(3600));
+        ready.close();
+        ready.cut();
+        let last = ready.next(scan(0..3, &scans), || {});
+        assert!(matches!(last, Next::Again(Again { task: Task::Settle(_), tries: 1, .. })));
+        assert!(matches!(ready.next(scan(0..3, &scans), || {}), Next::Closed));
+        assert_eq!(scans.get(), 1);
+    }
+
+    #[test]
+    fn a_scan_that_fails_is_told_and_repeated_after_a_pause() {
+        let ready: Ready<()> = Ready::new();
+        let fails = |_| Err(Error::new(crate::words::ErrorKind::Io, "no"));
+        let told = ready.next(fails, || {});
+        assert!(matches!(told, Next::Trouble(_, 1, pause) if pause == pause_after(1)));
+        let scans = Cell::new(0);
+        assert_eq!(next(&ready, scan(0..1, &scans)), name(0));
     }
 }

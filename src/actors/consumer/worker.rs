@@ -6,12 +6,12 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::floor::Floor;
-use super::ready::{Again, Next};
+use super::ready::{Next, Task, Unsettled};
 use super::{PATIENCE_OF_A_DRAIN, Taken, conclude, pause_after, take};
 use crate::actors::handler::{Call, Cut, Ended, Why};
 use crate::actors::observer::Event;
 use crate::ports::{Claim, Host, Store};
-use crate::words::{Disposition, Error, Id, InboxName, Job, Outcome, Payload, Problem};
+use crate::words::{Disposition, Error, Id, InboxName, Job, Payload, Problem};
 
 /// After so many claims lost in a row, the worker makes sure that its room is still there, and lets others go first.
 const UNLUCKY: u32 = 64;
@@ -26,6 +26,8 @@ struct Luck {
     failures: u32,
     /// Handlers that could not be started, in a row.
     not_started: u32,
+    /// Outcomes that could not be settled, in a row.
+    unsettled: u32,
     /// Claims lost in a row.
     lost: u32,
 }
@@ -51,7 +53,15 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
             match self.ready.next(scan, idle) {
                 Next::Closed => return,
                 Next::New(name) => self.attend(name, self.room(), 0, &mut luck),
-                Next::Again(Again { name, room, tries, .. }) => self.attend(name, room, tries, &mut luck),
+                Next::Again(again) => match again.task {
+                    Task::Take(name, room) => self.attend(name, room, again.tries, &mut luck),
+                    Task::Settle(mut unsettled) => {
+                        // Who was taken for dead has another room now; the old one may be gone, and with it the place
+                        // to stage an outcome. The slot decides all the same.
+                        unsettled.room = self.room();
+                        self.settle(unsettled, again.tries, &mut luck);
+                    }
+                },
                 Next::Trouble(e, tries, pause) => {
                     self.trouble("scan the inbox", None, &e, Some(pause));
                     self.try_patience(tries, e);
@@ -74,7 +84,7 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
         match taken {
             Ok(Taken::Job(claim, job)) => {
                 luck.lost = 0;
-                self.handle(room, &claim, job, luck);
+                self.handle(room, claim, job, luck);
             }
             Ok(Taken::Invalid(claim, problem, counts)) => {
                 luck.lost = 0;
@@ -97,7 +107,6 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
 
     /// The claim may be ours or not, so it must be asked for again; but first others get their chance.
     fn could_not_take(&self, name: InboxName, room: Arc<S::Room>, tries: u32, e: Error, luck: &mut Luck) {
-        luck.failures += 1;
         let pause = (!self.options.drain || tries < PATIENCE_OF_A_DRAIN).then(|| pause_after(tries));
         self.trouble("take a job", Some(&name.id), &e, pause);
         match pause {
@@ -107,27 +116,30 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
                 self.give_up(e);
             }
             Some(pause) => {
-                self.ready.again(name, room, tries, pause);
-                self.ready.pause(pause_after(luck.failures));
+                self.ready.again(Task::Take(name, room), tries, pause);
+                if tries == 1 {
+                    luck.failures += 1;
+                    self.ready.pause(pause_after(luck.failures));
+                }
             }
         }
     }
 
-    fn handle(&self, room: Arc<S::Room>, claim: &Claim, job: Job, luck: &mut Luck) {
+    fn handle(&self, room: Arc<S::Room>, claim: Claim, job: Job, luck: &mut Luck) {
         let began = Instant::now();
         self.tell(&Event::Claimed { id: &job.id, attempt: job.attempt });
-        match self.verdict(claim, &job) {
+        match self.verdict(&claim, &job) {
             Verdict::Settle(result) => {
                 luck.not_started = 0;
-                let outcome = conclude(claim, &job, result, self.host, &self.source);
-                self.settle(room, claim, &outcome, began);
+                let outcome = conclude(&claim, &job, result, self.host, &self.source);
+                self.settle(Box::new(Unsettled { room, claim, outcome, began }), 0, luck);
             }
-            Verdict::HandBack(why) => self.hand_back(&room, claim, why),
+            Verdict::HandBack(why) => self.hand_back(&room, &claim, why),
             Verdict::NotStarted(e) => {
                 luck.not_started += 1;
                 let pause = pause_after(luck.not_started);
                 self.trouble("start the handler", Some(&job.id), &e, Some(pause));
-                self.hand_back(&room, claim, "its handler could not be started");
+                self.hand_back(&room, &claim, "its handler could not be started");
                 self.try_patience(luck.not_started, e);
                 self.ready.pause(pause);
             }
@@ -168,24 +180,25 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
         self.is_stopping()
     }
 
-    /// Settles this one outcome until it is settled; at the end of the consumer, or of a drain's patience, the claim is
-    /// left to recovery.
-    fn settle(&self, mut room: Arc<S::Room>, claim: &Claim, outcome: &Outcome, began: Instant) {
-        let mut tries = 0;
-        loop {
-            match self.store.settle(&room, claim, outcome) {
-                Ok(counts) => {
-                    let (ended, problem) = (outcome.disposition, outcome.problem());
-                    return self.settled(claim, ended, problem, counts, began.elapsed());
-                }
-                Err(e) => {
-                    tries += 1;
-                    if !self.try_again("settle a job", claim, tries, e) {
-                        return;
+    /// Settles this one outcome. If that does not work it is put aside, to be tried again until it works, or the
+    /// consumer or the patience of a drain ends: others may be settled meanwhile, if only one reply cannot be delivered.
+    fn settle(&self, unsettled: Box<Unsettled<Arc<S::Room>>>, tries: u32, luck: &mut Luck) {
+        let Unsettled { room, claim, outcome, began } = &*unsettled;
+        match self.store.settle(room, claim, outcome) {
+            Ok(counts) => {
+                luck.unsettled = 0;
+                self.settled(claim, outcome.disposition, outcome.problem(), counts, began.elapsed());
+            }
+            Err(e) => {
+                let tries = tries + 1;
+                let pause = pause_after(tries);
+                if self.may_try_again("settle a job", claim, tries, pause, e) {
+                    self.ready.again(Task::Settle(unsettled), tries, pause);
+                    // Only at first: who pauses until it is due again gets to nothing else.
+                    if tries == 1 {
+                        luck.unsettled += 1;
+                        self.ready.pause(pause_after(luck.unsettled));
                     }
-                    // Who was taken for dead has another room now; the old one may be gone, and with it the place to
-                    // stage an outcome. The slot decides all the same.
-                    room = self.room();
                 }
             }
         }
@@ -206,16 +219,25 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
                 }
                 Err(e) => {
                     tries += 1;
-                    if !self.try_again("hand a job back", claim, tries, e) {
+                    let pause = pause_after(tries);
+                    if !self.may_try_again("hand a job back", claim, tries, pause, e) {
                         return;
                     }
+                    self.ready.pause(pause);
                 }
             }
         }
     }
 
-    /// Whether to try again, after a pause.
-    fn try_again(&self, doing: &'static str, claim: &Claim, tries: u32, e: Error) -> bool {
+    /// Whether to try again, after the pause. If not, the claim is left.
+    fn may_try_again(
+        &self,
+        doing: &'static str,
+        claim: &Claim,
+        tries: u32,
+        pause: Duration,
+        e: Error,
+    ) -> bool {
         let given_up = self.options.drain && tries >= PATIENCE_OF_A_DRAIN;
         if given_up || self.is_cut() {
             self.leave(doing, claim, &e);
@@ -224,9 +246,7 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
             }
             return false;
         }
-        let pause = pause_after(tries);
         self.trouble(doing, Some(&claim.name.id), &e, Some(pause));
-        self.ready.pause(pause);
         true
     }
 
