@@ -1,5 +1,6 @@
 //! Many jobs from one file of JSON lines. What is printed is durable, and what is known is said.
 
+use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{io, mem, process, thread};
@@ -155,14 +156,16 @@ impl Batch<'_> {
     }
 
     fn print(&self, ids: &[Id]) -> Result<(), Failure> {
-        self.bar.suspend(|| {
+        let print = || {
             output::data(|out| {
                 for id in ids {
                     writeln!(out, "{id}")?;
                 }
                 Ok(())
             })
-        })
+        };
+        // The bar is only in the way of ids that go to the same terminal.
+        if io::stdout().is_terminal() { self.bar.suspend(print) } else { print() }
     }
 
     /// The input could not be read to its end.

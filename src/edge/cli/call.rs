@@ -12,7 +12,7 @@ use super::job::JobArgs;
 use super::output::Voice;
 use super::signals;
 use super::wait::{self, Patience};
-use crate::{DropFolder, Id};
+use crate::Id;
 
 #[derive(Debug, Args)]
 #[command(after_help = after_help())]
@@ -42,7 +42,7 @@ Examples:
 ";
 
 pub(super) fn run(args: CallArgs, voice: &Voice) -> Result<Exit, Failure> {
-    let folder = DropFolder::open(&args.drop)?;
+    let folder = super::open(&args.drop)?;
     let job = args.job.into_submission()?;
     let submitted = Arc::new(Mutex::new(None::<Id>));
     say_the_id_when_stopped(&submitted, folder.path().to_owned(), *voice)?;

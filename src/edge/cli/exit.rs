@@ -67,10 +67,10 @@ impl Exit {
     pub fn meaning(self) -> &'static str {
         match self {
             Exit::Done => "done",
-            Exit::Failed => "a job failed, or no job has this id",
+            Exit::Failed => "a job failed; of `filedrop show`: no job has this id",
             Exit::Usage => "the command line is wrong",
             Exit::BadData => "bad data, named on stderr; of a batch, the good lines were submitted",
-            Exit::NoInput => "no such file, or not a drop folder",
+            Exit::NoInput => "no such file, one that cannot be opened, or not a drop folder",
             Exit::NoHandler => {
                 "the handler's command is not there or cannot be executed; nothing was claimed"
             }

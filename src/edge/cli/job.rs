@@ -69,18 +69,18 @@ pub(super) fn open(path: &Path) -> Result<(Box<dyn Read>, Option<u64>), Failure>
         return Ok((Box::new(io::stdin().lock()), None));
     }
     let opened = File::open(path).and_then(|file| Ok((file.metadata()?, file)));
-    let (meta, file) = opened.map_err(|e| unreadable(path, &e))?;
+    let (meta, file) = opened
+        .map_err(|e| Failure::new(Exit::NoInput, format_args!("cannot open {}: {e}", path.display())))?;
     if meta.is_dir() {
         return Err(Failure::new(Exit::NoInput, format_args!("{} is a folder, not a file", path.display())));
     }
     Ok((Box::new(file), meta.is_file().then_some(meta.len())))
 }
 
-/// The code and the words for an input that cannot be read.
+/// The code and the words for an input that could be opened, but not read to its end.
 pub(super) fn unreadable(path: &Path, error: &io::Error) -> Failure {
-    let exit = if error.kind() == io::ErrorKind::NotFound { Exit::NoInput } else { Exit::Io };
     let name = if is_stdin(path) { "standard input".into() } else { path.display().to_string() };
-    Failure::new(exit, format_args!("cannot read {name}: {error}"))
+    Failure::new(Exit::Io, format_args!("cannot read {name}: {error}"))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {

@@ -4,7 +4,6 @@ mod batch;
 mod call;
 mod consumer;
 mod duration;
-mod events;
 mod exit;
 mod filedrop;
 mod init;
@@ -21,6 +20,7 @@ mod submit;
 mod wait;
 mod watching;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, Parser};
@@ -29,6 +29,8 @@ pub use exit::Exit;
 
 use exit::Failure;
 use output::Voice;
+
+use crate::DropFolder;
 
 /// The program `producer`.
 pub fn producer() -> ExitCode {
@@ -81,6 +83,15 @@ fn start<P: Program>() -> ExitCode {
         failure.exit
     });
     exit.into()
+}
+
+/// Opens the drop folder that the command line names.
+fn open(path: &Path) -> Result<DropFolder, Failure> {
+    if std::fs::metadata(path).is_ok_and(|meta| !meta.is_dir()) {
+        let why = format!("{} is a file, not a drop folder", path.display());
+        return Err(Failure::new(Exit::NoInput, why));
+    }
+    Ok(DropFolder::open(path)?)
 }
 
 /// Help and version go to stdout, a wrong command line to stderr.

@@ -2,15 +2,14 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 
 use super::exit::{Exit, Failure};
 use super::watching::Watching;
-use super::{duration, events, signals};
-use crate::{DropFolder, Exec, Summary};
+use super::{duration, signals};
+use crate::{Exec, Summary};
 
 #[derive(Debug, Args)]
 #[command(after_help = after_help())]
@@ -76,7 +75,7 @@ Examples:
 ";
 
 pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
-    let folder = args.watching.of(DropFolder::open(&args.drop)?);
+    let folder = args.watching.of(super::open(&args.drop)?);
     let mut command = args.command.into_iter();
     let program = command.next().unwrap_or_default();
     // Before anything is claimed: a job must not fail because of a mistyped command.
@@ -87,8 +86,7 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
         .drain(args.drain)
         .lease(args.lease)
         .handler_timeout(args.handler_timeout)
-        .grace(args.grace)
-        .observer(Arc::new(events::Log));
+        .grace(args.grace);
     let stopper = consumer.stopper();
     let mut told = false;
     signals::listen(move |signal| {

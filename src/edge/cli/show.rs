@@ -9,7 +9,7 @@ use serde_json::json;
 use super::exit::{Exit, Failure};
 use super::output::{self, plain};
 use super::status::LOOK_CODES;
-use crate::{Disposition, DropFolder, Id, Outcome, Place};
+use crate::{Disposition, Id, Outcome, Place};
 
 #[derive(Debug, Args)]
 #[command(after_help = after_help())]
@@ -37,7 +37,7 @@ Examples:
 ";
 
 pub(super) fn run(args: &ShowArgs) -> Result<Exit, Failure> {
-    let folder = DropFolder::open(&args.drop)?;
+    let folder = super::open(&args.drop)?;
     // The places first: a job that is settled meanwhile has its outcome, too.
     let places = folder.locate(&args.id)?;
     let outcome = folder.outcome(&args.id)?;

@@ -9,7 +9,7 @@ use clap::Args;
 use super::duration;
 use super::exit::{Exit, Failure};
 use super::output;
-use crate::{Census, DropFolder};
+use crate::Census;
 
 #[derive(Debug, Args)]
 #[command(after_help = after_help())]
@@ -39,7 +39,7 @@ Examples:
 ";
 
 pub(super) fn run(args: &StatusArgs) -> Result<Exit, Failure> {
-    let census = DropFolder::open(&args.drop)?.census()?;
+    let census = super::open(&args.drop)?.census()?;
     if args.json {
         output::json_line(&census)?;
     } else {

@@ -8,7 +8,6 @@ use super::batch;
 use super::exit::{Exit, Failure};
 use super::job::JobArgs;
 use super::output::{self, Voice};
-use crate::DropFolder;
 
 #[derive(Debug, Args)]
 #[command(after_help = after_help())]
@@ -55,7 +54,7 @@ Examples:
 ";
 
 pub(super) fn run(args: SubmitArgs, voice: &Voice) -> Result<Exit, Failure> {
-    let folder = DropFolder::open(&args.drop)?;
+    let folder = super::open(&args.drop)?;
     if let Some(file) = &args.batch {
         let JobArgs { kind, subject, .. } = &args.job;
         return batch::submit(&folder, file, kind, subject.as_deref(), voice);

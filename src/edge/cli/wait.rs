@@ -42,10 +42,11 @@ pub(super) struct Patience {
     json: bool,
 }
 
-pub(super) const ANSWER_CODES: [Exit; 9] = [
+pub(super) const ANSWER_CODES: [Exit; 10] = [
     Exit::Done,
     Exit::Failed,
     Exit::Usage,
+    Exit::BadData,
     Exit::NoInput,
     Exit::Io,
     Exit::Unsupported,
@@ -62,6 +63,8 @@ const EXAMPLES: &str = "\
 It prints what the handlers wrote, byte for byte, in the order in which the outcomes arrive. Of a failed job nothing \
 is on stdout; why it failed is on stderr. An outcome can be asked for as often as you like, by anyone.
 
+An id of which the folder has no trace is named on stderr, and waited for (with more than 16 ids nobody looks).
+
 Examples:
   producer wait /srv/drop 0198c5a2-7f31-7c8e-b0a4-5d2f3c1e9a77
   producer wait /srv/drop $(cat ids) --timeout 5m --json
@@ -69,15 +72,18 @@ Examples:
 
 pub(super) fn run(args: &WaitArgs, voice: &Voice) -> Result<Exit, Failure> {
     let since = Instant::now();
-    let folder = args.watching.of(DropFolder::open(&args.drop)?);
+    let folder = args.watching.of(super::open(&args.drop)?);
     let mut ids: Vec<Id> = Vec::with_capacity(args.id.len());
     let mut seen = BTreeSet::new();
     ids.extend(args.id.iter().filter(|id| seen.insert(*id)).cloned());
-    if !voice.quiet {
+    if !voice.quiet && ids.len() <= FEW {
         say_what_is_nowhere(&folder, &args.drop, &ids, voice)?;
     }
     print_outcomes(&folder, &ids, &args.patience, since, voice)
 }
+
+/// So many ids are looked for before they are waited for: to look for one is to read the names in every room.
+const FEW: usize = 16;
 
 /// A mistyped id looks like one whose job is yet to come. So say it, and wait.
 fn say_what_is_nowhere(folder: &DropFolder, drop: &Path, ids: &[Id], voice: &Voice) -> Result<(), Failure> {
