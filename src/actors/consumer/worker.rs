@@ -52,6 +52,11 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
         loop {
             match self.ready.next(scan, idle) {
                 Next::Closed => return,
+                // The keeper may not have closed the doors yet, but who has asked for a stop relies on it.
+                Next::New(name) if self.is_stopping() => {
+                    self.ready.done(&name);
+                    self.ready.close();
+                }
                 Next::New(name) => self.attend(name, self.room(), 0, &mut luck),
                 Next::Again(again) => match again.task {
                     Task::Take(name, room) => self.attend(name, room, again.tries, &mut luck),
