@@ -1,1 +1,7 @@
-fn main() {}
+//! See `src/edge/cli`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    filedrop::edge::cli::filedrop()
+}

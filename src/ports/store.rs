@@ -50,6 +50,13 @@ pub trait Store {
     /// The outcome of a job, durable, if it is decided (P14).
     fn outcome(&self, id: &Id) -> Result<Option<Outcome>>;
 
+    /// The folders in which a change may mean that there is something new. None, if this store has no folders: then
+    /// whoever waits has to look again after a while.
+    fn hints(&self, what: Interest<'_>) -> Vec<PathBuf> {
+        let _ = what;
+        Vec::new()
+    }
+
     /// Where a job is, for people: it may be elsewhere a moment later.
     fn locate(&self, id: &Id) -> Result<Vec<Place>>;
 
@@ -58,6 +65,15 @@ pub trait Store {
 
     /// Removes litter of the dead (P16); returns how much.
     fn sweep(&self) -> Result<usize>;
+}
+
+/// What somebody waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interest<'a> {
+    /// Jobs that are ready, and consumers that come and go.
+    Ready,
+    /// The outcomes of these jobs.
+    Outcomes(&'a [Id]),
 }
 
 /// A job to be published.

@@ -18,6 +18,15 @@ pub enum WatchMode {
     Poll,
 }
 
+/// What was chosen under a [`WatchMode`], and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chosen {
+    /// [`Notify`](WatchMode::Notify) or [`Poll`](WatchMode::Poll).
+    pub mode: WatchMode,
+    /// Why, for people.
+    pub why: String,
+}
+
 /// Rings the [`Bell`] that it was made with whenever something may have changed in a folder that it watches.
 pub trait Watch: Send {
     /// Watches one folder from now on, not what is below it. To watch one twice is to watch it once. Folders that go away

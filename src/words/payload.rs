@@ -107,3 +107,38 @@ fn depth(json: &[u8]) -> usize {
     }
     deepest
 }
+
+/// As [`Payload::detect`].
+impl From<Vec<u8>> for Payload {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::detect(bytes)
+    }
+}
+
+/// As [`Payload::detect`].
+impl From<String> for Payload {
+    fn from(text: String) -> Self {
+        Self::detect(text)
+    }
+}
+
+/// As [`Payload::detect`].
+impl From<&str> for Payload {
+    fn from(text: &str) -> Self {
+        Self::detect(text)
+    }
+}
+
+/// As compact JSON.
+impl From<serde_json::Value> for Payload {
+    fn from(value: serde_json::Value) -> Self {
+        Self::typed(value.to_string(), JSON)
+    }
+}
+
+/// No bytes.
+impl From<()> for Payload {
+    fn from((): ()) -> Self {
+        Self::detect(Vec::new())
+    }
+}

@@ -4,6 +4,7 @@ mod census;
 mod claim;
 mod collect;
 mod draft;
+mod hints;
 mod init;
 mod layout;
 mod moves;
@@ -20,7 +21,9 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use crate::ports::{Beat, Census, Claim, Claimed, Fs, Host, NewJob, Place, Scan, Store, Takeover, Vigil};
+use crate::ports::{
+    Beat, Census, Claim, Claimed, Fs, Host, Interest, NewJob, Place, Scan, Store, Takeover, Vigil,
+};
 use crate::words::{Id, InboxName, Outcome, Result};
 
 pub use layout::Layout;
@@ -45,6 +48,11 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     /// The paths of this drop folder.
     pub fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    /// The file system that it lies on.
+    pub fn fs(&self) -> &F {
+        &self.fs
     }
 
     /// The machine that it was opened on.
@@ -98,6 +106,10 @@ impl<F: Fs, H: Host> Store for LocalStore<F, H> {
 
     fn outcome(&self, id: &Id) -> Result<Option<Outcome>> {
         self.report(id)
+    }
+
+    fn hints(&self, what: Interest<'_>) -> Vec<PathBuf> {
+        self.folders_of(what)
     }
 
     fn locate(&self, id: &Id) -> Result<Vec<Place>> {

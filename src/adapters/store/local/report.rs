@@ -28,6 +28,10 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
 
     fn report_from(&self, day: &std::path::Path, slot: &str) -> Result<Option<Outcome>> {
         let path = day.join(slot);
+        // Looked for before it is read: what is read as nothing and seen only then has come in between.
+        if self.look(&path)?.is_none() {
+            return Ok(None);
+        }
         match self.read_outcome(&path)? {
             None if self.look(&path)?.is_some() => {
                 Err(Error::new(ErrorKind::Invalid, "what lies here is no outcome").at(path))

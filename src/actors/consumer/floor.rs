@@ -1,0 +1,85 @@
+//! What the keeper and the workers share.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use super::ready::Ready;
+use super::stop::Stage;
+use super::{ConsumerOptions, Stopper, Summary};
+use crate::actors::handler::Handler;
+use crate::actors::observer::{Event, Observer, tell};
+use crate::ports::{Host, Store};
+use crate::words::{Error, Id};
+
+/// What the keeper and the workers of one consumer share.
+pub(super) struct Floor<'a, S: Store, H: Host> {
+    pub(super) store: &'a S,
+    pub(super) host: &'a H,
+    pub(super) handler: &'a dyn Handler,
+    pub(super) runtime: Handle,
+    pub(super) observer: &'a dyn Observer,
+    pub(super) options: &'a ConsumerOptions,
+    pub(super) stopper: &'a Stopper,
+    /// `source` of the outcomes.
+    pub(super) source: String,
+    pub(super) ready: Ready<Arc<S::Room>>,
+    /// Where new claims go.
+    pub(super) room: Mutex<Arc<S::Room>>,
+    /// Tells the handlers to end.
+    pub(super) cut: watch::Sender<bool>,
+    pub(super) tally: Mutex<Summary>,
+    /// Why a drain gave up.
+    pub(super) failure: Mutex<Option<Error>>,
+    /// Workers that have not ended.
+    pub(super) live: AtomicUsize,
+    /// Claims are lost in a row: the room may be gone.
+    pub(super) suspicious: AtomicBool,
+}
+
+impl<S: Store, H: Host> Floor<'_, S, H> {
+    pub(super) fn tell(&self, event: &Event<'_>) {
+        tell(self.observer, event);
+    }
+
+    /// Something did not work. `retry_in`: when it is tried again.
+    pub(super) fn trouble(
+        &self,
+        doing: &'static str,
+        id: Option<&Id>,
+        error: &Error,
+        retry_in: Option<Duration>,
+    ) {
+        self.tell(&Event::Trouble { doing, id, error, retry_in });
+    }
+
+    /// A drain cannot go on.
+    pub(super) fn give_up(&self, error: Error) {
+        lock(&self.failure).get_or_insert(error);
+        self.stopper.stop();
+    }
+
+    pub(super) fn room(&self) -> Arc<S::Room> {
+        lock(&self.room).clone()
+    }
+
+    pub(super) fn count(&self, count: impl FnOnce(&mut Summary)) {
+        count(&mut lock(&self.tally));
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopper.stage() != Stage::Run
+    }
+
+    pub(super) fn is_cut(&self) -> bool {
+        *self.cut.borrow()
+    }
+}
+
+/// A panic elsewhere has left these values whole: each is changed in one step.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

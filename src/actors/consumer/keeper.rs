@@ -1,0 +1,309 @@
+//! The keeper: keeps the consumer's presence, recovers what the dead left, listens, and sees to the end.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::floor::{Floor, lock};
+use super::stop::Stage;
+use super::{PATIENCE_OF_A_DRAIN, pause_after};
+use crate::actors::observer::Event;
+use crate::ports::{Beat, Host, Interest, Store, Takeover, Vigil, Watch};
+use crate::words::{DeliveryKind, Error};
+
+/// A busy inbox rings at each job: recovery follows a ring, but not every ring.
+const RECOVERY_REST: Duration = Duration::from_millis(100);
+/// The pause before a safety rescan, where there are notifications: doubled each time that it finds nothing.
+const FIRST_RESCAN: Duration = Duration::from_secs(1);
+const LAST_RESCAN: Duration = Duration::from_secs(30);
+const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
+/// How many names a drain looks at, at first, to see whether there is a job among them.
+const GLANCE: usize = 16;
+
+pub(super) struct Keeper<'a, S: Store, H: Host> {
+    floor: &'a Floor<'a, S, H>,
+    watch: Box<dyn Watch>,
+    /// All rooms that this consumer ever had; the last one is the one for new claims.
+    rooms: &'a mut Vec<Arc<S::Room>>,
+    vigil: Vigil,
+    /// Rooms of the dead whose strangers were told of.
+    strangers: Vec<PathBuf>,
+    /// It was evicted, and could not register anew yet.
+    homeless: bool,
+    hears: bool,
+    rescan: Duration,
+    /// What had been given out at the last rescan.
+    given: u64,
+    failures: u32,
+    recovered_at: Instant,
+    cut_at: Option<Instant>,
+    beat_due: Instant,
+    recovery_due: Instant,
+    rescan_due: Instant,
+    sweep_due: Instant,
+}
+
+impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
+    pub(super) fn new(
+        floor: &'a Floor<'a, S, H>,
+        watch: Box<dyn Watch>,
+        rooms: &'a mut Vec<Arc<S::Room>>,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            floor,
+            watch,
+            rooms,
+            vigil: Vigil::default(),
+            strangers: Vec::new(),
+            homeless: false,
+            hears: false,
+            rescan: FIRST_RESCAN,
+            given: u64::MAX,
+            failures: 0,
+            recovered_at: now,
+            cut_at: None,
+            beat_due: now + floor.beat_interval(),
+            recovery_due: now,
+            rescan_due: now,
+            sweep_due: now,
+        }
+    }
+
+    /// Keeps until all workers have ended.
+    pub(super) fn keep(mut self) {
+        // Armed before the first scan: what comes after that scan rings.
+        self.rescan(Instant::now());
+        loop {
+            let now = Instant::now();
+            self.see_to_the_end(now);
+            if self.floor.live.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            if self.floor.suspicious.swap(false, Ordering::AcqRel) || now >= self.beat_due {
+                self.beat(now);
+            }
+            let running = !self.floor.is_stopping();
+            if running {
+                self.look_after_others(now);
+            }
+            if self.floor.stopper.bell().wait(self.pause(running)) {
+                self.heard();
+            } else if running && Instant::now() >= self.rescan_due {
+                self.rescan(Instant::now());
+            }
+        }
+    }
+
+    fn look_after_others(&mut self, now: Instant) {
+        if now >= self.sweep_due {
+            self.sweep(now);
+        }
+        if now >= self.recovery_due {
+            self.recover(now);
+        }
+        if self.floor.options.drain {
+            self.end_if_drained();
+        }
+    }
+
+    /// How long nothing is due.
+    fn pause(&self, running: bool) -> Duration {
+        let mut due = self.cut_at.map_or(self.beat_due, |cut| cut.min(self.beat_due));
+        if running {
+            due = due.min(self.recovery_due).min(self.rescan_due).min(self.sweep_due);
+        }
+        due.saturating_duration_since(Instant::now())
+    }
+
+    /// Something may have changed: a new job, a birth or a death, a worker, a stop.
+    fn heard(&mut self) {
+        // A drain that is idle looks for itself, lest its workers' looks ring for each other for ever.
+        if !(self.floor.options.drain && self.floor.ready.activity().1) {
+            self.floor.ready.mark();
+        }
+        self.recovery_due = self.recovery_due.min(self.recovered_at + RECOVERY_REST);
+    }
+
+    /// Looks without having been told. The watch is armed first, and anew: its folder may have been made again.
+    fn rescan(&mut self, now: Instant) {
+        self.hears = self.watch.hears() && self.arm();
+        let given = self.floor.ready.activity().0;
+        // What was given out since the last rescan shows that this one is worth its cost: hints may be lost.
+        self.rescan = if given == self.given { (self.rescan * 2).min(LAST_RESCAN) } else { FIRST_RESCAN };
+        self.given = given;
+        self.floor.ready.mark();
+        self.recovery_due = now;
+        self.rescan_due = now + if self.hears { self.rescan } else { self.floor.options.poll_interval };
+    }
+
+    fn arm(&mut self) -> bool {
+        let folders = self.floor.store.hints(Interest::Ready);
+        let mut hears = !folders.is_empty();
+        for folder in &folders {
+            if let Err(e) = self.watch.arm(folder) {
+                let retry_in = Some(self.floor.options.poll_interval);
+                self.floor.trouble("watch a folder", None, &e, retry_in);
+                hears = false;
+            }
+        }
+        hears
+    }
+
+    fn beat(&mut self, now: Instant) {
+        self.beat_due = now + self.floor.beat_interval();
+        if !self.homeless {
+            match self.floor.store.beat(&self.floor.room()) {
+                Ok(Beat::Alive) => return,
+                Ok(Beat::Evicted) => {
+                    self.floor.tell(&Event::Evicted);
+                    self.homeless = true;
+                }
+                Err(e) => return self.beat_failed(now, "say that it is alive", &e),
+            }
+        }
+        let options = self.floor.options;
+        match self.floor.store.register(&options.name, options.lease) {
+            Ok(room) => {
+                let room = Arc::new(room);
+                // What is in flight ends in the room that it was claimed into.
+                *lock(&self.floor.room) = room.clone();
+                self.rooms.push(room);
+                self.homeless = false;
+                self.floor.tell(&Event::Registered { consumer: &options.name });
+                self.floor.ready.mark();
+            }
+            Err(e) => self.beat_failed(now, "register anew", &e),
+        }
+    }
+
+    fn beat_failed(&mut self, now: Instant, doing: &'static str, e: &Error) {
+        let pause = self.floor.beat_interval().min(Duration::from_secs(1));
+        self.beat_due = now + pause;
+        self.floor.trouble(doing, None, e, Some(pause));
+    }
+
+    /// `None` if it did not work.
+    fn recover(&mut self, now: Instant) -> Option<Takeover> {
+        let answer = self.floor.store.recover(&self.floor.room(), &mut self.vigil);
+        self.recovered_at = Instant::now();
+        match answer {
+            Ok(takeover) => {
+                self.failures = 0;
+                // A minute at most: somebody may vanish who was never seen here.
+                let again = takeover.look_again.unwrap_or(Duration::MAX).min(2 * LAST_RESCAN);
+                self.recovery_due = self.recovered_at + again.max(Duration::from_millis(5));
+                let strange = takeover.strangers != self.strangers;
+                if strange || takeover.returned + takeover.helped + takeover.archived + takeover.cleared > 0 {
+                    self.floor.tell(&Event::Recovered(&takeover));
+                    self.strangers.clone_from(&takeover.strangers);
+                }
+                if takeover.returned > 0 {
+                    self.floor.ready.mark();
+                }
+                Some(takeover)
+            }
+            Err(e) => {
+                self.failures += 1;
+                let pause = pause_after(self.failures);
+                self.recovery_due = now + pause;
+                self.floor.trouble("recover what absent consumers left", None, &e, Some(pause));
+                self.lose_patience(e);
+                None
+            }
+        }
+    }
+
+    fn lose_patience(&self, e: Error) {
+        if self.floor.options.drain && self.failures >= PATIENCE_OF_A_DRAIN {
+            self.floor.give_up(e);
+        }
+    }
+
+    fn sweep(&mut self, now: Instant) {
+        match self.floor.store.sweep() {
+            Ok(0) => self.sweep_due = now + SWEEP_EVERY,
+            Ok(removed) => {
+                self.sweep_due = now + SWEEP_EVERY;
+                self.floor.tell(&Event::Swept { removed });
+            }
+            Err(e) => {
+                let pause = LAST_RESCAN;
+                self.sweep_due = now + pause;
+                self.floor.trouble("sweep", None, &e, Some(pause));
+            }
+        }
+    }
+
+    /// A drain ends when nobody's claims are in doubt, then nothing is ready, and all the while no worker did anything.
+    fn end_if_drained(&mut self) {
+        let (given, idle) = self.floor.ready.activity();
+        if !idle {
+            return;
+        }
+        // The last thing before the scan: what it returns to the inbox has to be seen.
+        match self.recover(Instant::now()) {
+            Some(takeover) if takeover.unjudged == 0 => {}
+            _ => return,
+        }
+        let mut limit = GLANCE;
+        let ready = loop {
+            match self.floor.store.scan(limit) {
+                Ok(scan) => {
+                    let job = scan.names.iter().any(|name| name.kind == DeliveryKind::Job);
+                    if job || scan.beyond == 0 {
+                        break job;
+                    }
+                    limit = limit.saturating_mul(4);
+                }
+                Err(e) => {
+                    self.failures += 1;
+                    let pause = pause_after(self.failures);
+                    self.recovery_due = Instant::now() + pause;
+                    self.floor.trouble("scan the inbox", None, &e, Some(pause));
+                    return self.lose_patience(e);
+                }
+            }
+        };
+        if ready {
+            self.floor.ready.mark();
+        } else if self.floor.ready.activity() == (given, true) {
+            self.floor.tell(&Event::Drained);
+            self.floor.ready.close();
+        }
+    }
+
+    /// A stop closes the doors; when the grace is over, or at once, the handlers are ended.
+    fn see_to_the_end(&mut self, now: Instant) {
+        let stage = self.floor.stopper.stage();
+        let in_flight = || self.floor.ready.in_flight();
+        if stage != Stage::Run && self.cut_at.is_none() {
+            self.floor.ready.close();
+            self.floor.tell(&Event::Stopping { in_flight: in_flight() });
+            // A grace beyond the clock's range is as good as a year.
+            let grace = self.floor.options.grace.min(Duration::from_secs(365 * 86_400));
+            self.cut_at = Some(now + grace);
+        }
+        let over = stage == Stage::Now || self.cut_at.is_some_and(|cut| now >= cut);
+        if over && !self.floor.is_cut() {
+            let in_flight = in_flight();
+            if in_flight > 0 {
+                self.floor.tell(&Event::CutShort { in_flight });
+            }
+            self.floor.cut.send_replace(true);
+            self.floor.ready.cut();
+        }
+        if over {
+            // Nothing more is due but the beats, until the workers have ended.
+            self.cut_at = Some(now + self.floor.options.grace.max(FIRST_RESCAN));
+        }
+    }
+}
+
+impl<S: Store, H: Host> Floor<'_, S, H> {
+    /// Three beats in a lease, and one more for a slow one.
+    fn beat_interval(&self) -> Duration {
+        (self.options.lease / 4).clamp(Duration::from_millis(5), Duration::from_secs(60 * 60))
+    }
+}

@@ -1,0 +1,29 @@
+//! The consumer: claims jobs, has them handled, and decides their outcomes.
+//!
+//! One *keeper* thread keeps the consumer's presence, recovers what the dead left, and listens; the *workers*, threads too,
+//! share the names that are ready: each takes one, has it handled, and settles it. All that the protocol asks of them is in
+//! the [steps](take).
+
+mod floor;
+mod keeper;
+mod options;
+mod ready;
+mod run;
+mod steps;
+mod stop;
+mod worker;
+
+use std::time::Duration;
+
+pub use options::{ConsumerOptions, Summary};
+pub use run::{Setup, run};
+pub use steps::{Taken, conclude, finish, take};
+pub use stop::Stopper;
+
+/// How long to wait after the `tries`th failure in a row: 100 ms, doubled each time, at most 30 s.
+fn pause_after(tries: u32) -> Duration {
+    Duration::from_millis(100 << tries.saturating_sub(1).min(9)).min(Duration::from_secs(30))
+}
+
+/// After so many failures in a row a drain, which nobody watches, ends with the error. Others go on for ever.
+const PATIENCE_OF_A_DRAIN: u32 = 6;

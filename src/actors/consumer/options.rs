@@ -1,0 +1,60 @@
+//! How a consumer works, and what it says at the end.
+
+use std::time::Duration;
+
+use crate::actors::plain_name;
+use crate::ports::Host;
+use crate::words::{DEFAULT_LEASE, Id};
+
+/// How a consumer works.
+#[derive(Debug, Clone)]
+pub struct ConsumerOptions {
+    /// What its room is called. Need not be nobody else's. By default `<host>-<pid>`.
+    pub name: Id,
+    /// How many jobs it handles at a time.
+    pub concurrency: usize,
+    /// Whether it ends when nothing is left to do.
+    pub drain: bool,
+    /// How often it looks for jobs without being told.
+    pub poll_interval: Duration,
+    /// How long it may be silent before others take its claims.
+    pub lease: Duration,
+    /// How long a handler may take. The job fails if it takes longer.
+    pub handler_timeout: Option<Duration>,
+    /// How long a gentle stop waits for the handlers before it ends them and hands their jobs back.
+    pub grace: Duration,
+}
+
+impl ConsumerOptions {
+    /// One job at a time, for ever.
+    pub fn new(host: &impl Host) -> Self {
+        let name = format!("{}-{}", plain_name(&host.name()), host.pid());
+        Self {
+            name: name.parse().expect("at most 40 of the alphabet, and a number"),
+            concurrency: 1,
+            drain: false,
+            poll_interval: Duration::from_secs(1),
+            lease: DEFAULT_LEASE,
+            handler_timeout: None,
+            grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What a consumer did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Summary {
+    /// Jobs that succeeded.
+    pub succeeded: u64,
+    /// Jobs whose handler failed.
+    pub failed: u64,
+    /// Jobs that nobody could read.
+    pub invalid: u64,
+    /// Jobs that were handed back, unhandled.
+    pub handed_back: u64,
+    /// Jobs that were handled here although another attempt's outcome counts.
+    pub superseded: u64,
+    /// Claims that are left to recovery, because the folder took neither their outcome nor their return.
+    pub left: u64,
+}

@@ -1,0 +1,380 @@
+//! The names that are ready, shared by the workers of a consumer.
+//!
+//! A scan costs as much as the inbox is long, so it must not follow every job: its first names are kept as a window, and a
+//! new scan is due when the window is empty and something may have changed, or when something did change and the last scan
+//! is ten times as old as it was long. So a new job of priority 0 is seen soon, and scanning costs a tenth at most.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::pause_after;
+use crate::ports::{Claim, Scan};
+use crate::words::{DeliveryKind, Error, InboxName, Outcome, Result};
+
+/// How many times its own cost a scan must be old before a change is followed by another while there is work left.
+const REST: u32 = 10;
+/// The window of the first scan, and the largest. It grows where a scan takes long against the handling of a window.
+const WINDOW: usize = 256;
+const LARGEST_WINDOW: usize = 64 << 10;
+/// With so many outcomes that could not be settled, no more jobs are handled.
+const MOST_UNSETTLED: usize = 64;
+
+/// The names that are ready. `R` is a consumer's room.
+pub(super) struct Ready<R> {
+    state: Mutex<State<R>>,
+    /// There may be something to do, or an end.
+    changed: Condvar,
+    /// There is an end.
+    ending: Condvar,
+}
+
+struct State<R> {
+    window: VecDeque<InboxName>,
+    limit: usize,
+    /// Something may have changed since the last scan began.
+    dirty: bool,
+    scanning: bool,
+    scanned: Option<Scanned>,
+    /// How many scans failed, one after the other, and when the next one may begin.
+    failures: u32,
+    scan_after: Instant,
+    /// Names that a worker has, or that are to be tried again: what a scan tells of them is old.
+    held: HashSet<InboxName>,
+    again: Vec<Again<R>>,
+    /// How many names were given out.
+    given: u64,
+    /// Something was done or looked for since a worker last said that there is nothing to do.
+    busy: bool,
+    closed: bool,
+    cut: bool,
+}
+
+struct Scanned {
+    at: Instant,
+    cost: Duration,
+    /// There were more than fitted the window.
+    more: bool,
+}
+
+/// What did not work, and is to be tried again.
+pub(super) struct Again<R> {
+    /// What.
+    pub(super) task: Task<R>,
+    /// How often it has been tried.
+    pub(super) tries: u32,
+    due: Instant,
+}
+
+/// What can be tried again.
+pub(super) enum Task<R> {
+    /// To take a name into this room: it may be there already.
+    Take(InboxName, R),
+    /// To settle a claim with its one outcome.
+    Settle(Box<Unsettled<R>>),
+}
+
+/// A claim that was handled.
+pub(super) struct Unsettled<R> {
+    pub(super) room: R,
+    pub(super) claim: Claim,
+    pub(super) outcome: Outcome,
+    /// When it was claimed.
+    pub(super) began: Instant,
+}
+
+/// What a worker is to do.
+pub(super) enum Next<R> {
+    /// Take this.
+    New(InboxName),
+    /// Try this again.
+    Again(Again<R>),
+    /// Tell of a scan that did not work, for so many times now, and will be tried again after that pause.
+    Trouble(Error, u32, Duration),
+    /// End.
+    Closed,
+}
+
+impl<R> Ready<R> {
+    pub(super) fn new() -> Self {
+        let state = State {
+            window: VecDeque::new(),
+            limit: WINDOW,
+            dirty: true,
+            scanning: false,
+            scanned: None,
+            failures: 0,
+            scan_after: Instant::now(),
+            held: HashSet::new(),
+            again: Vec::new(),
+            given: 0,
+            busy: true,
+            closed: false,
+            cut: false,
+        };
+        Self { state: Mutex::new(state), changed: Condvar::new(), ending: Condvar::new() }
+    }
+
+    /// Waits for something to do. `idle` is called when there was something, and now nothing is left here.
+    pub(super) fn next(&self, scan: impl Fn(usize) -> Result<Scan>, idle: impl Fn()) -> Next<R> {
+        let mut state = self.lock();
+        loop {
+            if state.closed {
+                // What was handled is to be settled as long as there is time, and tried a last time at the end of it.
+                state.again.retain(|again| matches!(again.task, Task::Settle(_)));
+            }
+            let now = Instant::now();
+            if let Some(due) = state.again.iter().position(|again| again.due <= now || state.cut) {
+                state.given += 1;
+                return Next::Again(state.again.swap_remove(due));
+            }
+            if state.closed && state.again.is_empty() {
+                return Next::Closed;
+            }
+            if state.closed || state.unsettled() >= MOST_UNSETTLED {
+                state = self.wait(state);
+                continue;
+            }
+            if state.wants_scan(now) {
+                state.scanning = true;
+                // Before the scan: what changes while it runs may escape it.
+                state.dirty = false;
+                state.busy = true;
+                let limit = state.limit;
+                drop(state);
+                let found = scan(limit);
+                let cost = now.elapsed();
+                state = self.lock();
+                state.scanning = false;
+                self.changed.notify_all();
+                match found {
+                    Ok(found) => state.install(found, now, cost),
+                    Err(e) => {
+                        state.dirty = true;
+                        state.failures += 1;
+                        let pause = pause_after(state.failures);
+                        state.scan_after = Instant::now() + pause;
+                        return Next::Trouble(e, state.failures, pause);
+                    }
+                }
+                continue;
+            }
+            if let Some(name) = state.window.pop_front() {
+                if !state.held.insert(name.clone()) {
+                    continue;
+                }
+                state.given += 1;
+                return Next::New(name);
+            }
+            if state.busy && state.is_idle() {
+                state.busy = false;
+                idle();
+            }
+            state = self.wait(state);
+        }
+    }
+
+    fn wait<'a>(&'a self, state: MutexGuard<'a, State<R>>) -> MutexGuard<'a, State<R>> {
+        let scan = (state.failures > 0 && !state.scanning && !state.closed).then_some(state.scan_after);
+        match state.again.iter().map(|again| again.due).chain(scan).min() {
+            None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            Some(due) => {
+                let left = due.saturating_duration_since(Instant::now());
+                self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+            }
+        }
+    }
+
+    /// Something may have changed: a scan is due.
+    pub(super) fn mark(&self) {
+        self.lock().dirty = true;
+        self.changed.notify_one();
+    }
+
+    /// A name is settled, lost, or left.
+    pub(super) fn done(&self, name: &InboxName) {
+        let mut state = self.lock();
+        state.held.remove(name);
+        state.busy = true;
+    }
+
+    /// A name is in the inbox again.
+    pub(super) fn returned(&self, name: &InboxName) {
+        self.done(name);
+        self.mark();
+    }
+
+    /// Something did not work, for the `tries`th time: after a pause it is to be tried again. Its name is held till then.
+    pub(super) fn again(&self, task: Task<R>, tries: u32, pause: Duration) {
+        self.lock().again.push(Again { task, tries, due: Instant::now() + pause });
+        self.changed.notify_one();
+    }
+
+    /// How many names were given out so far, and whether none is out or waiting to be.
+    pub(super) fn activity(&self) -> (u64, bool) {
+        let state = self.lock();
+        (state.given, state.is_idle())
+    }
+
+    /// How many names are out.
+    pub(super) fn in_flight(&self) -> usize {
+        let state = self.lock();
+        state.held.len() - state.again.len()
+    }
+
+    /// Nothing is given out any more.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+        self.ending.notify_all();
+    }
+
+    /// Ends all pauses.
+    pub(super) fn cut(&self) {
+        self.lock().cut = true;
+        self.changed.notify_all();
+        self.ending.notify_all();
+    }
+
+    /// A worker's pause after trouble, ended early by the end of the work.
+    pub(super) fn pause(&self, pause: Duration) {
+        let until = Instant::now() + pause;
+        let mut state = self.lock();
+        let closed = state.closed;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            // Who has something to settle goes on trying after the close, until the cut.
+            if left.is_zero() || state.cut || state.closed != closed {
+                return;
+            }
+            state = self.ending.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<R>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<R> State<R> {
+    fn is_idle(&self) -> bool {
+        self.held.is_empty() && self.window.is_empty() && !self.scanning
+    }
+
+    fn unsettled(&self) -> usize {
+        self.again.iter().filter(|again| matches!(again.task, Task::Settle(_))).count()
+    }
+
+    fn wants_scan(&self, now: Instant) -> bool {
+        if self.scanning || (self.failures > 0 && now < self.scan_after) {
+            return false;
+        }
+        let Some(last) = &self.scanned else { return true };
+        if self.window.is_empty() {
+            return self.dirty || last.more;
+        }
+        self.dirty && now.saturating_duration_since(last.at) >= last.cost * REST
+    }
+
+    fn install(&mut self, found: Scan, began: Instant, cost: Duration) {
+        if let Some(last) = &self.scanned
+            && last.more
+            && began.saturating_duration_since(last.at) < last.cost * REST
+        {
+            self.limit = (self.limit * 2).min(LARGEST_WINDOW);
+        }
+        self.failures = 0;
+        // Delivered outcomes are for who collects them.
+        let mine = |name: &InboxName| name.kind == DeliveryKind::Job && !self.held.contains(name);
+        self.window = found.names.into_iter().filter(mine).collect();
+        let more = found.beyond > 0;
+        if more && self.window.is_empty() {
+            // What we cannot take fills the window: look beyond it.
+            self.limit = self.limit.saturating_mul(2);
+        }
+        self.scanned = Some(Scanned { at: Instant::now(), cost, more });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::words::{Id, Millis, Priority};
+
+    fn name(nth: u64) -> InboxName {
+        let id: Id = format!("job-{nth:04}").parse().unwrap();
+        InboxName::job(id, Millis::new(nth).unwrap(), Priority::default())
+    }
+
+    /// A scan of jobs that are never taken away, counted.
+    fn scan<'a>(jobs: std::ops::Range<u64>, scans: &'a Cell<u32>) -> impl Fn(usize) -> Result<Scan> + 'a {
+        move |limit| {
+            scans.set(scans.get() + 1);
+            let names: Vec<_> = jobs.clone().take(limit).map(name).collect();
+            let beyond = jobs.clone().count() - names.len();
+            Ok(Scan { names, beyond })
+        }
+    }
+
+    fn next(ready: &Ready<()>, scan: impl Fn(usize) -> Result<Scan>) -> InboxName {
+        match ready.next(scan, || {}) {
+            Next::New(name) => name,
+            _ => panic!("no name"),
+        }
+    }
+
+    #[test]
+    fn a_window_costs_one_scan_and_gives_each_name_once() {
+        let (ready, scans) = (Ready::new(), Cell::new(0));
+        for nth in 0..WINDOW as u64 {
+            assert_eq!(next(&ready, scan(0..1000, &scans)), name(nth));
+        }
+        assert_eq!(scans.get(), 1);
+        // What is held is not given out again, although it is still seen; the window grows to look beyond it.
+        assert_eq!(next(&ready, scan(0..1000, &scans)), name(WINDOW as u64));
+        assert!(scans.get() > 1);
+    }
+
+    #[test]
+    fn a_change_is_seen_before_the_window_is_empty() {
+        let (ready, scans) = (Ready::new(), Cell::new(0));
+        assert_eq!(next(&ready, scan(10..20, &scans)), name(10));
+        ready.mark();
+        let start = Instant::now();
+        while next(&ready, scan(0..1000, &scans)) != name(0) {
+            assert!(start.elapsed() < Duration::from_secs(30), "the first name was never given out");
+            ready.mark();
+        }
+    }
+
+    #[test]
+    fn at_the_end_outcomes_come_first_and_then_nothing() {
+        let (ready, scans) = (Ready::new(), Cell::new(0));
+        let held = next(&ready, scan(0..3, &scans));
+        ready.again(Task::Take(held, ()), 1, Duration::ZERO);
+        let claim = Claim { name: name(7), bytes: Vec::new(), path: "7".into() };
+        let (id, now) = (&claim.name.id, claim.name.submitted);
+        let why = crate::words::Problem::handler("");
+        let outcome = Outcome::unreadable(id, 1, id, "/", now, why);
+        let unsettled = Unsettled { room: (), claim, outcome, began: Instant::now() };
+        ready.again(Task::Settle(Box::new(unsettled)), 1, Duration::from_secs(3600));
+        ready.close();
+        ready.cut();
+        let last = ready.next(scan(0..3, &scans), || {});
+        assert!(matches!(last, Next::Again(Again { task: Task::Settle(_), tries: 1, .. })));
+        assert!(matches!(ready.next(scan(0..3, &scans), || {}), Next::Closed));
+        assert_eq!(scans.get(), 1);
+    }
+
+    #[test]
+    fn a_scan_that_fails_is_told_and_repeated_after_a_pause() {
+        let ready: Ready<()> = Ready::new();
+        let fails = |_| Err(Error::new(crate::words::ErrorKind::Io, "no"));
+        let told = ready.next(fails, || {});
+        assert!(matches!(told, Next::Trouble(_, 1, pause) if pause == pause_after(1)));
+        let scans = Cell::new(0);
+        assert_eq!(next(&ready, scan(0..1, &scans)), name(0));
+    }
+}

@@ -1,0 +1,127 @@
+//! Running a consumer, from its registration to its end.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use super::floor::{Floor, lock};
+use super::keeper::Keeper;
+use super::ready::Ready;
+use super::{ConsumerOptions, Stopper, Summary};
+use crate::actors::handler::Handler;
+use crate::actors::observer::{Event, Observer, tell};
+use crate::actors::plain_name;
+use crate::ports::{Bell, Chosen, Host, Store, Watch};
+use crate::words::{Error, Result};
+
+/// What a consumer is made of.
+pub struct Setup<'a, S: Store, H: Host> {
+    /// Where the jobs are.
+    pub store: &'a S,
+    /// The machine.
+    pub host: &'a H,
+    /// Rings the bell of `stopper`.
+    pub watch: Box<dyn Watch>,
+    /// What `watch` is, and why.
+    pub chosen: Chosen,
+    /// How it works.
+    pub options: &'a ConsumerOptions,
+    /// What handles the jobs.
+    pub handler: &'a dyn Handler,
+    /// On which the handlers' timers and pipes live. It has to outlive the consumer.
+    pub runtime: Handle,
+    /// Who is told.
+    pub observer: &'a dyn Observer,
+    /// What stops it.
+    pub stopper: &'a Stopper,
+}
+
+/// Runs a consumer until it is stopped, or has drained. Blocks; the handlers run on threads of their own.
+///
+/// # Errors
+/// If it cannot register, or a drain cannot go on. Otherwise trouble is told to the observer, and tried again.
+pub fn run<S, H>(setup: Setup<'_, S, H>) -> Result<Summary>
+where
+    S: Store + Sync,
+    S::Room: Send + Sync,
+    H: Host + Sync,
+{
+    let Setup { store, host, watch, chosen, options, handler, runtime, observer, stopper } = setup;
+    tell(observer, &Event::Watching(&chosen));
+    let room = Arc::new(store.register(&options.name, options.lease)?);
+    tell(observer, &Event::Registered { consumer: &options.name });
+    let mut rooms = vec![room.clone()];
+    let floor = Floor {
+        store,
+        host,
+        handler,
+        runtime,
+        observer,
+        options,
+        stopper,
+        source: format!("//{}/{}", plain_name(&host.name()), options.name),
+        ready: Ready::new(),
+        room: Mutex::new(room),
+        cut: watch::Sender::new(false),
+        tally: Mutex::default(),
+        failure: Mutex::default(),
+        live: AtomicUsize::new(0),
+        suspicious: AtomicBool::new(false),
+    };
+    thread::scope(|scope| {
+        for nth in 0..options.concurrency.max(1) {
+            // The worker's own thread starts its children and outlives them: a parent-death signal is sent when the
+            // thread that started the child ends.
+            let name = format!("filedrop-{nth}");
+            let alive = Alive::new(&floor.live, stopper.bell());
+            let floor = &floor;
+            let work = move || {
+                let _alive = alive;
+                floor.work();
+            };
+            if let Err(e) = thread::Builder::new().name(name).spawn_scoped(scope, work) {
+                let e = Error::io("start a thread", "worker", e);
+                floor.trouble("start all workers", None, &e, None);
+                if nth == 0 {
+                    floor.give_up(e);
+                }
+                break;
+            }
+        }
+        Keeper::new(&floor, watch, &mut rooms).keep();
+    });
+    let (tally, failure) = (*lock(&floor.tally), lock(&floor.failure).take());
+    // With it go the last references to the rooms.
+    drop(floor);
+    for room in rooms.into_iter().filter_map(Arc::into_inner) {
+        if let Err(error) = store.retire(room) {
+            let trouble =
+                Event::Trouble { doing: "give back the room", id: None, error: &error, retry_in: None };
+            tell(observer, &trouble);
+        }
+    }
+    failure.map_or(Ok(tally), Err)
+}
+
+/// Counts a worker for as long as it lives, even if it panics.
+struct Alive<'a> {
+    live: &'a AtomicUsize,
+    bell: &'a Bell,
+}
+
+impl<'a> Alive<'a> {
+    fn new(live: &'a AtomicUsize, bell: &'a Bell) -> Self {
+        live.fetch_add(1, Ordering::AcqRel);
+        Self { live, bell }
+    }
+}
+
+impl Drop for Alive<'_> {
+    fn drop(&mut self) {
+        self.live.fetch_sub(1, Ordering::AcqRel);
+        self.bell.ring();
+    }
+}

@@ -1,0 +1,292 @@
+//! A worker: takes a job, has it handled on its own thread, settles it or hands it back, and never gives up.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::floor::Floor;
+use super::ready::{Next, Task, Unsettled};
+use super::{PATIENCE_OF_A_DRAIN, Taken, conclude, pause_after, take};
+use crate::actors::handler::{Call, Cut, Ended, Why};
+use crate::actors::observer::Event;
+use crate::ports::{Claim, Host, Store};
+use crate::words::{Disposition, Error, Id, InboxName, Job, Payload, Problem};
+
+/// After so many claims lost in a row, the worker makes sure that its room is still there, and lets others go first.
+const UNLUCKY: u32 = 64;
+
+/// How long after a handler was killed a stop of the consumer may explain it.
+const MOMENT: Duration = Duration::from_millis(100);
+
+/// What a worker remembers from job to job.
+#[derive(Default)]
+struct Luck {
+    /// Claims that could not be told, in a row.
+    failures: u32,
+    /// Handlers that could not be started, in a row.
+    not_started: u32,
+    /// Outcomes that could not be settled, in a row.
+    unsettled: u32,
+    /// Claims lost in a row.
+    lost: u32,
+}
+
+/// What is to become of a job that was handled.
+enum Verdict {
+    Settle(Result<Payload, Problem>),
+    HandBack(&'static str),
+    NotStarted(Error),
+}
+
+impl<S: Store, H: Host> Floor<'_, S, H> {
+    /// Works until the end.
+    pub(super) fn work(&self) {
+        let scan = |limit| self.store.scan(limit);
+        let idle = || {
+            if self.options.drain {
+                self.stopper.bell().ring();
+            }
+        };
+        let mut luck = Luck::default();
+        loop {
+            match self.ready.next(scan, idle) {
+                Next::Closed => return,
+                // The keeper may not have closed the doors yet, but who has asked for a stop relies on it.
+                Next::New(name) if self.is_stopping() => {
+                    self.ready.done(&name);
+                    self.ready.close();
+                }
+                Next::New(name) => self.attend(name, self.room(), 0, &mut luck),
+                Next::Again(again) => match again.task {
+                    Task::Take(name, room) => self.attend(name, room, again.tries, &mut luck),
+                    Task::Settle(mut unsettled) => {
+                        // Who was taken for dead has another room now; the old one may be gone, and with it the place
+                        // to stage an outcome. The slot decides all the same.
+                        unsettled.room = self.room();
+                        self.settle(unsettled, again.tries, &mut luck);
+                    }
+                },
+                Next::Trouble(e, tries, pause) => {
+                    self.trouble("scan the inbox", None, &e, Some(pause));
+                    self.try_patience(tries, e);
+                }
+            }
+        }
+    }
+
+    fn try_patience(&self, tries: u32, e: Error) {
+        if self.options.drain && tries >= PATIENCE_OF_A_DRAIN {
+            self.give_up(e);
+        }
+    }
+
+    fn attend(&self, name: InboxName, room: Arc<S::Room>, tries: u32, luck: &mut Luck) {
+        let taken = take(self.store, &room, &name, self.host, &self.source);
+        if taken.is_ok() {
+            luck.failures = 0;
+        }
+        match taken {
+            Ok(Taken::Job(claim, job)) => {
+                luck.lost = 0;
+                self.handle(room, claim, job, luck);
+            }
+            Ok(Taken::Invalid(claim, problem, counts)) => {
+                luck.lost = 0;
+                self.settled(&claim, Disposition::Failed, Some(problem), counts, Duration::ZERO);
+            }
+            Ok(Taken::Settled) => self.ready.done(&name),
+            Ok(Taken::Lost) => {
+                self.ready.done(&name);
+                luck.lost += 1;
+                if luck.lost >= UNLUCKY {
+                    luck.lost = 0;
+                    self.suspicious.store(true, Ordering::Release);
+                    self.stopper.bell().ring();
+                    self.ready.pause(Duration::from_millis(5));
+                }
+            }
+            Err(e) => self.could_not_take(name, room, tries + 1, e, luck),
+        }
+    }
+
+    /// The claim may be ours or not, so it must be asked for again; but first others get their chance.
+    fn could_not_take(&self, name: InboxName, room: Arc<S::Room>, tries: u32, e: Error, luck: &mut Luck) {
+        let pause = (!self.options.drain || tries < PATIENCE_OF_A_DRAIN).then(|| pause_after(tries));
+        self.trouble("take a job", Some(&name.id), &e, pause);
+        match pause {
+            None => {
+                self.count(|tally| tally.left += 1);
+                self.ready.done(&name);
+                self.give_up(e);
+            }
+            Some(pause) => {
+                self.ready.again(Task::Take(name, room), tries, pause);
+                if tries == 1 {
+                    luck.failures += 1;
+                    self.ready.pause(pause_after(luck.failures));
+                }
+            }
+        }
+    }
+
+    fn handle(&self, room: Arc<S::Room>, claim: Claim, job: Job, luck: &mut Luck) {
+        let began = Instant::now();
+        self.tell(&Event::Claimed { id: &job.id, attempt: job.attempt });
+        match self.verdict(&claim, &job) {
+            Verdict::Settle(result) => {
+                luck.not_started = 0;
+                let outcome = conclude(&claim, &job, result, self.host, &self.source);
+                self.settle(Box::new(Unsettled { room, claim, outcome, began }), 0, luck);
+            }
+            Verdict::HandBack(why) => self.hand_back(&room, &claim, why),
+            Verdict::NotStarted(e) => {
+                luck.not_started += 1;
+                let pause = pause_after(luck.not_started);
+                self.trouble("start the handler", Some(&job.id), &e, Some(pause));
+                self.hand_back(&room, &claim, "its handler could not be started");
+                self.try_patience(luck.not_started, e);
+                self.ready.pause(pause);
+            }
+        }
+    }
+
+    fn verdict(&self, claim: &Claim, job: &Job) -> Verdict {
+        let cut = Cut::new(self.cut.subscribe(), self.options.handler_timeout);
+        let call = Call { job: job.clone(), path: claim.path.clone(), cut };
+        let handling = || self.runtime.block_on(self.handler.handle(call));
+        Verdict::Settle(match catch_unwind(AssertUnwindSafe(handling)) {
+            // A runtime that is shut down makes what needs it panic; that is an end, not a failure.
+            Err(_) if self.is_cut() || self.stopper.is_stopping_now() => {
+                return Verdict::HandBack("the consumer ends");
+            }
+            Err(panic) => Err(Problem::handler(format!("the handler panicked{}", said(&*panic)))),
+            Ok(Ended::Done(payload)) => Ok(payload),
+            Ok(Ended::Failed(problem)) => Err(problem),
+            Ok(Ended::Killed(_)) if self.is_stopping_soon() => {
+                return Verdict::HandBack("its handler was killed while the consumer was stopping");
+            }
+            Ok(Ended::Killed(problem)) => Err(problem),
+            Ok(Ended::NotStarted(e)) => return Verdict::NotStarted(e),
+            Ok(Ended::Cut(Why::Stopped)) => return Verdict::HandBack("the consumer ends"),
+            Ok(Ended::Cut(Why::TimedOut)) => {
+                let allowed = self.options.handler_timeout.unwrap_or_default();
+                Err(Problem::timeout(format!("the handler was ended after {allowed:?}")))
+            }
+        })
+    }
+
+    /// Whether a stop was asked for, or is within a moment: who kills all processes of a service may reach a handler
+    /// before its consumer.
+    fn is_stopping_soon(&self) -> bool {
+        if !self.is_stopping() {
+            self.ready.pause(MOMENT);
+        }
+        self.is_stopping()
+    }
+
+    /// Settles this one outcome. If that does not work it is put aside, to be tried again until it works, or the
+    /// consumer or the patience of a drain ends: others may be settled meanwhile, if only one reply cannot be delivered.
+    fn settle(&self, unsettled: Box<Unsettled<Arc<S::Room>>>, tries: u32, luck: &mut Luck) {
+        let Unsettled { room, claim, outcome, began } = &*unsettled;
+        match self.store.settle(room, claim, outcome) {
+            Ok(counts) => {
+                luck.unsettled = 0;
+                self.settled(claim, outcome.disposition, outcome.problem(), counts, began.elapsed());
+            }
+            Err(e) => {
+                let tries = tries + 1;
+                let pause = pause_after(tries);
+                if self.may_try_again("settle a job", claim, tries, pause, e) {
+                    self.ready.again(Task::Settle(unsettled), tries, pause);
+                    // Only at first: who pauses until it is due again gets to nothing else.
+                    if tries == 1 {
+                        luck.unsettled += 1;
+                        self.ready.pause(pause_after(luck.unsettled));
+                    }
+                }
+            }
+        }
+    }
+
+    fn hand_back(&self, room: &Arc<S::Room>, claim: &Claim, why: &'static str) {
+        let mut tries = 0;
+        loop {
+            match self.store.release(room, claim) {
+                Ok(()) => {
+                    self.count(|tally| tally.handed_back += 1);
+                    self.tell(&Event::HandedBack { id: &claim.name.id, attempt: claim.name.attempt, why });
+                    return self.ready.returned(&claim.name);
+                }
+                // Our room is gone: others have taken the claim over.
+                Err(e) if !Arc::ptr_eq(room, &self.room()) => {
+                    return self.leave("hand a job back", claim, &e);
+                }
+                Err(e) => {
+                    tries += 1;
+                    let pause = pause_after(tries);
+                    if !self.may_try_again("hand a job back", claim, tries, pause, e) {
+                        return;
+                    }
+                    self.ready.pause(pause);
+                }
+            }
+        }
+    }
+
+    /// Whether to try again, after the pause. If not, the claim is left.
+    fn may_try_again(
+        &self,
+        doing: &'static str,
+        claim: &Claim,
+        tries: u32,
+        pause: Duration,
+        e: Error,
+    ) -> bool {
+        let given_up = self.options.drain && tries >= PATIENCE_OF_A_DRAIN;
+        if given_up || self.is_cut() {
+            self.leave(doing, claim, &e);
+            if given_up {
+                self.give_up(e);
+            }
+            return false;
+        }
+        self.trouble(doing, Some(&claim.name.id), &e, Some(pause));
+        true
+    }
+
+    /// Leaves a claim where it is. Recovery will see to it, when our presence is gone.
+    fn leave(&self, doing: &'static str, claim: &Claim, e: &Error) {
+        self.trouble(doing, Some(&claim.name.id), e, None);
+        self.count(|tally| tally.left += 1);
+        self.ready.done(&claim.name);
+    }
+
+    fn settled(
+        &self,
+        claim: &Claim,
+        disposition: Disposition,
+        problem: Option<Problem>,
+        counts: bool,
+        took: Duration,
+    ) {
+        self.count(|tally| match (counts, disposition, &problem) {
+            (false, ..) => tally.superseded += 1,
+            (true, Disposition::Succeeded, _) => tally.succeeded += 1,
+            (true, _, Some(problem)) if problem.kind == Problem::INVALID => tally.invalid += 1,
+            (true, ..) => tally.failed += 1,
+        });
+        let id: &Id = &claim.name.id;
+        let why = problem.map(|problem| format!("{}: {}", problem.title, problem.detail));
+        let (attempt, problem) = (claim.name.attempt, why.as_deref());
+        self.tell(&Event::Settled { id, attempt, disposition, problem, counts, took });
+        self.ready.done(&claim.name);
+    }
+}
+
+/// What a panic said, if it was text.
+fn said(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.map_or_else(String::new, |text| format!(": {text}"))
+}

@@ -1,0 +1,49 @@
+//! When a handler has to end before it is done.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+/// Why a handler was cut short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// It took longer than it may: the job fails.
+    TimedOut,
+    /// Its consumer ends: the job is handed back.
+    Stopped,
+}
+
+/// Tells a handler when it has to end.
+pub struct Cut {
+    stopped: watch::Receiver<bool>,
+    deadline: Option<Instant>,
+}
+
+impl Cut {
+    /// From now on, within `patience`, and only until `stopped` says so. Needs a runtime with timers if there is a
+    /// `patience`.
+    pub fn new(stopped: watch::Receiver<bool>, patience: Option<Duration>) -> Self {
+        let deadline = patience.and_then(|patience| Instant::now().checked_add(patience));
+        Self { stopped, deadline }
+    }
+
+    /// Waits until the handler has to end. May be asked again.
+    pub async fn wait(&mut self) -> Why {
+        let stopped = async {
+            if self.stopped.wait_for(|stopped| *stopped).await.is_err() {
+                // The consumer is gone, and with it whoever could stop us.
+                std::future::pending::<()>().await;
+            }
+        };
+        match self.deadline {
+            None => stopped.await,
+            Some(deadline) => tokio::select! {
+                biased;
+                () = stopped => {}
+                () = sleep_until(deadline) => return Why::TimedOut,
+            },
+        }
+        Why::Stopped
+    }
+}

@@ -1,0 +1,51 @@
+//! Handlers: what a job is given to.
+
+mod closure;
+mod cut;
+mod exec;
+mod find;
+mod group;
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+
+pub use closure::Closure;
+pub use cut::{Cut, Why};
+pub use exec::{Exec, MAX_OUTPUT_BYTES};
+
+use crate::words::{Error, Job, Payload, Problem};
+
+/// Handles jobs. One handler serves all workers of a consumer.
+pub trait Handler: Send + Sync {
+    /// Handles one job. The future is polled by one thread, that stays alive until it has ended.
+    ///
+    /// When `call.cut` says so, it must end soon, with [`Ended::Cut`]: nobody waits for it but a thread of the consumer.
+    fn handle(&self, call: Call) -> Pin<Box<dyn Future<Output = Ended> + Send + '_>>;
+}
+
+/// One job to be handled.
+pub struct Call {
+    /// The job.
+    pub job: Job,
+    /// Where its envelope lies as long as it is handled.
+    pub path: PathBuf,
+    /// Tells when the handler has to end.
+    pub cut: Cut,
+}
+
+/// How the handling of a job ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// It succeeded, with this.
+    Done(Payload),
+    /// It failed.
+    Failed(Problem),
+    /// The handler was killed, and not by us. That is a failure, unless the consumer is being stopped: what stops it may
+    /// have killed its handlers too.
+    Killed(Problem),
+    /// The handler could not be started, which says nothing of the job.
+    NotStarted(Error),
+    /// It was cut short.
+    Cut(Why),
+}

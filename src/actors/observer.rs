@@ -1,0 +1,141 @@
+//! What a consumer tells of its work. The library prints nothing: a program shows what it wants to.
+
+use std::time::Duration;
+
+use crate::ports::{Chosen, Takeover};
+use crate::words::{Disposition, Error, Id};
+
+/// Is told what happens, on the thread on which it happens: it must not wait for anything.
+pub trait Observer: Send + Sync {
+    /// Something happened.
+    fn notice(&self, event: &Event<'_>);
+}
+
+/// Ignores everything.
+impl Observer for () {
+    fn notice(&self, _: &Event<'_>) {}
+}
+
+/// Something that happened in a consumer.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// How it learns of new jobs, and why so.
+    Watching(&'a Chosen),
+    /// It has a room, and may claim.
+    Registered {
+        /// Its name.
+        consumer: &'a Id,
+    },
+    /// Others took it for dead and cleared its room. It registers anew; what it was handling may be handled twice.
+    Evicted,
+    /// A job is about to be handled.
+    Claimed {
+        /// The job.
+        id: &'a Id,
+        /// Which attempt, from 1.
+        attempt: u32,
+    },
+    /// A job's outcome is decided and durable.
+    Settled {
+        /// The job.
+        id: &'a Id,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// How its handling ended here.
+        disposition: Disposition,
+        /// Why it failed, if it did: the problem's title and detail.
+        problem: Option<&'a str>,
+        /// Whether this is the outcome that counts. If not, another attempt's came first.
+        counts: bool,
+        /// From the claim to the outcome.
+        took: Duration,
+    },
+    /// A job went back to the inbox, as if it had never been claimed.
+    HandedBack {
+        /// The job.
+        id: &'a Id,
+        /// The attempt that it was, and will be again.
+        attempt: u32,
+        /// Why.
+        why: &'a str,
+    },
+    /// Something was taken over from absent consumers.
+    Recovered(&'a Takeover),
+    /// Drafts of dead writers were removed.
+    Swept {
+        /// How many.
+        removed: usize,
+    },
+    /// Something did not work. Nothing is lost.
+    Trouble {
+        /// What did not.
+        doing: &'static str,
+        /// The job that it was about.
+        id: Option<&'a Id>,
+        /// Why.
+        error: &'a Error,
+        /// When it is tried again. `None`: not by this consumer; recovery will see to it.
+        retry_in: Option<Duration>,
+    },
+    /// It claims no more and waits for its handlers.
+    Stopping {
+        /// How many jobs are being handled.
+        in_flight: usize,
+    },
+    /// The grace is over (or there was none): the handlers that still run are ended.
+    CutShort {
+        /// How many jobs are being handled.
+        in_flight: usize,
+    },
+    /// Nothing is ready and nobody's claims are in doubt: a drain ends.
+    Drained,
+}
+
+/// Tells the observer, and the log.
+pub(crate) fn tell(observer: &dyn Observer, event: &Event<'_>) {
+    log(event);
+    observer.notice(event);
+}
+
+/// `info` is what somebody who operates a healthy consumer wants to see: how it works, what it recovers, how it ends. A
+/// job that succeeds is no news; one that fails is a warning.
+fn log(event: &Event<'_>) {
+    use tracing::{debug, error, info, warn};
+    match event {
+        Event::Watching(chosen) => info!(mode = ?chosen.mode, why = chosen.why, "watching"),
+        Event::Registered { consumer } => debug!(%consumer, "registered"),
+        Event::Evicted => warn!("others took this consumer for dead; registering anew"),
+        Event::Claimed { id, attempt } => debug!(%id, attempt, "claimed"),
+        Event::Settled { id, attempt, disposition, problem, counts: true, took } => {
+            let ended = disposition.as_str();
+            match problem {
+                None => debug!(%id, attempt, ?took, "{ended}"),
+                Some(why) => warn!(%id, attempt, ?took, why, "{ended}"),
+            }
+        }
+        Event::Settled { id, attempt, disposition, .. } => {
+            let ended = disposition.as_str();
+            warn!(%id, attempt, "{ended}, but another attempt's outcome counts");
+        }
+        Event::HandedBack { id, attempt, why } => info!(%id, attempt, why, "handed back"),
+        Event::Recovered(takeover) => {
+            let Takeover { returned, helped, archived, cleared, .. } = takeover;
+            info!(returned, helped, archived, cleared, "recovered what absent consumers left");
+            for path in &takeover.strangers {
+                warn!(path = %path.display(), "left in the room of an absent consumer; nobody knows what it is");
+            }
+        }
+        Event::Swept { removed } => info!(removed, "removed drafts of dead writers"),
+        Event::Trouble { doing, id, error, retry_in } => {
+            let id = id.map(tracing::field::display);
+            match retry_in {
+                Some(pause) => warn!(id, %error, "cannot {doing}; trying again in {pause:?}"),
+                None => error!(id, %error, "cannot {doing}; leaving it to recovery"),
+            }
+        }
+        Event::Stopping { in_flight } => info!(in_flight, "stopping"),
+        Event::CutShort { in_flight } => info!(in_flight, "ending the handlers that still run"),
+        Event::Drained => debug!("nothing is left to do"),
+    }
+}

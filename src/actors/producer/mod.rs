@@ -1,0 +1,7 @@
+//! The producer: drops jobs, and waits for their outcomes.
+
+mod submission;
+mod wait;
+
+pub use submission::{Submission, submit};
+pub use wait::{Waiter, wait};

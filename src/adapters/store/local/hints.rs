@@ -1,0 +1,25 @@
+//! Where a watch should listen. Only latency depends on it.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::LocalStore;
+use crate::ports::{Fs, Host, Interest};
+
+impl<F: Fs, H: Host> LocalStore<F, H> {
+    pub(super) fn folders_of(&self, what: Interest<'_>) -> Vec<PathBuf> {
+        match what {
+            // One watch on `claimed/` sees every room come and every presence close.
+            Interest::Ready => vec![self.layout.room("inbox"), self.layout.room("claimed")],
+            // The day folders may not be there yet: their making rings in `outcomes/`. Ids that do not tell their day
+            // are looked for in all days when anything rings, or at the safety rescan.
+            Interest::Outcomes(ids) => {
+                let outcomes = self.layout.room("outcomes");
+                let days: BTreeSet<_> =
+                    ids.iter().filter_map(|id| id.minted_at()).map(|at| at.day()).collect();
+                let days = days.into_iter().map(|day| outcomes.join(day));
+                std::iter::once(outcomes.clone()).chain(days).collect()
+            }
+        }
+    }
+}

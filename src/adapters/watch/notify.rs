@@ -1,0 +1,141 @@
+//! The operating system's notifications: inotify on Linux, kqueue or FSEvents elsewhere.
+
+use std::io;
+use std::path::Path;
+
+use notify::{Config, EventKindMask, RecommendedWatcher, RecursiveMode, Watcher};
+
+use crate::ports::{Bell, Watch};
+use crate::words::{Error, ErrorKind, Result};
+
+/// Rings when a name appears in a folder, or a file that was open for writing is closed.
+///
+/// Not when one is opened, read or changed: our own reads would wake every watcher, and so would every beat of every
+/// presence. But the kernel closes the presence of a consumer that dies, and that must ring. A name that goes away tells
+/// nobody anything to do.
+pub struct NotifyWatch {
+    watcher: RecommendedWatcher,
+}
+
+impl NotifyWatch {
+    /// A watch of nothing yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] if the system gives no more notifications to this user.
+    pub fn new(bell: Bell) -> Result<Self> {
+        // `CREATE` lets the kernel tell of renames too, but `notify` passes them on only with `MODIFY_NAME`.
+        let kinds = EventKindMask::CREATE | EventKindMask::MODIFY_NAME | EventKindMask::ACCESS_CLOSE;
+        let config = Config::default().with_event_kinds(kinds);
+        // An overflow comes as an event without paths, trouble as an error: both may hide anything, so both ring.
+        let watcher = RecommendedWatcher::new(move |_| bell.ring(), config).map_err(unsupported)?;
+        Ok(Self { watcher })
+    }
+}
+
+impl Watch for NotifyWatch {
+    fn arm(&mut self, dir: &Path) -> Result<()> {
+        // Always anew: a folder of this name may have been removed and made again.
+        self.watcher.watch(dir, RecursiveMode::NonRecursive).map_err(|e| match &e.kind {
+            notify::ErrorKind::PathNotFound => Error::new(ErrorKind::NotFound, "nothing to watch").at(dir),
+            notify::ErrorKind::Io(io) if io.kind() == io::ErrorKind::NotFound => {
+                Error::new(ErrorKind::NotFound, "nothing to watch").at(dir)
+            }
+            _ => unsupported(e).at(dir),
+        })
+    }
+
+    fn hears(&self) -> bool {
+        true
+    }
+}
+
+fn unsupported(e: notify::Error) -> Error {
+    let why = match &e.kind {
+        notify::ErrorKind::MaxFilesWatch => {
+            "this user may watch no more folders (see fs.inotify.max_user_watches)".to_owned()
+        }
+        notify::ErrorKind::Io(io) if io.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) => {
+            "this user may have no more watchers (see fs.inotify.max_user_instances)".to_owned()
+        }
+        _ => e.to_string(),
+    };
+    Error::new(ErrorKind::Unsupported, format!("no notifications: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::io::Write as _;
+    use std::time::Duration;
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(30);
+
+    /// A watched folder, and a place beside it on the same file system.
+    fn watched() -> (tempfile::TempDir, Bell, NotifyWatch) {
+        let place = tempfile::tempdir().unwrap();
+        fs::create_dir(place.path().join("watched")).unwrap();
+        let bell = Bell::default();
+        let mut watch = NotifyWatch::new(bell.clone()).unwrap();
+        watch.arm(&place.path().join("watched")).unwrap();
+        (place, bell, watch)
+    }
+
+    /// All rings that are on their way have come.
+    fn settle(bell: &Bell) {
+        while bell.wait(Duration::from_millis(100)) {}
+    }
+
+    #[test]
+    fn what_appears_rings() {
+        let (place, bell, mut watch) = watched();
+        let beside = place.path().join("beside");
+        let dir = place.path().join("watched");
+        fs::write(&beside, "x").unwrap();
+        assert!(!bell.wait(Duration::from_millis(50)), "only what is watched rings");
+        fs::hard_link(&beside, dir.join("linked")).unwrap();
+        assert!(bell.wait(SOON), "a link");
+        settle(&bell);
+        fs::rename(&beside, dir.join("renamed")).unwrap();
+        assert!(bell.wait(SOON), "a rename into it");
+        settle(&bell);
+        fs::create_dir(dir.join("folder")).unwrap();
+        assert!(bell.wait(SOON), "a folder");
+        settle(&bell);
+        // Made again under the same name, and armed again.
+        fs::remove_dir_all(&dir).unwrap();
+        assert_eq!(watch.arm(&dir).unwrap_err().kind(), ErrorKind::NotFound);
+        fs::create_dir(&dir).unwrap();
+        watch.arm(&dir).unwrap();
+        settle(&bell);
+        fs::write(dir.join("file"), "x").unwrap();
+        assert!(bell.wait(SOON), "a file in the folder that was made again");
+    }
+
+    #[test]
+    fn the_closing_of_a_presence_rings_and_its_beats_do_not() {
+        let (place, bell, _watch) = watched();
+        let beside = place.path().join("beside");
+        let presence = place.path().join("watched/presence");
+        let mut file = File::create_new(&beside).unwrap();
+        fs::rename(&beside, &presence).unwrap();
+        settle(&bell);
+        file.write_all(b"a beat").unwrap();
+        fs::read(&presence).unwrap();
+        fs::read_dir(place.path().join("watched")).unwrap().for_each(drop);
+        assert!(!bell.wait(Duration::from_millis(100)), "a beat, or our own look, must not ring");
+        drop(file);
+        assert!(bell.wait(SOON), "its owner is gone");
+    }
+
+    #[test]
+    fn what_goes_away_does_not_ring() {
+        let (place, bell, _watch) = watched();
+        let file = place.path().join("watched/file");
+        fs::write(&file, "x").unwrap();
+        settle(&bell);
+        fs::rename(&file, place.path().join("beside")).unwrap();
+        assert!(!bell.wait(Duration::from_millis(100)), "a claim must not wake all others");
+    }
+}

@@ -1,0 +1,78 @@
+//! `producer call`: submit, and block until the outcome is there.
+
+use std::path::PathBuf;
+use std::process;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use clap::Args;
+
+use super::exit::{Exit, Failure};
+use super::job::JobArgs;
+use super::output::Voice;
+use super::signals;
+use super::wait::{self, Patience};
+use crate::Id;
+
+#[derive(Debug, Args)]
+#[command(after_help = after_help())]
+pub(super) struct CallArgs {
+    /// The drop folder
+    drop: PathBuf,
+
+    #[command(flatten)]
+    job: JobArgs,
+
+    #[command(flatten)]
+    patience: Patience,
+}
+
+fn after_help() -> String {
+    let codes = Exit::ALL.into_iter().filter(|exit| !matches!(exit, Exit::NoHandler | Exit::CannotCreate));
+    format!("{EXAMPLES}\n{}", Exit::table(&codes.collect::<Vec<_>>()))
+}
+
+const EXAMPLES: &str = "\
+It prints what the handler wrote, byte for byte. Of a failed job nothing is on stdout; why it failed is on \
+stderr. If it times out or is interrupted, the job goes on: its id, and the command that waits for it, are on stderr.
+
+Examples:
+  producer call /srv/drop --type add --data '[1, 2]'
+  producer call /srv/drop --type ocr --file scan.png --timeout 30s > scan.txt
+";
+
+pub(super) fn run(args: CallArgs, voice: &Voice) -> Result<Exit, Failure> {
+    let folder = super::open(&args.drop)?;
+    let job = args.job.into_submission()?;
+    let submitted = Arc::new(Mutex::new(None::<Id>));
+    say_the_id_when_stopped(&submitted, folder.path().to_owned(), *voice)?;
+    let since = Instant::now();
+    let id = {
+        // A signal waits until it is known what became of the job.
+        let mut submitted = submitted.lock().unwrap_or_else(PoisonError::into_inner);
+        submitted.insert(folder.submit(job)?).clone()
+    };
+    wait::print_outcomes(&folder, &[id], &args.patience, since, voice)
+}
+
+fn say_the_id_when_stopped(
+    submitted: &Arc<Mutex<Option<Id>>>,
+    drop: PathBuf,
+    voice: Voice,
+) -> Result<(), Failure> {
+    let submitted = Arc::clone(submitted);
+    signals::listen(move |signal| {
+        let submitted = submitted.lock().unwrap_or_else(PoisonError::into_inner);
+        let by = signal.name();
+        match &*submitted {
+            Some(id) => {
+                let command = wait::wait_command(&drop, id.as_str());
+                voice.error(format_args!(
+                    "stopped by {by}; the job goes on, ask for its outcome with: {command}"
+                ));
+            }
+            None => voice.error(format_args!("stopped by {by}; nothing is submitted")),
+        }
+        process::exit(i32::from(signal.exit().code()));
+    })
+}

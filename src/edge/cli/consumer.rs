@@ -1,0 +1,48 @@
+//! The command line of `consumer`.
+
+use clap::{Parser, Subcommand};
+
+use super::exit::{Exit, Failure};
+use super::output::Voice;
+use super::{Loudness, Program, run};
+
+/// Handle the jobs of a drop folder
+#[derive(Debug, Parser)]
+#[command(name = "consumer", version, max_term_width = 100, after_help = after_help())]
+pub(super) struct Consumer {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    loudness: Loudness,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Handle jobs with a command; as many consumers as you like may share a folder
+    Run(run::RunArgs),
+}
+
+fn after_help() -> String {
+    format!("{EXAMPLES}\n{}", Exit::table(&Exit::ALL))
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  consumer run /srv/drop --concurrency 4 -- ./resize --width 800
+  consumer run /srv/drop --drain -- ./resize --width 800
+";
+
+impl Program for Consumer {
+    const NAME: &'static str = "consumer";
+    const LOGS: &'static str = "info";
+
+    fn loudness(&self) -> &Loudness {
+        &self.loudness
+    }
+
+    fn run(self, _: &Voice) -> Result<Exit, Failure> {
+        match self.command {
+            Command::Run(args) => run::run(args),
+        }
+    }
+}

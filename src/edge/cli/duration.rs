@@ -1,0 +1,46 @@
+//! Durations on the command line: `500ms`, `30s`, `2h`, `7d`.
+
+use std::time::Duration;
+
+/// Any length of time, zero too.
+pub(super) fn any(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|e| format!("{e}; a duration looks like 500ms, 30s, 2h or 7d"))
+}
+
+/// A length of time that is not too short to make sense: at least a millisecond.
+pub(super) fn some(text: &str) -> Result<Duration, String> {
+    at_least(Duration::from_millis(1), text)
+}
+
+/// A lease: long enough that a busy machine can still beat three times in it.
+pub(super) fn lease(text: &str) -> Result<Duration, String> {
+    at_least(Duration::from_millis(100), text)
+}
+
+fn at_least(least: Duration, text: &str) -> Result<Duration, String> {
+    match any(text)? {
+        given if given < least => Err(format!("too short, it must be at least {}", show(least))),
+        given => Ok(given),
+    }
+}
+
+/// As people write it.
+pub(super) fn show(duration: Duration) -> String {
+    humantime::format_duration(duration).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_and_limits() {
+        assert_eq!(any("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(any("7d"), Ok(Duration::from_secs(7 * 86_400)));
+        assert_eq!(any("0s"), Ok(Duration::ZERO));
+        assert!(any("-1s").is_err() && any("5").is_err() && any("").is_err() && any("soon").is_err());
+        assert!(some("0s").is_err() && some("1ms").is_ok());
+        assert!(lease("99ms").unwrap_err().contains("at least 100ms"));
+        assert!(lease("100ms").is_ok());
+    }
+}

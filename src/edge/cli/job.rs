@@ -1,0 +1,95 @@
+//! One job from the command line.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
+
+use super::exit::{Exit, Failure};
+use super::lines;
+use crate::{MAX_FILE_BYTES, Payload, Submission};
+
+/// What a job is: `submit` and `call` take the same.
+#[derive(Debug, Args)]
+pub(super) struct JobArgs {
+    /// What kind of job it is; handlers see it as FILEDROP_TYPE
+    #[arg(long = "type", value_name = "TYPE", value_parser = NonEmptyStringValueParser::new())]
+    pub(super) kind: String,
+
+    /// The job's data: JSON, passed on exactly as it is written here
+    #[arg(long, value_name = "JSON", value_parser = json, allow_hyphen_values = true)]
+    data: Option<Json>,
+
+    /// The job's data: the bytes of this file, whatever they are; `-` is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "data")]
+    file: Option<PathBuf>,
+
+    /// What the job is about [default: the name of FILE]
+    #[arg(long, value_name = "SUBJECT", value_parser = NonEmptyStringValueParser::new())]
+    pub(super) subject: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+struct Json(Vec<u8>);
+
+fn json(text: &str) -> Result<Json, String> {
+    lines::json(text.into()).map(Json)
+}
+
+impl JobArgs {
+    /// The job, its data read.
+    pub(super) fn into_submission(self) -> Result<Submission, Failure> {
+        let mut subject = self.subject;
+        let mut job = Submission::new(self.kind);
+        if let Some(Json(data)) = self.data {
+            job = job.payload(Payload::typed(data, "application/json"));
+        } else if let Some(file) = self.file {
+            job = job.data(read(&file)?);
+            if subject.is_none() && !is_stdin(&file) {
+                subject = file.file_name().map(|name| name.to_string_lossy().into_owned());
+            }
+        }
+        Ok(match subject {
+            Some(subject) => job.subject(subject),
+            None => job,
+        })
+    }
+}
+
+/// `-`
+pub(super) fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// Opens a file that the command line names, or standard input. Its length, if it has one.
+pub(super) fn open(path: &Path) -> Result<(Box<dyn Read>, Option<u64>), Failure> {
+    if is_stdin(path) {
+        return Ok((Box::new(io::stdin().lock()), None));
+    }
+    let opened = File::open(path).and_then(|file| Ok((file.metadata()?, file)));
+    let (meta, file) = opened
+        .map_err(|e| Failure::new(Exit::NoInput, format_args!("cannot open {}: {e}", path.display())))?;
+    if meta.is_dir() {
+        return Err(Failure::new(Exit::NoInput, format_args!("{} is a folder, not a file", path.display())));
+    }
+    Ok((Box::new(file), meta.is_file().then_some(meta.len())))
+}
+
+/// The code and the words for an input that could be opened, but not read to its end.
+pub(super) fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    let name = if is_stdin(path) { "standard input".into() } else { path.display().to_string() };
+    Failure::new(Exit::Io, format_args!("cannot read {name}: {error}"))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let (input, _) = open(path)?;
+    let mut bytes = Vec::new();
+    input.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|e| unreadable(path, &e))?;
+    if bytes.len() > MAX_FILE_BYTES {
+        let why = format!("{} is larger than {MAX_FILE_BYTES} bytes, the most a job holds", path.display());
+        return Err(Failure::new(Exit::BadData, why));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,39 @@
+//! The library's log lines, on stderr.
+
+use std::io::{self, IsTerminal, Write};
+
+use tracing_subscriber::EnvFilter;
+
+use super::output::Voice;
+
+/// From now on, log lines go to stderr. `usual` is the level without `-q` or `-v`; `RUST_LOG`, if set, wins over all.
+pub(super) fn start(voice: &Voice, usual: &str) {
+    let level = match (voice.quiet, voice.verbose) {
+        (true, _) => "error",
+        (false, 0) => usual,
+        (false, 1) => "debug",
+        (false, _) => "trace",
+    };
+    let filter = match std::env::var("RUST_LOG") {
+        Ok(asked) if !asked.is_empty() => EnvFilter::try_new(&asked).unwrap_or_else(|e| {
+            voice.error(format_args!("RUST_LOG={asked:?} is not understood ({e}); logging at level {level}"));
+            EnvFilter::new(level)
+        }),
+        _ => EnvFilter::new(level),
+    };
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(colour())
+        .with_target(false)
+        // It would use `eprintln!`, which panics when stderr is gone.
+        .log_internal_errors(false);
+    // Only a second start fails, and then the first one serves.
+    let _ = subscriber.try_init();
+    let _ = io::stderr().flush();
+}
+
+/// Only for people who look at it, and have not said no (<https://no-color.org>).
+fn colour() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
+}

@@ -1,0 +1,77 @@
+//! Data goes to stdout, everything else to stderr.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use super::exit::{Exit, Failure};
+
+/// Who speaks on stderr, and how much it says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Voice {
+    pub(super) program: &'static str,
+    pub(super) quiet: bool,
+    pub(super) verbose: u8,
+}
+
+impl Voice {
+    /// What went wrong. A stderr that is gone leaves nobody to tell.
+    pub(super) fn error(&self, message: impl Display) {
+        let _ = writeln!(io::stderr().lock(), "{}: {}", self.program, plain(&message.to_string()));
+    }
+
+    /// What is good to know; `--quiet` keeps it back.
+    pub(super) fn note(&self, message: impl Display) {
+        if !self.quiet {
+            self.error(message);
+        }
+    }
+}
+
+/// Writes data, and makes sure that it has left the program: whoever reads the pipe acts on it.
+///
+/// # Errors
+/// [`Exit::ClosedPipe`], silently, if nobody reads any more; else [`Exit::Io`].
+pub(super) fn data(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let written = write(&mut out).and_then(|()| out.flush());
+    if written.is_err() {
+        // What is still in the buffer is not tried again when it is dropped.
+        let _ = out.into_parts();
+    }
+    written.map_err(|e| match e.kind() {
+        io::ErrorKind::BrokenPipe => Failure::silent(Exit::ClosedPipe),
+        _ => Failure::new(Exit::Io, format_args!("cannot write to standard output: {e}")),
+    })
+}
+
+/// Writes one line of JSON.
+pub(super) fn json_line(value: &impl serde::Serialize) -> Result<(), Failure> {
+    data(|out| {
+        serde_json::to_writer(&mut *out, value)?;
+        out.write_all(b"\n")
+    })
+}
+
+/// Text from elsewhere (file names, handlers' messages) with control characters shown, not obeyed by the terminal.
+pub(super) fn plain(text: &str) -> String {
+    let obeyed = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        if obeyed(c) {
+            plain.extend(c.escape_default());
+        } else {
+            plain.push(c);
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn escapes_are_shown() {
+        assert_eq!(plain("a\u{1b}[31mb\tc\nd é"), "a\\u{1b}[31mb\tc\nd é");
+    }
+}

@@ -1,0 +1,55 @@
+//! The command line of `producer`.
+
+use clap::{Parser, Subcommand};
+
+use super::exit::{Exit, Failure};
+use super::output::Voice;
+use super::{Loudness, Program, call, submit, wait};
+
+/// Submit jobs to a drop folder, and fetch their outcomes
+#[derive(Debug, Parser)]
+#[command(name = "producer", version, max_term_width = 100, after_help = after_help())]
+pub(super) struct Producer {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    loudness: Loudness,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Submit a job, or a batch of them, and print the ids
+    Submit(submit::SubmitArgs),
+    /// Submit a job, block until it is handled, and print its outcome
+    Call(call::CallArgs),
+    /// Wait for jobs that were submitted before, and print their outcomes
+    Wait(wait::WaitArgs),
+}
+
+fn after_help() -> String {
+    format!("{EXAMPLES}\n{}", Exit::table(&Exit::ALL))
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  producer submit /srv/drop --type resize --file photo.jpg
+  producer wait /srv/drop 0198c5a2-7f31-7c8e-b0a4-5d2f3c1e9a77 --timeout 30s
+  producer call /srv/drop --type add --data '[1, 2]'
+";
+
+impl Program for Producer {
+    const NAME: &'static str = "producer";
+    const LOGS: &'static str = "warn";
+
+    fn loudness(&self) -> &Loudness {
+        &self.loudness
+    }
+
+    fn run(self, voice: &Voice) -> Result<Exit, Failure> {
+        match self.command {
+            Command::Submit(args) => submit::run(args, voice),
+            Command::Call(args) => call::run(args, voice),
+            Command::Wait(args) => wait::run(&args, voice),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! `consumer run`: the handler is a command.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::exit::{Exit, Failure};
+use super::watching::Watching;
+use super::{duration, signals};
+use crate::{Exec, Summary};
+
+#[derive(Debug, Args)]
+#[command(after_help = after_help())]
+pub(super) struct RunArgs {
+    /// The drop folder
+    drop: PathBuf,
+
+    /// How many jobs to handle at a time
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), default_value = "1")]
+    concurrency: u16,
+
+    /// Handle what is there, then exit
+    #[arg(long)]
+    drain: bool,
+
+    #[command(flatten)]
+    watching: Watching,
+
+    /// How long this consumer may be silent before others take its jobs for abandoned
+    #[arg(long, value_name = "D", value_parser = duration::lease, default_value = "30s")]
+    lease: Duration,
+
+    /// How long a handler may take; then it is ended and the job has failed [default: for ever]
+    #[arg(long, value_name = "D", value_parser = duration::some)]
+    handler_timeout: Option<Duration>,
+
+    /// How long handlers may go on after a gentle stop; then they are ended and their jobs handed back
+    #[arg(long, value_name = "D", value_parser = duration::any, default_value = "10s")]
+    grace: Duration,
+
+    /// The handler: a program and its arguments; no shell is involved
+    #[arg(last = true, required = true, value_names = ["CMD", "ARGS"])]
+    command: Vec<OsString>,
+}
+
+fn after_help() -> String {
+    let codes = [
+        Exit::Done,
+        Exit::Usage,
+        Exit::NoInput,
+        Exit::NoHandler,
+        Exit::Io,
+        Exit::Uncertain,
+        Exit::Unsupported,
+    ];
+    format!("{EXAMPLES}\n{}", Exit::table(&codes))
+}
+
+const EXAMPLES: &str = "\
+The handler gets the job's data on stdin; what it writes to stdout is the outcome's data. If it exits with 0 \
+the job succeeded, else it failed. In its environment are FILEDROP_DROP, FILEDROP_ID, FILEDROP_TYPE, FILEDROP_SUBJECT, \
+FILEDROP_ATTEMPT and FILEDROP_JOB (the path of the envelope). After a crash it may run a second time for a job, and then \
+has a higher FILEDROP_ATTEMPT.
+
+On SIGTERM or SIGINT it claims no more jobs, and gives the handlers --grace to finish; a second one ends them at once. It \
+exits with 0 when it has drained or was asked to stop, whatever became of the jobs. RUST_LOG sets what is logged, and \
+wins over -q and -v.
+
+Examples:
+  consumer run /srv/drop -- ./resize --width 800
+  consumer run /srv/drop --concurrency 8 --handler-timeout 2m -- python3 handler.py
+  consumer run /srv/drop --drain -- sh -c 'jq .order | psql shop'
+";
+
+pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
+    let folder = args.watching.of(super::open(&args.drop)?);
+    let mut command = args.command.into_iter();
+    let program = command.next().unwrap_or_default();
+    // Before anything is claimed: a job must not fail because of a mistyped command.
+    let handler = Exec::find(program, command.collect()).map_err(|e| Failure::new(Exit::NoHandler, e))?;
+    let consumer = folder
+        .consumer()
+        .concurrency(args.concurrency.into())
+        .drain(args.drain)
+        .lease(args.lease)
+        .handler_timeout(args.handler_timeout)
+        .grace(args.grace);
+    let stopper = consumer.stopper();
+    let mut told = false;
+    signals::listen(move |signal| {
+        if std::mem::replace(&mut told, true) {
+            tracing::warn!("{} again: ending the handlers", signal.name());
+            stopper.stop_now();
+        } else {
+            tracing::info!("{}: stopping when the handlers are done; once more to end them", signal.name());
+            stopper.stop();
+        }
+    })?;
+    let Summary { succeeded, failed, invalid, handed_back, .. } = consumer.run_command(handler)?;
+    tracing::info!(succeeded, failed, invalid, handed_back, "done");
+    Ok(Exit::Done)
+}

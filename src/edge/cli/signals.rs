@@ -1,0 +1,56 @@
+//! SIGINT and SIGTERM, heard on a thread of their own, as the commands themselves block.
+
+use std::thread;
+
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::exit::{Exit, Failure};
+
+/// Somebody asked us to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signal {
+    Interrupt,
+    Terminate,
+}
+
+impl Signal {
+    /// The code of a program that ends because of it.
+    pub(super) fn exit(self) -> Exit {
+        match self {
+            Signal::Interrupt => Exit::Interrupted,
+            Signal::Terminate => Exit::Terminated,
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Signal::Interrupt => "SIGINT",
+            Signal::Terminate => "SIGTERM",
+        }
+    }
+}
+
+/// From when this returns, each signal is told to `heard`, and no longer ends the program by itself.
+pub(super) fn listen(mut heard: impl FnMut(Signal) + Send + 'static) -> Result<(), Failure> {
+    let cannot = |e| Failure::new(Exit::Io, format_args!("cannot listen for signals: {e}"));
+    let runtime = Builder::new_current_thread().enable_io().build().map_err(cannot)?;
+    let (mut interrupt, mut terminate) = {
+        let _context = runtime.enter();
+        let listen_for = |kind| signal(kind).map_err(cannot);
+        (listen_for(SignalKind::interrupt())?, listen_for(SignalKind::terminate())?)
+    };
+    let listener = move || {
+        runtime.block_on(async {
+            loop {
+                let signal = tokio::select! {
+                    Some(()) = interrupt.recv() => Signal::Interrupt,
+                    Some(()) = terminate.recv() => Signal::Terminate,
+                    else => return,
+                };
+                heard(signal);
+            }
+        });
+    };
+    thread::Builder::new().name("signals".to_owned()).spawn(listener).map(drop).map_err(cannot)
+}

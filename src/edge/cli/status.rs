@@ -1,0 +1,105 @@
+//! `filedrop status`: how many jobs lie where, and who is at work.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::duration;
+use super::exit::{Exit, Failure};
+use super::output;
+use crate::Census;
+
+#[derive(Debug, Args)]
+#[command(after_help = after_help())]
+pub(super) struct StatusArgs {
+    /// The drop folder
+    drop: PathBuf,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) const LOOK_CODES: [Exit; 6] =
+    [Exit::Done, Exit::Usage, Exit::NoInput, Exit::Io, Exit::Unsupported, Exit::ClosedPipe];
+
+fn after_help() -> String {
+    format!("{EXAMPLES}\n{}", Exit::table(&LOOK_CODES))
+}
+
+const EXAMPLES: &str = "\
+Counts are of jobs; in `outcomes` of outcomes, in `tmp` of files being written. A consumer's presence is `unknown` \
+where only watching it for its lease could tell. Files in inbox/ that are no jobs are counted, and left alone.
+
+Examples:
+  filedrop status /srv/drop
+  filedrop status /srv/drop --json | jq .rooms.inbox
+";
+
+pub(super) fn run(args: &StatusArgs) -> Result<Exit, Failure> {
+    let census = super::open(&args.drop)?.census()?;
+    if args.json {
+        output::json_line(&census)?;
+    } else {
+        output::data(|out| table(&census, out))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn table(census: &Census, out: &mut dyn Write) -> io::Result<()> {
+    let rooms = &census.rooms;
+    let counts = [
+        ("inbox", rooms.inbox),
+        ("delayed", rooms.delayed),
+        ("claimed", rooms.claimed),
+        ("outcomes", rooms.outcomes),
+        ("done", rooms.done),
+        ("dead", rooms.dead),
+        ("invalid", rooms.invalid),
+        ("tmp", rooms.tmp),
+    ];
+    writeln!(out, "{:<10}{:>8}", "ROOM", "COUNT")?;
+    for (room, count) in counts {
+        write!(out, "{room:<10}{count:>8}")?;
+        match census.oldest_ready_seconds.filter(|_| room == "inbox") {
+            Some(age) => writeln!(out, "  the oldest for {}", duration::show(whole_seconds(age)))?,
+            None => writeln!(out)?,
+        }
+    }
+    if !census.consumers.is_empty() {
+        let names = census.consumers.iter().map(|consumer| consumer.name.as_str());
+        let width = width("CONSUMER", names);
+        writeln!(out, "\n{:<width$}  {:<7}{:>8}", "CONSUMER", "PRESENT", "CLAIMED")?;
+        for consumer in &census.consumers {
+            let present = match consumer.present {
+                Some(true) => "yes",
+                Some(false) => "no",
+                None => "unknown",
+            };
+            writeln!(out, "{:<width$}  {present:<7}{:>8}", consumer.name, consumer.claimed)?;
+        }
+    }
+    if !census.replies.is_empty() {
+        let addresses: Vec<_> = census.replies.iter().map(|(name, n)| (output::plain(name), n)).collect();
+        let width = width("ADDRESS", addresses.iter().map(|(name, _)| name.as_str()));
+        writeln!(out, "\n{:<width$}  {:>8}", "ADDRESS", "WAITING")?;
+        for (address, waiting) in addresses {
+            writeln!(out, "{address:<width$}  {waiting:>8}")?;
+        }
+    }
+    match census.unrecognised {
+        0 => Ok(()),
+        1 => writeln!(out, "\n1 file in inbox/ is no job; it is left alone"),
+        n => writeln!(out, "\n{n} files in inbox/ are no jobs; they are left alone"),
+    }
+}
+
+fn width<'a>(heading: &str, names: impl Iterator<Item = &'a str>) -> usize {
+    names.map(|name| name.chars().count()).max().unwrap_or(0).max(heading.len())
+}
+
+fn whole_seconds(seconds: f64) -> Duration {
+    Duration::from_secs(Duration::try_from_secs_f64(seconds).unwrap_or_default().as_secs())
+}

@@ -1,0 +1,172 @@
+//! `producer wait`: outcomes as they arrive.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+
+use super::duration;
+use super::exit::{Exit, Failure};
+use super::output::{self, Voice};
+use super::watching::Watching;
+use crate::{Disposition, DropFolder, ErrorKind, Id, Outcome};
+
+#[derive(Debug, Args)]
+#[command(after_help = after_help())]
+pub(super) struct WaitArgs {
+    /// The drop folder
+    drop: PathBuf,
+
+    /// The ids that `submit` printed
+    #[arg(required = true)]
+    id: Vec<Id>,
+
+    #[command(flatten)]
+    patience: Patience,
+
+    #[command(flatten)]
+    watching: Watching,
+}
+
+/// How long to wait, and what to print.
+#[derive(Debug, Args)]
+pub(super) struct Patience {
+    /// How long to wait at most [default: for ever]
+    #[arg(long, value_name = "D", value_parser = duration::any)]
+    timeout: Option<Duration>,
+
+    /// Print outcomes as envelopes (CloudEvents), one on a line, failed ones too
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) const ANSWER_CODES: [Exit; 10] = [
+    Exit::Done,
+    Exit::Failed,
+    Exit::Usage,
+    Exit::BadData,
+    Exit::NoInput,
+    Exit::Io,
+    Exit::Unsupported,
+    Exit::TimedOut,
+    Exit::Interrupted,
+    Exit::ClosedPipe,
+];
+
+fn after_help() -> String {
+    format!("{EXAMPLES}\n{}", Exit::table(&ANSWER_CODES))
+}
+
+const EXAMPLES: &str = "\
+It prints what the handlers wrote, byte for byte, in the order in which the outcomes arrive. Of a failed job nothing \
+is on stdout; why it failed is on stderr. An outcome can be asked for as often as you like, by anyone.
+
+An id of which the folder has no trace is named on stderr, and waited for (with more than 16 ids nobody looks).
+
+Examples:
+  producer wait /srv/drop 0198c5a2-7f31-7c8e-b0a4-5d2f3c1e9a77
+  producer wait /srv/drop $(cat ids) --timeout 5m --json
+";
+
+pub(super) fn run(args: &WaitArgs, voice: &Voice) -> Result<Exit, Failure> {
+    let since = Instant::now();
+    let folder = args.watching.of(super::open(&args.drop)?);
+    let mut ids: Vec<Id> = Vec::with_capacity(args.id.len());
+    let mut seen = BTreeSet::new();
+    ids.extend(args.id.iter().filter(|id| seen.insert(*id)).cloned());
+    if !voice.quiet && ids.len() <= FEW {
+        say_what_is_nowhere(&folder, &args.drop, &ids, voice)?;
+    }
+    print_outcomes(&folder, &ids, &args.patience, since, voice)
+}
+
+/// So many ids are looked for before they are waited for: to look for one is to read the names in every room.
+const FEW: usize = 16;
+
+/// A mistyped id looks like one whose job is yet to come. So say it, and wait.
+fn say_what_is_nowhere(folder: &DropFolder, drop: &Path, ids: &[Id], voice: &Voice) -> Result<(), Failure> {
+    for id in ids {
+        // A job is looked for in the order in which it goes through the rooms, so it is not missed on its way.
+        if folder.outcome(id)?.is_none() && folder.locate(id)?.is_empty() {
+            voice.note(format_args!("no job with this id is in {} (yet); waiting: {id}", drop.display()));
+        }
+    }
+    Ok(())
+}
+
+/// Waits for all, and prints each as it arrives.
+pub(super) fn print_outcomes(
+    folder: &DropFolder,
+    ids: &[Id],
+    patience: &Patience,
+    since: Instant,
+    voice: &Voice,
+) -> Result<Exit, Failure> {
+    let mut missing: Vec<&Id> = ids.iter().collect();
+    let mut exit = Exit::Done;
+    let mut cannot_print = None;
+    let left = patience.timeout.map(|timeout| timeout.saturating_sub(since.elapsed()));
+    let waited = folder.wait_each(ids, left, &mut |outcome| {
+        let job = outcome.job_id();
+        missing.retain(|id| **id != job);
+        if outcome.disposition != Disposition::Succeeded {
+            exit = Exit::Failed;
+            voice.error(why_it_failed(&outcome));
+        }
+        match print(&outcome, patience.json) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(failure) => {
+                cannot_print = Some(failure);
+                ControlFlow::Break(())
+            }
+        }
+    });
+    if let Some(failure) = cannot_print {
+        return Err(failure);
+    }
+    match waited {
+        Ok(()) => Ok(exit),
+        Err(e) if e.kind() == ErrorKind::TimedOut => {
+            let ids: Vec<&str> = missing.iter().map(|id| id.as_str()).collect();
+            let (ids, after) = (ids.join(" "), duration::show(patience.timeout.unwrap_or_default()));
+            Err(Failure::new(
+                Exit::TimedOut,
+                format_args!(
+                    "no outcome after {after}; ask again with: {}",
+                    wait_command(folder.path(), &ids)
+                ),
+            ))
+        }
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// The command that waits for these ids, to be copied into a shell.
+pub(super) fn wait_command(drop: &Path, ids: &str) -> String {
+    let drop = drop.display().to_string();
+    let harmless = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
+    if !drop.is_empty() && !drop.starts_with('-') && drop.chars().all(harmless) {
+        format!("producer wait {drop} {ids}")
+    } else {
+        format!("producer wait '{}' {ids}", drop.replace('\'', r"'\''"))
+    }
+}
+
+fn why_it_failed(outcome: &Outcome) -> String {
+    let problem = outcome.problem();
+    let (title, detail) = problem.map_or_else(Default::default, |p| (p.title, p.detail));
+    let colon = if detail.is_empty() { "" } else { ": " };
+    format!("job {} failed (attempt {}): {title}{colon}{detail}", outcome.job_id(), outcome.attempt())
+}
+
+fn print(outcome: &Outcome, json: bool) -> Result<(), Failure> {
+    if json {
+        output::json_line(&outcome.envelope)
+    } else if outcome.disposition == Disposition::Succeeded {
+        output::data(|out| out.write_all(outcome.data()))
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,3 @@
+//! The edge: where people and scripts meet the library.
+
+pub mod cli;

@@ -1,0 +1,159 @@
+//! The consumer of a drop folder, as its users see it.
+
+use std::fmt::Display;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{DropFolder, blocking};
+use crate::actors::consumer::{self, ConsumerOptions, Setup, Stopper, Summary};
+use crate::actors::handler::{Closure, Exec, Handler};
+use crate::actors::observer::Observer;
+use crate::adapters::watch::watch;
+use crate::ports::Fs as _;
+use crate::words::{Error, ErrorKind, Id, Job, Payload, Result};
+
+/// A consumer that is still to be run.
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> filedrop::Result<()> {
+/// # let place = tempfile::tempdir().unwrap();
+/// # let drop = filedrop::DropFolder::init(place.path().join("drop"))?;
+/// use filedrop::{Job, Submission};
+///
+/// drop.submit(Submission::new("sum").data("[1,2,3]"))?;
+/// let sum = async |job: Job| -> Result<serde_json::Value, serde_json::Error> {
+///     let numbers: Vec<i64> = serde_json::from_slice(job.data())?;
+///     Ok(numbers.iter().sum::<i64>().into())
+/// };
+/// let summary = drop.consumer().concurrency(4).drain(true).run(sum).await?;
+/// assert_eq!(summary.succeeded, 1);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a consumer does nothing until it is run"]
+pub struct Consumer {
+    folder: DropFolder,
+    options: ConsumerOptions,
+    observer: Arc<dyn Observer>,
+    stopper: Stopper,
+}
+
+impl Consumer {
+    pub(super) fn of(folder: DropFolder) -> Self {
+        let mut options = ConsumerOptions::new(folder.store.host());
+        options.poll_interval = folder.poll_interval;
+        Self { folder, options, observer: Arc::new(()), stopper: Stopper::default() }
+    }
+
+    /// What its room is called. Need not be nobody else's. By default `<host>-<pid>`.
+    pub fn name(mut self, name: Id) -> Self {
+        self.options.name = name;
+        self
+    }
+
+    /// How many jobs it handles at a time: 1 by default, and at least.
+    pub fn concurrency(mut self, jobs: usize) -> Self {
+        self.options.concurrency = jobs.max(1);
+        self
+    }
+
+    /// Whether it ends when nothing is left to do. By default it goes on until it is stopped.
+    pub fn drain(mut self, drain: bool) -> Self {
+        self.options.drain = drain;
+        self
+    }
+
+    /// How long it may be silent before others take its claims: 30 s by default.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.options.lease = lease;
+        self
+    }
+
+    /// How long a handler may take before its job fails. By default for ever.
+    pub fn handler_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.options.handler_timeout = timeout;
+        self
+    }
+
+    /// How long a gentle stop waits for the handlers before it hands their jobs back: 10 s by default.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.options.grace = grace;
+        self
+    }
+
+    /// Who is told what happens.
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// What stops it, now or later, from anywhere.
+    pub fn stopper(&self) -> Stopper {
+        self.stopper.clone()
+    }
+
+    /// Has each job handled by an async closure. What the closure returns is the outcome's data; an error, or a panic, is
+    /// why the job failed. Needs a runtime with timers and a thread of its own for each of the
+    /// [`concurrency`](Self::concurrency), on which the closure may block; but one that blocks cannot be cut short.
+    ///
+    /// To drop the future stops the consumer as [`Stopper::stop_now`] does.
+    ///
+    /// # Errors
+    /// If it cannot begin (no permission, no room), or cannot go on with a drain. Otherwise trouble with the folder is told
+    /// to the observer, and it tries again.
+    pub async fn run<F, Fut, T, E>(self, handler: F) -> Result<Summary>
+    where
+        F: Fn(Job) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        T: Into<Payload> + 'static,
+        E: Display + 'static,
+    {
+        let _ends_with_us = StopOnDrop(self.stopper.clone());
+        let runtime = tokio::runtime::Handle::current();
+        blocking(move || self.work(&Closure(handler), runtime)).await
+    }
+
+    /// Runs a command for each job. Blocks until the consumer is stopped, or has drained.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_command(self, command: Exec) -> Result<Summary> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .thread_name("filedrop-io")
+            .build()
+            .map_err(|e| Error::new(ErrorKind::Io, "cannot start a runtime").because(e))?;
+        let command = command.of(self.folder.path());
+        let answer = self.work(&command, runtime.handle().clone());
+        runtime.shutdown_background();
+        answer
+    }
+
+    fn work(self, handler: &dyn Handler, runtime: tokio::runtime::Handle) -> Result<Summary> {
+        let store = &*self.folder.store;
+        let (watch, chosen) = watch(self.folder.mode, store.fs().is_local(), self.stopper.bell())?;
+        consumer::run(Setup {
+            store,
+            host: store.host(),
+            watch,
+            chosen,
+            options: &self.options,
+            handler,
+            runtime,
+            observer: &*self.observer,
+            stopper: &self.stopper,
+        })
+    }
+}
+
+/// Stops a consumer whose future is dropped.
+struct StopOnDrop(Stopper);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop_now();
+    }
+}

@@ -1,0 +1,81 @@
+//! What is said when something is wrong, and the exit codes.
+
+use crate::harness::{Folder, golden};
+
+#[test]
+fn wrong_command_lines() {
+    let folder = Folder::new();
+    let mut transcript = String::new();
+    for (words, more) in [
+        ("producer submit DROP --type t --data", "{\"a\":"),
+        ("producer submit DROP --type t --data 1 --file", "f"),
+        ("producer submit DROP --type t --batch f --data", "1"),
+        ("producer submit DROP --type", ""),
+        ("producer submit DROP --data", "1"),
+        ("producer wait", "DROP"),
+        ("producer wait DROP", "../etc"),
+        ("producer wait DROP a --timeout", "soon"),
+        ("producer call DROP --type t --batch", "f"),
+        ("consumer run", "DROP"),
+        ("consumer run DROP", "cat"),
+        ("consumer run DROP --concurrency 0 --", "cat"),
+        ("consumer run DROP --lease 99ms --", "cat"),
+        ("consumer run DROP --handler-timeout 0s --", "cat"),
+        ("consumer run DROP --poll-interval 0s --", "cat"),
+        ("consumer run DROP --watch deaf --", "cat"),
+        ("filedrop show DROP", "A"),
+        ("filedrop status DROP -q", "-v"),
+    ] {
+        let ended = folder.run(words, &[more]).with(2);
+        assert!(ended.out.is_empty(), "{ended:?}");
+        transcript += &format!("$ {words} {more:?}\n{}\n", folder.normal(&ended.err, &[]));
+    }
+    golden("usage.txt", &transcript);
+}
+
+#[test]
+fn what_is_not_there() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.beside("plain")).unwrap();
+    std::fs::create_dir(folder.beside("newer")).unwrap();
+    std::fs::write(folder.beside("newer/filedrop.json"), "{\"protocol\":9}").unwrap();
+    folder.file("file", "");
+    let mut transcript = String::new();
+    for (words, code) in [
+        ("filedrop status nowhere", 66),
+        ("filedrop status plain", 66),
+        ("filedrop status file", 66),
+        ("producer submit DROP --type t --file file/below", 66),
+        ("filedrop status newer", 78),
+        ("filedrop init newer", 78),
+        ("filedrop init file/below", 73),
+        ("producer submit nowhere --type t", 66),
+        ("producer wait plain a", 66),
+        ("producer call newer --type t", 78),
+        ("consumer run plain -- cat", 66),
+        ("producer submit DROP --type t --file nowhere", 66),
+        ("producer submit DROP --type t --file plain", 66),
+        ("producer submit DROP --type t --batch nowhere", 66),
+        ("consumer run DROP -- no-such-command", 69),
+        ("consumer run DROP -- ./no-such-command", 69),
+        ("consumer run DROP -- ./file", 69),
+        ("consumer run DROP -- ./plain", 69),
+        ("filedrop show DROP unknown-id", 1),
+        ("producer wait DROP unknown-id --timeout 10ms", 124),
+        ("producer wait DROP unknown-id --timeout 10ms -q", 124),
+    ] {
+        let ended = folder.run(words, &[]).with(code);
+        assert!(ended.out.is_empty(), "{ended:?}");
+        transcript += &format!("$ {words}\n{}", folder.normal(&ended.err, &[]));
+    }
+    golden("errors.txt", &transcript);
+}
+
+#[test]
+fn rust_log_that_is_not_understood_is_said() {
+    let folder = Folder::new();
+    let mut command = folder.command("filedrop status DROP", &[]);
+    command.env("RUST_LOG", "filedrop=loud");
+    let ended = crate::harness::Running::start(command).end().with(0);
+    assert!(ended.err.starts_with("filedrop: RUST_LOG=\"filedrop=loud\" is not understood"), "{}", ended.err);
+}

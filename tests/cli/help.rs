@@ -1,0 +1,39 @@
+//! The help texts, and the version.
+
+use crate::harness::{Running, golden, program};
+
+const COMMANDS: [&str; 10] = [
+    "producer",
+    "producer submit",
+    "producer call",
+    "producer wait",
+    "consumer",
+    "consumer run",
+    "filedrop",
+    "filedrop init",
+    "filedrop status",
+    "filedrop show",
+];
+
+#[test]
+fn help_texts() {
+    for command in COMMANDS {
+        let mut words = command.split(' ');
+        let mut help = program(words.next().unwrap());
+        help.args(words).arg("--help").env_remove("COLUMNS");
+        let ended = Running::start(help).end().with(0);
+        assert_eq!(ended.err, "");
+        assert!(ended.text().contains("Examples:\n") && ended.text().contains("Exit codes:\n"), "{command}");
+        golden(&format!("help-{}.txt", command.replace(' ', "-")), ended.text());
+    }
+}
+
+#[test]
+fn versions() {
+    for name in ["producer", "consumer", "filedrop"] {
+        let mut version = program(name);
+        version.arg("--version");
+        let ended = Running::start(version).end().with(0);
+        assert_eq!(ended.text(), format!("{name} {}\n", env!("CARGO_PKG_VERSION")));
+    }
+}

@@ -1,0 +1,138 @@
+//! `filedrop init`, `status` and `show`.
+
+use std::os::unix::fs::symlink;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::harness::{Folder, Running, golden, wait_until};
+
+fn status(folder: &Folder) -> Value {
+    serde_json::from_str(&folder.run("filedrop status DROP --json", &[]).with(0).line()).expect("JSON")
+}
+
+/// Things in the inbox that are no jobs, though two have the names of jobs. To open the FIFO would block for ever.
+fn strangers(folder: &Folder) -> [String; 4] {
+    let inbox = folder.path.join("inbox");
+    let names = ["README", "pipe", "5.1700000000000.a-fifo.1.job.json", "5.1700000000000.a-link.1.job.json"];
+    std::fs::write(inbox.join(names[0]), "read me").expect("a file");
+    for fifo in &names[1..3] {
+        let made = std::process::Command::new("mkfifo").arg(inbox.join(fifo)).status().expect("mkfifo");
+        assert!(made.success());
+    }
+    symlink("/etc/passwd", inbox.join(names[3])).expect("a link");
+    names.map(str::to_owned)
+}
+
+#[test]
+fn to_init_again_is_harmless() {
+    let folder = Folder::new();
+    let id = folder.submit("1");
+    let ended = folder.run("filedrop init DROP", &[]).with(0);
+    assert!(ended.out.is_empty() && ended.err.ends_with("drop is a drop folder\n"), "{ended:?}");
+    assert_eq!(folder.run("filedrop init -q DROP", &[]).with(0).err, "");
+    assert_eq!(folder.job(&id).data(), b"1");
+    folder.run("filedrop init a/b/c", &[]).with(0);
+    folder.run("filedrop status a/b/c", &[]).with(0);
+}
+
+#[test]
+fn an_empty_folder() {
+    let folder = Folder::new();
+    let rooms = json!({"inbox": 0, "delayed": 0, "claimed": 0, "outcomes": 0, "done": 0, "dead": 0, "invalid": 0,
+        "tmp": 0});
+    let empty = json!({"rooms": rooms, "oldest_ready_seconds": null, "consumers": [], "unrecognised": 0});
+    assert_eq!(status(&folder), empty);
+    golden("status-empty.txt", folder.run("filedrop status DROP", &[]).with(0).text());
+}
+
+#[test]
+fn what_is_no_job_is_counted_and_left_alone() {
+    let folder = Folder::new();
+    folder.submit("1");
+    let names = strangers(&folder);
+    let seen = status(&folder);
+    assert_eq!((&seen["rooms"]["inbox"], &seen["unrecognised"]), (&json!(1), &json!(4)));
+    assert!(seen["oldest_ready_seconds"].as_f64().unwrap() < 3600.0, "{seen}");
+
+    folder.drain("cat");
+    let mut there = folder.names("inbox");
+    let mut left = names.to_vec();
+    there.sort();
+    left.sort();
+    assert_eq!(there, left);
+    let seen = status(&folder);
+    let rooms = &seen["rooms"];
+    assert_eq!([&rooms["inbox"], &rooms["done"], &rooms["outcomes"]], [0, 1, 1].map(Value::from).each_ref());
+    assert_eq!((&seen["unrecognised"], &seen["oldest_ready_seconds"]), (&json!(4), &Value::Null));
+    golden("status-strangers.txt", folder.run("filedrop status DROP", &[]).with(0).text());
+}
+
+#[test]
+fn consumers_and_their_claims() {
+    let folder = Folder::new();
+    let ids = [folder.submit("1"), folder.submit("2")];
+    let script = "touch started; until [ -e go ]; do sleep 0.01; done; exit 3";
+    let consumer = Running::start(folder.command("consumer run DROP -- sh -c", &[script]));
+    wait_until("a handler runs", || folder.beside("started").exists().then_some(()));
+    let seen = status(&folder);
+    assert_eq!((&seen["rooms"]["inbox"], &seen["rooms"]["claimed"]), (&json!(1), &json!(1)));
+    let consumers = seen["consumers"].as_array().unwrap();
+    assert_eq!(consumers.len(), 1);
+    assert_eq!((&consumers[0]["present"], &consumers[0]["claimed"]), (&json!(true), &json!(1)));
+    let name = consumers[0]["name"].as_str().unwrap();
+    let table = folder.run("filedrop status DROP", &[]).with(0);
+    let row = table.text().lines().find(|line| line.starts_with(name)).unwrap();
+    assert_eq!(row.split_whitespace().collect::<Vec<_>>(), [name, "yes", "1"]);
+
+    let shown = folder.run("filedrop show DROP", &[&ids[0]]).with(0);
+    assert!(shown.text().contains(&format!("claimed by {name}, attempt 1\n")), "{shown:?}");
+    folder.file("go", "");
+    wait_until("both are settled", || (status(&folder)["rooms"]["dead"] == 2).then_some(()));
+    consumer.signal(Signal::TERM);
+    consumer.end().with(0);
+    assert_eq!(status(&folder)["consumers"], json!([]));
+}
+
+#[test]
+fn show_tells_where_a_job_is_and_what_became_of_it() {
+    let folder = Folder::new();
+    let ids = [folder.submit("1"), folder.submit("2"), folder.submit("3")];
+    folder.run(
+        "consumer run DROP --drain -- sh -c",
+        &["[ $(cat) = 1 ] && printf 12345 && exit; printf 'no such order\\n' >&2; exit 3"],
+    );
+    let ready = folder.submit("4");
+    let invalid = "5.1700000000000.not-json.1.job.json";
+    std::fs::write(folder.path.join("inbox").join(invalid), "{").unwrap();
+    let mut transcript = String::new();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).chain([&ready[..], "not-json"]).collect();
+    for id in [ids[0], ids[1], ids[3], ids[4]] {
+        let ended = folder.run("filedrop show DROP", &[id]).with(0);
+        assert!(!ended.text().contains('\u{1b}'), "{ended:?}");
+        transcript += &format!("$ filedrop show DROP {id}\n{}\n", ended.text());
+    }
+    folder.drain("cat");
+    transcript += folder.run("filedrop show DROP", &["not-json"]).with(0).text();
+    golden("show.txt", &folder.normal(&transcript, &ids[..4]));
+}
+
+#[test]
+fn show_as_json() {
+    let folder = Folder::new();
+    let id = folder.submit("1");
+    let show = || -> Value {
+        serde_json::from_str(&folder.run("filedrop show DROP --json", &[&id]).with(0).line()).unwrap()
+    };
+    let ready = show();
+    assert_eq!((&ready["id"], &ready["outcome"]), (&json!(id), &Value::Null));
+    assert_eq!((&ready["places"][0]["room"], &ready["places"][0]["attempt"]), (&json!("inbox"), &json!(1)));
+    folder.drain("printf '{\"a\":1}'");
+    let done = show();
+    assert_eq!(
+        (&done["outcome"]["outcome"], &done["outcome"]["data"]),
+        (&json!("succeeded"), &json!({"a": 1}))
+    );
+    let rooms: Vec<&Value> = done["places"].as_array().unwrap().iter().map(|place| &place["room"]).collect();
+    assert_eq!(rooms, ["outcomes", "done"]);
+}

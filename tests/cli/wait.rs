@@ -1,0 +1,171 @@
+//! `producer wait` and `producer call`.
+
+use filedrop::{Disposition, Outcome};
+use rustix::process::Signal;
+
+use crate::harness::{Folder, Running, golden, wait_until};
+
+#[test]
+fn outcomes_come_back_byte_for_byte() {
+    let folder = Folder::new();
+    let odd = [
+        &b"{\"a\" : 1.00,  \"b\":[ ]}"[..],
+        b"{\n  \"pretty\": true\n}\n",
+        b"text without a newline",
+        b"text with one\n",
+        b"\r\n",
+        b"",
+        b"\0\x01\xff\xfe",
+        b"\"a JSON string\"",
+        b"\xEF\xBB\xBFmarked",
+    ];
+    let ids: Vec<String> = odd
+        .iter()
+        .map(|data| folder.fed("producer submit DROP --type t --file -", data).with(0).line())
+        .collect();
+    folder.drain("cat");
+    for (id, data) in ids.iter().zip(odd) {
+        let ended = folder.run("producer wait DROP", &[id]).with(0);
+        assert_eq!((&ended.out[..], &ended.err[..]), (data, ""));
+    }
+    let mut words: Vec<&str> = ids.iter().map(String::as_str).collect();
+    words.push(&ids[0]); // asked for twice, told once
+    let all = folder.run("producer wait DROP", &words).with(0);
+    assert_eq!(all.out.len(), odd.concat().len());
+}
+
+#[test]
+fn what_a_handler_writes_to_a_real_file() {
+    let folder = Folder::new();
+    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/files")).unwrap() {
+        let path = entry.unwrap().path();
+        let id = folder.run("producer submit DROP --type t --file", &[path.to_str().unwrap()]).with(0).line();
+        folder.drain("cat");
+        let ended = folder.run("producer wait DROP", &[&id]).with(0);
+        assert_eq!(ended.out, std::fs::read(&path).unwrap(), "{}", path.display());
+    }
+}
+
+#[test]
+fn a_failed_job_is_on_stderr_and_nothing_on_stdout() {
+    let folder = Folder::new();
+    let ids = [folder.submit("1"), folder.submit("2")];
+    folder.drain(
+        "n=$(cat); if [ $n = 1 ]; then printf partial; echo no such order >&2; exit 3; fi; printf fine",
+    );
+    let ended = folder.run("producer wait DROP", &[&ids[0]]).with(1);
+    assert!(ended.out.is_empty(), "{ended:?}");
+    golden("wait-failed.txt", &folder.normal(&ended.err, &[&ids[0], &ids[1]]));
+    let both = folder.run("producer wait DROP", &[&ids[0], &ids[1]]).with(1);
+    assert_eq!(both.out, b"fine");
+}
+
+#[test]
+fn json_is_an_envelope_a_line_and_failed_ones_too() {
+    let folder = Folder::new();
+    let ids = [folder.submit("1"), folder.submit("2")];
+    folder.drain("[ $(cat) = 1 ] || exit 3; printf '{\\n\"a\" : 1}'");
+    let ended = folder.run("producer wait DROP --json", &[&ids[0], &ids[1]]).with(1);
+    let lines: Vec<&str> = ended.text().lines().collect();
+    assert_eq!(lines.len(), 2);
+    for line in lines {
+        let outcome = Outcome::decode(line.as_bytes()).unwrap();
+        assert_eq!(outcome.attempt(), 1);
+        if outcome.job_id().as_str() == ids[0] {
+            assert_eq!(
+                (outcome.disposition, outcome.data()),
+                (Disposition::Succeeded, &b"{\n\"a\" : 1}"[..])
+            );
+        } else {
+            assert_eq!((outcome.job_id().as_str(), outcome.disposition), (&ids[1][..], Disposition::Failed));
+        }
+    }
+}
+
+#[test]
+fn several_ids_are_told_as_they_arrive() {
+    for watch in ["auto", "notify", "poll"] {
+        let folder = Folder::new();
+        let ids = [folder.submit("1"), folder.submit("2")];
+        let words = format!("producer wait DROP --watch {watch} --poll-interval 10ms");
+        let mut waiting = folder.start(&words, &[&ids[1], &ids[0]]);
+        let go = folder.beside("go");
+        let script = "n=$(cat); until [ $n = 1 ] || [ -e go ]; do sleep 0.01; done; echo $n";
+        let mut consumer = folder.start("consumer run DROP --drain --concurrency 2 -- sh -c", &[script]);
+        assert_eq!(waiting.wait_for_lines(1), ["1"]);
+        std::fs::write(go, "").unwrap();
+        assert_eq!(waiting.wait_for_lines(1), ["2"]);
+        waiting.end().with(0);
+        consumer.close_input();
+        consumer.end().with(0);
+    }
+}
+
+#[test]
+fn time_out_names_what_is_missing() {
+    let folder = Folder::new();
+    let settled = folder.submit("1");
+    folder.drain("cat");
+    let missing = [folder.submit("2"), folder.submit("3")];
+    let ended =
+        folder.run("producer wait DROP --timeout 0s", &[&missing[0], &settled, &missing[1]]).with(124);
+    assert_eq!(ended.out, b"1");
+    assert!(ended.err.ends_with(&format!("{} {}\n", missing[0], missing[1])), "{ended:?}");
+    assert!(!ended.err.contains(&settled), "{ended:?}");
+}
+
+#[test]
+fn an_unknown_id_is_said_once_and_waited_for() {
+    let folder = Folder::new();
+    let mut waiting =
+        folder.start("producer wait DROP --timeout 50ms not-yet --watch poll --poll-interval 1ms", &[]);
+    waiting.wait_for_words("no job with this id is in");
+    let ended = waiting.end().with(124);
+    golden("wait-unknown.txt", &folder.normal(&ended.err, &[]));
+}
+
+#[test]
+fn call_is_submit_and_wait() {
+    let folder = Folder::new();
+    let mut consumer = folder.start("consumer run DROP -- sh -c", &["tr a-z A-Z; [ $FILEDROP_TYPE = t ]"]);
+    let ended = folder.run("producer call DROP --type t --data", &["{\"a\" : \"b\"}"]).with(0);
+    assert_eq!((&ended.out[..], &ended.err[..]), (&b"{\"A\" : \"B\"}"[..], ""));
+    let failed = folder.run("producer call DROP --type u --data", &["1"]).with(1);
+    assert!(failed.out.is_empty() && failed.err.starts_with("producer: job "), "{failed:?}");
+    let json = folder.run("producer call DROP --type t --json --data", &["1"]).with(0);
+    assert_eq!(Outcome::decode(json.line().as_bytes()).unwrap().data(), b"1");
+    consumer.signal(Signal::TERM);
+    consumer.close_input();
+    consumer.end().with(0);
+}
+
+#[test]
+fn call_that_times_out_says_how_to_ask_again() {
+    let folder = Folder::new();
+    let ended = folder.run("producer call DROP --type t --timeout 20ms --data", &["1"]).with(124);
+    assert!(ended.out.is_empty(), "{ended:?}");
+    ask_again(&folder, &ended.err);
+}
+
+#[test]
+fn call_that_is_interrupted_says_how_to_ask_again() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let folder = Folder::new();
+        let calling = Running::start(folder.command("producer call DROP --type t --data", &["1"]));
+        wait_until("the job is there", || folder.jobs("inbox").pop());
+        calling.signal(signal);
+        let ended = calling.end().with(code);
+        assert!(ended.out.is_empty(), "{ended:?}");
+        ask_again(&folder, &ended.err);
+    }
+}
+
+/// Takes the command from the message, and it works.
+fn ask_again(folder: &Folder, said: &str) {
+    let id = folder.jobs("inbox").pop().expect("the job is there").id;
+    let (_, command) = said.trim_end().split_once("producer wait ").expect("a command");
+    assert_eq!(command, format!("{} {id}", folder.path.display()));
+    folder.drain("printf late");
+    let words: Vec<&str> = command.split(' ').collect();
+    assert_eq!(folder.run("producer wait", &words).with(0).out, b"late");
+}
