@@ -1,21 +1,24 @@
 //! A crash after every single call of every transition, in every persistence model, and every lost answer.
 
-use filedrop::adapters::fs::sim::{Actor, Fate, World};
+use filedrop::adapters::fs::sim::{Actor, Fate, Lie, Model, SimFs, World};
+use filedrop::ports::{Beat, Store};
+use filedrop::words::DEFAULT_LEASE;
 
 use crate::ledger::Ledger;
 use crate::programs::{self, Kind, Patience, Program};
-use crate::search::{MODELS, Search, prepared};
+use crate::search::{MODELS, Search, is_full, prepared};
 
 type Setup = fn(World) -> (World, Ledger);
 type Transition = fn(&Ledger) -> Program;
 
 const SEED: u64 = 1;
 
-/// Runs a transition and stops everything after each of its calls.
-fn crash_everywhere(what: &str, depth: usize, setup: Setup, transition: Transition) {
+/// Runs a transition and stops everything after each of its calls. In a full search the recovery is itself stopped after each
+/// of its calls.
+fn crash_everywhere(what: &str, setup: Setup, transition: Transition) {
     for model in MODELS {
         for (kind, world) in file_systems(World::new(model, SEED)) {
-            let mut search = Search::new(depth);
+            let mut search = Search::new(usize::from(is_full()));
             let (world, ledger) = setup(world());
             let mut actor = Actor::start(&world, 2, transition(&ledger));
             search.stop_here(&world, &ledger);
@@ -107,36 +110,81 @@ fn collect(ledger: &Ledger) -> Program {
 
 #[test]
 fn p2_p3_submit() {
-    crash_everywhere("P2 P3 submit", 0, empty, produce);
+    crash_everywhere("P2 P3 submit", empty, produce);
     errors_everywhere("P2 P3 submit", empty, produce);
 }
 
 #[test]
 fn p4_to_p11_claim_handle_settle() {
-    crash_everywhere("P4–P11 consume", 0, submitted, consume);
+    crash_everywhere("P4–P11 consume", submitted, consume);
     errors_everywhere("P4–P11 consume", submitted, consume);
 }
 
 #[test]
 fn p9_p12_stage_and_deliver() {
-    crash_everywhere("P9 P12 deliver", 0, to_be_delivered, consume);
+    crash_everywhere("P9 P12 deliver", to_be_delivered, consume);
     errors_everywhere("P9 P12 deliver", to_be_delivered, consume);
 }
 
 #[test]
 fn p11_bury() {
-    crash_everywhere("P11 bury", 0, failing, consume);
+    crash_everywhere("P11 bury", failing, consume);
     errors_everywhere("P11 bury", failing, consume);
 }
 
 #[test]
 fn p8_hand_back() {
-    crash_everywhere("P8 hand back", 0, submitted, give_back);
+    crash_everywhere("P8 hand back", submitted, give_back);
     errors_everywhere("P8 hand back", submitted, give_back);
+}
+
+/// P16: only what was forgotten goes, and P5: a beat loses nothing.
+#[test]
+fn p5_p16_beat_and_sweep() {
+    let sweep: Transition = |_| crate::draft::sweep_all();
+    crash_everywhere("P16 sweep", submitted, sweep);
+    for model in MODELS {
+        let (world, _) = submitted(World::new(model, SEED).without_unnamed_files());
+        let store = programs::open(SimFs::unscheduled(&world, 2)).expect("a drop folder");
+        let room = store.register(&"c".parse().expect("a name"), DEFAULT_LEASE).expect("a room");
+        assert_eq!(store.beat(&room).expect("a beat"), Beat::Alive);
+        // A draft whose writer dies.
+        let job = programs::new_job(store.host(), Kind::Plain);
+        let mut writer = Actor::start(&world, 3, move |fs| {
+            let _ = programs::open(fs).map(|store| store.submit(&[job]));
+        });
+        while store.census().expect("a census").rooms.tmp == 0 {
+            assert!(writer.step(Fate::Proceed), "the writer makes a draft");
+        }
+        drop(writer);
+        assert_eq!(store.sweep().expect("a sweep"), 0, "it may still be written");
+        world.advance(25 * 3600 * 1000);
+        assert_eq!(store.sweep().expect("a sweep"), 1);
+        assert_eq!(store.beat(&room).expect("a beat"), Beat::Alive, "a sweep leaves the living alone");
+    }
+}
+
+/// P17: a power cut after a consumer left must not lose what it had archived. The rooms' folder may be gone, and the archive's
+/// new name not be there yet.
+#[test]
+fn p17_leave() {
+    let depart: Transition = |_| programs::consumer("leaver", Patience::Drain);
+    crash_everywhere("P17 leave", submitted, depart);
+    let lie = |world: World| {
+        let (world, ledger) = submitted(world);
+        (world.lying(Some(Lie::FolderFlush("/claimed/leaver-"))), ledger)
+    };
+    let (world, ledger) = lie(World::new(Model::A, SEED));
+    let mut search = Search::new(0);
+    let mut actor = Actor::start(&world, 2, depart(&ledger));
+    while actor.step(Fate::Proceed) {
+        search.stop_here(&world, &ledger);
+    }
+    assert!(!search.violations.is_empty(), "without its flush the search finds the hole");
 }
 
 #[test]
 fn p15_collect() {
-    crash_everywhere("P15 collect", 0, delivered, collect);
+    crash_everywhere("P15 collect", delivered, collect);
     errors_everywhere("P15 collect", delivered, collect);
 }

@@ -1,5 +1,6 @@
 //! The programs that talk through the folder, as the simulator runs them.
 
+use filedrop::actors::consumer::{Taken, conclude, take};
 use filedrop::adapters::fs::sim::{SimFs, SimHost, World};
 use filedrop::adapters::store::local::{LocalRoom, LocalStore};
 use filedrop::ports::{Beat, Claim, Claimed, Fs, Host, NewJob, Store, Takeover, Vigil};
@@ -134,38 +135,21 @@ fn work(store: &SimStore<'_>, room: &SimRoom<'_>) -> bool {
     for name in &scan.names {
         // A call that failed may have taken it all the same.
         for _ in 0..3 {
-            match store.claim(room, name) {
-                Ok(Claimed::Taken(claim)) => handle(store, room, &claim),
-                Ok(Claimed::Unreadable(claim, why)) => {
-                    settle(store, room, &claim, &unreadable(store, &claim, &why))
+            match take(store, room, name, store.host(), "/sim") {
+                Ok(Taken::Job(claim, job)) => {
+                    let result = match job.envelope.text("subject") {
+                        Some("fail") => Err(Problem::handler("as asked")),
+                        _ => Ok(Payload::detect(format!("{} by {}", job.id, store.host().pid()))),
+                    };
+                    settle(store, room, &claim, &conclude(&claim, &job, result, store.host(), "/sim"));
                 }
-                Ok(Claimed::Settled | Claimed::Lost) => {}
+                Ok(Taken::Invalid(..) | Taken::Settled | Taken::Lost) => {}
                 Err(_) => continue,
             }
             break;
         }
     }
     !scan.names.is_empty()
-}
-
-fn handle(store: &SimStore<'_>, room: &SimRoom<'_>, claim: &Claim) {
-    let outcome = match Job::decode(&claim.name.id, claim.name.attempt, &claim.bytes) {
-        Err(e) => unreadable(store, claim, &e.to_string()),
-        Ok(job) => {
-            let (id, now) = store.host().mint();
-            let result = match job.envelope.text("subject") {
-                Some("fail") => Err(Problem::handler("as asked")),
-                _ => Ok(Payload::detect(format!("{} by {}", job.id, store.host().pid()))),
-            };
-            Outcome::of(&job, &id, "/sim", now, result)
-        }
-    };
-    settle(store, room, claim, &outcome);
-}
-
-fn unreadable(store: &SimStore<'_>, claim: &Claim, why: &str) -> Outcome {
-    let (id, now) = store.host().mint();
-    Outcome::unreadable(&claim.name.id, claim.name.attempt, &id, "/sim", now, Problem::invalid(why))
 }
 
 fn settle(store: &SimStore<'_>, room: &SimRoom<'_>, claim: &Claim, outcome: &Outcome) {

@@ -7,7 +7,7 @@ use filedrop::adapters::fs::sim::{Actor, Fate, Model, World};
 
 use crate::ledger::Ledger;
 use crate::programs::{self, Kind, Patience, Program};
-use crate::search::{Counts, Search, prepared};
+use crate::search::{Counts, Search, prepared, stops};
 
 const SEED: u64 = 2;
 
@@ -24,7 +24,7 @@ fn interleave(what: &str, setup: fn(World) -> (World, Ledger), a: Make, b: Make)
                 setup(if make { world.shared_by_machines() } else { world })
             };
             'first: for i in 0.. {
-                for j in 0.. {
+                for j in stops(i) {
                     let (world, ledger) = fresh();
                     let mut first = Actor::start(&world, 2, a(&ledger));
                     if first.steps(i) < i {
@@ -129,11 +129,13 @@ fn two_recoverers(what: &str, setup: fn(World) -> (World, Ledger)) {
             drop(victim);
             let kill = world.fork();
             if starts.insert(kill.disk().fingerprint()) {
-                (0..).take_while(|i| race(&kill, &ledger, *i, 0.., &mut search)).for_each(drop);
+                (0..).take_while(|i| race(&kill, &ledger, *i, stops(*i), &mut search)).for_each(drop);
             }
             for cut in world.after_power_cut() {
                 if starts.insert(cut.disk().fingerprint()) {
-                    (0..).take_while(|i| race(&cut, &ledger, *i, [usize::MAX], &mut search)).for_each(drop);
+                    stops(starts.len())
+                        .take_while(|i| race(&cut, &ledger, *i, [usize::MAX], &mut search))
+                        .for_each(drop);
                 }
             }
         }
