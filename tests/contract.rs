@@ -318,3 +318,24 @@ contract! {
         assert_eq!(store.sweep().expect("sweep"), 0);
     }
 }
+
+/// A folder that is exported: its server sees a local file system, its clients a network. A client's consumer takes no lock, and
+/// a judge on the server must not take that for death.
+#[test]
+fn a_consumer_without_a_lock_is_judged_by_its_silence_only() {
+    let bench = local();
+    let server = bench.open();
+    let client = LocalStore::open(OsFs::shared(), OsHost, bench.dir.path()).expect("the same folder");
+    let living = client.register(&name("client"), Duration::from_secs(3600)).expect("register");
+    let job = plain(&bench);
+    server.submit(std::slice::from_ref(&job)).expect("submit");
+    taken(client.claim(&living, &job.name).expect("claim"));
+    let room = server.register(&name("server"), LEASE).expect("register");
+    let takeover = server.recover(&room, &mut Vigil::default()).expect("recover");
+    assert_eq!((takeover.returned, takeover.cleared, takeover.unjudged), (0, 0, 1));
+    let census = server.census().expect("census");
+    let client = census.consumers.iter().find(|consumer| consumer.name == "client").expect("it is there");
+    assert_eq!(client.present, None, "nobody can tell yet");
+    let server = census.consumers.iter().find(|consumer| consumer.name == "server").expect("it is there");
+    assert_eq!(server.present, Some(true), "it holds its lock");
+}

@@ -1,5 +1,7 @@
 //! What the README tells people to type, typed.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 use std::process::Command;
 

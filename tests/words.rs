@@ -1,5 +1,7 @@
 //! Names and envelopes: what goes in comes out, and what is no word of ours is refused.
 
+#![allow(clippy::unwrap_used)]
+
 use filedrop::words::{
     DeliveryKind, Envelope, ErrorKind, Id, InboxName, Job, MAX_FILE_BYTES, Millis, Outcome, Payload,
     Priority, Problem, RoomName, StagedName,

@@ -1,6 +1,5 @@
 //! The machine that this process runs on.
 
-use std::fs;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -14,7 +13,8 @@ pub struct OsHost;
 impl Host for OsHost {
     fn now(&self) -> Millis {
         let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
-        Millis::new(millis).expect("the clock is before the year 2286")
+        // A clock that is set beyond the year 2286 stands still there.
+        Millis::new(millis).unwrap_or(Millis::MAX)
     }
 
     fn monotonic(&self) -> Duration {
@@ -30,11 +30,6 @@ impl Host for OsHost {
 
     fn name(&self) -> String {
         rustix::system::uname().nodename().to_string_lossy().into_owned()
-    }
-
-    fn boot_id(&self) -> String {
-        let read = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        read.trim().to_owned()
     }
 
     fn pid(&self) -> u32 {

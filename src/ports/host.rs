@@ -18,9 +18,6 @@ pub trait Host {
     /// The machine's name.
     fn name(&self) -> String;
 
-    /// Tells one boot of a machine from another, and from other machines.
-    fn boot_id(&self) -> String;
-
     /// The process, for people to read.
     fn pid(&self) -> u32;
 

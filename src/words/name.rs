@@ -87,6 +87,9 @@ pub struct Millis(u64);
 impl Millis {
     const DIGITS: usize = 13;
 
+    /// The last millisecond that fits.
+    pub const MAX: Self = Self(9_999_999_999_999);
+
     /// `None` if it does not fit 13 digits.
     pub fn new(millis: u64) -> Option<Self> {
         (millis < 10_u64.pow(Self::DIGITS as u32)).then_some(Self(millis))

@@ -6,7 +6,7 @@ use filedrop::adapters::fs::sim::{Actor, Fate, Lie, Model, World};
 use crate::draft::{self, Staged};
 use crate::ledger::Ledger;
 use crate::programs::{self, Kind, Patience, Program};
-use crate::search::{Drain, Search, drain, prepared};
+use crate::search::{Drain, Search, drain, prepared, with_address};
 
 type Make = fn(&Ledger) -> Program;
 
@@ -112,13 +112,13 @@ fn nobody(_: &Ledger) -> Vec<Program> {
 fn h1_a_discard_races_the_zombies_commit() {
     let start = || prepared(world(Model::B), &PLAIN);
     finds(interleaved(start, draft_discards, draft_discards, nobody, false), "I4: no outcome was published");
-    let start = || prepared(world(Model::B), &REPLY);
+    let start = || with_address(world(Model::B), &REPLY);
     interleaved(start, ours, ours_patient, drain, false).expect_none("H1");
 }
 
 /// A consumer dies with its outcome staged; another takes over, and a third works while it does.
 fn after_a_death(a: Make, steps: usize, kinds: &[Kind]) -> (World, Ledger) {
-    let (world, ledger) = prepared(world(Model::B), kinds);
+    let (world, ledger) = with_address(world(Model::B), kinds);
     Actor::start(&world, 9, a(&ledger)).steps(steps);
     (world, ledger)
 }
@@ -160,7 +160,7 @@ fn h4_one_file_under_two_names_after_a_power_cut() {
 /// A consumer delivers, and a collector that stopped nowhere has acknowledged before the power fails.
 #[test]
 fn h5_a_collected_outcome_comes_back() {
-    let start = || prepared(world(Model::A), &REPLY);
+    let start = || with_address(world(Model::A), &REPLY);
     finds(interleaved(start, ours, draft::collector, drain, true), "came back after its collection");
     let collect: Make = |ledger| programs::collector(ledger, Patience::Drain);
     interleaved(start, ours, collect, drain, true).expect_none("H5");
@@ -175,7 +175,7 @@ fn h6_an_outcome_is_seen_before_it_is_durable() {
 
 #[test]
 fn h7_the_slot_survives_and_the_staged_name_does_not() {
-    let start = || prepared(world(Model::A), &REPLY);
+    let start = || with_address(world(Model::A), &REPLY);
     // The draft did not flush the room before it committed.
     let without = || {
         let (world, ledger) = start();

@@ -7,7 +7,7 @@ use filedrop::adapters::fs::sim::{Actor, Fate, Model, World};
 
 use crate::ledger::Ledger;
 use crate::programs::{self, Kind, Patience, Program};
-use crate::search::{Counts, Search, prepared, stops};
+use crate::search::{Counts, Search, prepared, stops, with_address};
 
 const SEED: u64 = 2;
 
@@ -54,7 +54,7 @@ fn one_plain(world: World) -> (World, Ledger) {
 }
 
 fn one_reply(world: World) -> (World, Ledger) {
-    prepared(world, &[Kind::Reply])
+    with_address(world, &[Kind::Reply])
 }
 
 fn one_failing(world: World) -> (World, Ledger) {
@@ -62,7 +62,7 @@ fn one_failing(world: World) -> (World, Ledger) {
 }
 
 fn one_delivered(world: World) -> (World, Ledger) {
-    let (world, ledger) = one_reply(world);
+    let (world, ledger) = prepared(world, &[Kind::Reply]);
     Actor::start(&world, 9, programs::consumer("setup", Patience::Drain)).finish();
     world.flush_all();
     world.take_changes();

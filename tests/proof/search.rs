@@ -143,4 +143,15 @@ pub(crate) fn prepared(world: World, kinds: &[Kind]) -> (World, Ledger) {
     (world, ledger)
 }
 
+/// The same, and the Return Address is there already: an outcome was delivered to it. To make its dozen folders, in every order
+/// in which they could survive, is searched where that is the point.
+pub(crate) fn with_address(world: World, kinds: &[Kind]) -> (World, Ledger) {
+    let (world, ledger) = prepared(world, &[Kind::Reply]);
+    Actor::start(&world, 5, programs::consumer("earlier", Patience::Drain)).finish();
+    Actor::start(&world, 6, programs::producer(&ledger, kinds)).finish();
+    world.flush_all();
+    world.take_changes();
+    (world, ledger)
+}
+
 pub(crate) const MODELS: [Model; 2] = [Model::A, Model::B];

@@ -54,11 +54,7 @@ fn dead_claim(drop: &DropFolder, lease_ms: u64) -> (Id, PathBuf) {
     let id = drop.submit(job("orphan")).unwrap();
     let room = drop.path().join("claimed/ghost-0123456789abcdef");
     std::fs::create_dir(&room).unwrap();
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
-    let presence = format!(
-        r#"{{"host":"elsewhere","pid":1,"boot":"{}","lease_ms":{lease_ms},"lock":false,"beat":1}}"#,
-        boot.trim()
-    );
+    let presence = format!(r#"{{"host":"elsewhere","pid":1,"lease_ms":{lease_ms},"lock":false,"beat":1}}"#);
     std::fs::write(room.with_extension("presence"), presence).unwrap();
     let place = drop.locate(&id).unwrap().remove(0);
     let name = place.path.file_name().unwrap();

@@ -1,6 +1,9 @@
 //! An actor: a program that stops before each of its file-system calls and asks what shall become of it.
 
-use corosensei::{Coroutine, CoroutineResult};
+use std::cell::RefCell;
+
+use corosensei::stack::DefaultStack;
+use corosensei::{Coroutine, CoroutineResult, Yielder};
 
 use super::{SimFs, World};
 
@@ -17,16 +20,32 @@ pub enum Fate {
 
 /// A program over a [`World`], at one of its calls. Dropping it kills the program there.
 pub struct Actor {
-    coroutine: Coroutine<Fate, (), ()>,
+    /// There until it is dropped.
+    coroutine: Option<Coroutine<Fate, (), ()>>,
     steps: usize,
+}
+
+thread_local! {
+    /// To map a new stack costs more than most programs here do on it.
+    static STACKS: RefCell<Vec<DefaultStack>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Drop for Actor {
+    fn drop(&mut self) {
+        if let Some(mut coroutine) = self.coroutine.take() {
+            coroutine.force_unwind();
+            STACKS.with_borrow_mut(|stacks| stacks.push(coroutine.into_stack()));
+        }
+    }
 }
 
 impl Actor {
     /// Starts a program and runs it up to its first call.
     pub fn start(world: &World, pid: u32, program: impl FnOnce(SimFs<'_>) + 'static) -> Self {
         let world = world.clone();
-        let coroutine = Coroutine::new(move |gate, _| program(SimFs::scheduled(&world, pid, gate)));
-        let mut actor = Self { coroutine, steps: 0 };
+        let stack = STACKS.with_borrow_mut(Vec::pop).unwrap_or_default();
+        let run = move |gate: &Yielder<Fate, ()>, _| program(SimFs::scheduled(&world, pid, gate));
+        let mut actor = Self { coroutine: Some(Coroutine::with_stack(stack, run)), steps: 0 };
         actor.resume(Fate::Proceed);
         actor
     }
@@ -53,7 +72,7 @@ impl Actor {
 
     /// Whether it has ended.
     pub fn ended(&self) -> bool {
-        self.coroutine.done()
+        self.coroutine.as_ref().is_none_or(Coroutine::done)
     }
 
     /// How many calls it has done.
@@ -62,8 +81,10 @@ impl Actor {
     }
 
     fn resume(&mut self, fate: Fate) {
-        match self.coroutine.resume(fate) {
-            CoroutineResult::Yield(()) | CoroutineResult::Return(()) => {}
+        if let Some(coroutine) = &mut self.coroutine {
+            match coroutine.resume(fate) {
+                CoroutineResult::Yield(()) | CoroutineResult::Return(()) => {}
+            }
         }
     }
 }

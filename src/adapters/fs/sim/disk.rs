@@ -66,16 +66,23 @@ impl Disk {
     /// A number for what programs could see here, whatever the inodes' numbers are.
     pub fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        let mut order = BTreeMap::new();
-        self.walk(&mut |path, ino, node| {
-            let count = order.len();
-            path.hash(&mut hasher);
-            order.entry(ino).or_insert(count).hash(&mut hasher);
-            if let Node::File(file) = node {
-                (&file.data, file.flushed, file.links, file.locked_by.is_some()).hash(&mut hasher);
-            }
-        });
+        self.hash_tree(ROOT, &mut BTreeMap::new(), &mut hasher);
         hasher.finish()
+    }
+
+    fn hash_tree(&self, dir: Ino, seen: &mut BTreeMap<Ino, usize>, hasher: &mut DefaultHasher) {
+        let Node::Dir(entries) = &self.nodes[&dir] else { return };
+        entries.len().hash(hasher);
+        for (name, ino) in entries {
+            let count = seen.len();
+            (name, seen.entry(*ino).or_insert(count)).hash(hasher);
+            match &self.nodes[ino] {
+                Node::Dir(_) => self.hash_tree(*ino, seen, hasher),
+                Node::File(file) => {
+                    (&file.data, file.flushed, file.links, file.locked_by.is_some()).hash(hasher)
+                }
+            }
+        }
     }
 
     /// Every name with its content (`None` for a folder), in order of the paths.

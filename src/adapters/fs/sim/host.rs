@@ -38,10 +38,6 @@ impl Host for SimHost {
         "simhost".to_owned()
     }
 
-    fn boot_id(&self) -> String {
-        format!("boot-{}", self.world.state().boot)
-    }
-
     fn pid(&self) -> u32 {
         self.pid
     }

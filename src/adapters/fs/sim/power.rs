@@ -33,12 +33,19 @@ impl Disk {
         for survivors in self.survivors() {
             let mut names = self.clone();
             names.commit(&survivors);
-            for data in [Data::Lost, Data::Torn, Data::Kept] {
-                let disk = names.reboot(data);
+            for data in names.fates_of_data() {
+                let disk = names.reboot(*data);
                 disks.entry(disk.fingerprint()).or_insert(disk);
             }
         }
         disks.into_values().collect()
+    }
+
+    /// Where every file that has a durable name is flushed, data has but one fate.
+    fn fates_of_data(&self) -> &'static [Data] {
+        let unflushed = |ino| matches!(&self.nodes[ino], Node::File(file) if !file.flushed);
+        let at_stake = self.durable.values().flat_map(Entries::values).any(unflushed);
+        if at_stake { &[Data::Lost, Data::Torn, Data::Kept] } else { &[Data::Kept] }
     }
 
     /// The sets of pending changes that may survive together.

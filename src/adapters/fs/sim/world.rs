@@ -17,7 +17,6 @@ pub(super) struct State {
     pub(super) disk: Disk,
     pub(super) wall_ms: u64,
     pub(super) monotonic_ms: u64,
-    pub(super) boot: u64,
     pub(super) seed: u64,
     /// How much each process has drawn. A process draws the same whatever others do, so that equal histories that were
     /// reached by different ways are equal in every name.
@@ -81,7 +80,6 @@ impl World {
             // 2023-11-14T22:13:20Z
             wall_ms: 1_700_000_000_000,
             monotonic_ms: 0,
-            boot: 1,
             seed,
             drawn: BTreeMap::new(),
             handles: 0,
@@ -117,7 +115,7 @@ impl World {
         let mut forked = fork.state();
         forked.drawn = state.drawn.clone();
         forked.lie = state.lie;
-        (forked.wall_ms, forked.monotonic_ms, forked.boot) = (state.wall_ms, state.monotonic_ms, state.boot);
+        (forked.wall_ms, forked.monotonic_ms) = (state.wall_ms, state.monotonic_ms);
         forked.disk.unlock_all();
         drop(forked);
         fork
@@ -131,7 +129,7 @@ impl World {
             let mut rebooted = world.state();
             rebooted.drawn = state.drawn.clone();
             rebooted.lie = state.lie;
-            (rebooted.wall_ms, rebooted.boot) = (state.wall_ms + 60_000, state.boot + 1);
+            rebooted.wall_ms = state.wall_ms + 60_000;
             drop(rebooted);
             world
         };

@@ -48,6 +48,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         if self.look(&reply.marker())?.is_none() {
             self.make_folder(&reply, &[])?;
         } else {
+            // R6: whoever made it may not have flushed its parents yet.
             self.ensure_dir(reply.root())?;
             self.ensure_dir(&reply.room("inbox"))?;
         }

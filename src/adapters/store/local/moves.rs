@@ -73,6 +73,14 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         self.fs.flush_dir(dir).map_err(|e| Error::io("flush a folder", dir, e))
     }
 
+    /// A room may go at any time: others recover it too.
+    pub(super) fn flush_dir_if_there(&self, dir: &Path) -> Result<()> {
+        match self.flush_dir(dir) {
+            Err(e) if self.look(dir)?.is_some() => Err(e),
+            _ => Ok(()),
+        }
+    }
+
     /// The names in a folder; none if it is gone.
     pub(super) fn names(&self, dir: &Path) -> Result<Vec<crate::ports::Listed>> {
         let mut names = Vec::new();

@@ -30,7 +30,6 @@ impl<File> LocalRoom<File> {
 struct Presence {
     host: String,
     pid: u32,
-    boot: String,
     lease_ms: u64,
     lock: bool,
     beat: u64,
@@ -55,7 +54,6 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         let presence = Presence {
             host: self.host.name(),
             pid: self.host.pid(),
-            boot: self.host.boot_id(),
             lease_ms: lease.as_millis() as u64,
             lock: self.fs.is_local(),
             beat: 0,
@@ -87,9 +85,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     pub(super) fn leave(&self, room: &LocalRoom<F::File>) -> Result<()> {
         let dir = self.layout.claims(&room.name);
         // A power cut may take the room and bring back what was in it: then it would be nowhere.
-        if self.look(&dir)?.is_some() {
-            self.flush_dir(&dir)?;
-        }
+        self.flush_dir_if_there(&dir)?;
         if let Err(e) = self.fs.remove_dir(&dir)
             && self.look(&dir)?.is_some()
         {
@@ -98,7 +94,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         self.remove(&self.layout.presence(&room.name))
     }
 
-    /// Judges a consumer by lock, boot or silence. Without a `vigil` nobody is ever judged by silence.
+    /// Judges a consumer by lock or by silence. Without a `vigil` nobody is ever judged by silence.
     pub(super) fn judge(&self, room: &RoomName, vigil: Option<&mut Vigil>) -> Result<Judgement<F::File>> {
         // Taken before the read: a lease must have run out when the presence was still unchanged.
         let now = self.host.monotonic();
@@ -111,20 +107,17 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         };
         let presence = serde_json::from_slice::<Presence>(&content).ok();
         let mut held = false;
-        if let (Some(file), Some(presence), true) = (file, &presence, self.fs.is_local()) {
-            if presence.lock {
-                if self.fs.try_lock(&file).map_err(failed)? {
-                    // A lock on a file that is no longer the one at this path says nothing.
-                    let own = self.fs.stat_open(&file).map_err(failed)?.id;
-                    return Ok(match self.look(&path)? {
-                        Some(there) if there.id == own => Judgement::Absent(Some(file)),
-                        _ => Judgement::Present(DEFAULT_LEASE),
-                    });
-                }
-                held = true;
-            } else if presence.boot != self.host.boot_id() {
-                return Ok(Judgement::Absent(None));
+        let locks = self.fs.is_local() && presence.as_ref().is_some_and(|presence| presence.lock);
+        if let (Some(file), true) = (file, locks) {
+            if self.fs.try_lock(&file).map_err(failed)? {
+                // A lock on a file that is no longer the one at this path says nothing.
+                let own = self.fs.stat_open(&file).map_err(failed)?.id;
+                return Ok(match self.look(&path)? {
+                    Some(there) if there.id == own => Judgement::Absent(Some(file)),
+                    _ => Judgement::Present(DEFAULT_LEASE),
+                });
             }
+            held = true;
         }
         let lease = presence.map_or(DEFAULT_LEASE, |presence| Duration::from_millis(presence.lease_ms));
         let fresh = || Sighting { content: content.clone(), since: now, stirred: false };

@@ -47,7 +47,12 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     fn clear(&self, room: &RoomName, locked: bool, takeover: &mut Takeover) -> Result<()> {
         let mut claims = Vec::new();
         let mut strangers = false;
-        for left in self.left_in(room)? {
+        let dir = self.layout.claims(room);
+        let left = self.left_in(room)?;
+        // Its consumer may have been stopped before it flushed what it staged. As in P9: a slot must not outlive the only name
+        // that can still be delivered.
+        self.flush_dir_if_there(&dir)?;
+        for left in left {
             match left {
                 Left::Claim(name) => claims.push(name),
                 Left::Staged(staged) if self.help(room, &staged)? => takeover.helped += 1,
@@ -56,7 +61,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                     strangers = true;
                 }
                 Left::Stranger(name) => {
-                    takeover.strangers.push(self.layout.claims(room).join(name));
+                    takeover.strangers.push(dir.join(name));
                     strangers = true;
                 }
             }
@@ -70,14 +75,11 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                 takeover.returned += 1;
             }
         }
-        let dir = self.layout.claims(room);
         if !claims.is_empty() {
             self.flush_dir(&self.layout.room("inbox"))?;
         }
-        // Also when nothing was left: what its consumer moved away may not be durable there (P17).
-        if self.look(&dir)?.is_some() {
-            self.flush_dir(&dir)?;
-        }
+        // P17, also when nothing was left: what its consumer moved away may not be durable yet.
+        self.flush_dir_if_there(&dir)?;
         // A consumer that is stopped and still holds its lock keeps its room; only who holds the lock may remove it.
         if strangers || !(locked || self.is_lockless(room)?) {
             return Ok(());
