@@ -1,0 +1,139 @@
+//! What reaches the disk, and in which order: the system calls of the programs themselves, as `strace` sees them.
+//!
+//! Without `strace` these tests say so and pass; where `CI` is set they fail.
+
+mod trace;
+
+use std::path::{Path, PathBuf};
+
+use trace::{Call, Trace, Traced, strace};
+
+/// A drop folder, under its true name: that is how the kernel tells descriptors.
+struct Folder {
+    _place: tempfile::TempDir,
+    drop: PathBuf,
+}
+
+impl Folder {
+    fn new() -> Self {
+        let place = tempfile::tempdir().expect("a temporary folder");
+        let drop = place.path().canonicalize().expect("it is there").join("drop");
+        filedrop::DropFolder::init(&drop).expect("a drop folder");
+        Self { _place: place, drop }
+    }
+
+    fn submit(&self) -> Vec<&str> {
+        vec![env!("CARGO_BIN_EXE_producer"), "submit", self.path(), "--type", "t", "--data", "1"]
+    }
+
+    fn drain(&self) -> Vec<&str> {
+        vec![env!("CARGO_BIN_EXE_consumer"), "run", "-q", self.path(), "--drain", "--", "cat"]
+    }
+
+    fn path(&self) -> &str {
+        self.drop.to_str().expect("text")
+    }
+
+    fn room(&self, name: &str) -> PathBuf {
+        self.drop.join(name)
+    }
+
+    fn jobs(&self) -> usize {
+        std::fs::read_dir(self.room("inbox")).expect("a room").count()
+    }
+}
+
+/// Makes `openat` fail, where it asks for a file without a name, as it does on a file system that has none.
+fn without_unnamed_files(folder: &Folder, command: &[&str]) -> String {
+    // A run just like it shows which of the calls that is.
+    let trace = strace(command, &[]).expect("it ran before").well().trace;
+    let asks = trace.calls.iter().position(Call::is_unnamed).expect("a file without a name");
+    let thread = trace.calls[asks].thread;
+    let opens = |call: &&Call| call.thread == thread && call.name == "openat";
+    let nth = trace.calls[..=asks].iter().filter(opens).count();
+    for job in std::fs::read_dir(folder.room("inbox")).expect("a room") {
+        std::fs::remove_file(job.expect("a job").path()).expect("it goes");
+    }
+    format!("inject=openat:error=EOPNOTSUPP:when={nth}")
+}
+
+/// R1, P3: the file is flushed, then published, then its folder is flushed, then its id is told. Nothing else is flushed.
+fn assert_submitted(folder: &Folder, Traced { trace, out, .. }: &Traced) {
+    let inbox = folder.room("inbox");
+    let published = trace.published(&inbox);
+    let file = trace.flushed_before(published);
+    let names = trace.first(published, |call| call.is_sync_of(&inbox)).expect("inbox/ is flushed");
+    let told = trace.first(0, |call| call.name == "write" && call.fd() == Some(1)).expect("the id is told");
+    assert!(file < published && published < names && names < told, "{trace}");
+    assert!(out.trim().parse::<filedrop::Id>().is_ok(), "{out}");
+    let syncs: Vec<_> = (0..trace.calls.len()).filter(|&nth| trace.calls[nth].is_sync()).collect();
+    assert_eq!(syncs, [file, names], "two flushes and no more: {trace}");
+    assert!(!trace.calls.iter().any(Call::opens_synchronous), "each write would be a flush: {trace}");
+}
+
+#[test]
+fn a_submitted_job_is_durable_before_its_id_is_told() {
+    let folder = Folder::new();
+    let Some(traced) = strace(&folder.submit(), &[]) else { return };
+    assert_submitted(&folder, &traced.well());
+}
+
+#[test]
+fn a_submitted_job_is_durable_also_without_unnamed_files() {
+    let folder = Folder::new();
+    let Some(traced) = strace(&folder.submit(), &[]) else { return };
+    if !traced.well().trace.calls.iter().any(Call::is_unnamed) {
+        return; // This file system has none: the test above was this one.
+    }
+    let inject = without_unnamed_files(&folder, &folder.submit());
+    let traced = strace(&folder.submit(), &["-e", &inject]).expect("it ran before").well();
+    let published = &traced.trace.calls[traced.trace.published(&folder.room("inbox"))];
+    assert!(published.name.starts_with("rename"), "{}", traced.trace);
+    assert!(published.paths()[0].starts_with(folder.room("tmp").to_str().expect("text")), "{}", traced.trace);
+    assert_submitted(&folder, &traced);
+}
+
+#[test]
+fn a_flush_that_fails_is_no_submission() {
+    let folder = Folder::new();
+    let inject = |nth: usize| format!("inject=fsync,fdatasync:error=EIO:when={nth}");
+    let Some(traced) = strace(&folder.submit(), &["-e", &inject(1)]) else { return };
+    assert_eq!((traced.code, traced.out.as_str(), folder.jobs()), (Some(74), "", 0), "{}", traced.trace);
+    let syncs = traced.trace.calls.iter().filter(|call| call.is_sync()).count();
+    assert_eq!(syncs, 1, "what failed is not flushed again, but thrown away: {}", traced.trace);
+
+    // It is there, but who knows for how long.
+    let traced = strace(&folder.submit(), &["-e", &inject(2)]).expect("it ran before");
+    assert_eq!((traced.code, traced.out.as_str(), folder.jobs()), (Some(75), "", 1), "{}", traced.trace);
+}
+
+/// P10, P11: the outcome is durable, then it gets the slot, then the slot is durable, then the claim goes away.
+#[test]
+fn an_outcome_is_durable_before_its_claim_goes() {
+    let folder = Folder::new();
+    let job = filedrop::Submission::new("t").data("1");
+    let id = filedrop::DropFolder::open(&folder.drop).expect("it is there").submit(job).expect("a job");
+    let Some(traced) = strace(&folder.drain(), &[]) else { return };
+    let trace = traced.well().trace;
+
+    let day = folder.room("outcomes").join(id.minted_at().expect("a minted id").day());
+    let published = trace.published(&day);
+    // One thread does it all, so the order in which its calls were seen is that in which they were made.
+    let trace: Trace = trace.of_thread(trace.calls[published].thread);
+    let made = trace.position(|call| call.name.starts_with("mkdir") && call.is_about(&day));
+    let parent = trace.position(|call| call.is_sync_of(&folder.room("outcomes")));
+    let published = trace.published(&day);
+    let outcome = trace.flushed_before(published);
+    let slot = trace.first(published, |call| call.is_sync_of(&day)).expect("the day is flushed");
+    let archived = trace.position(|call| is_archiving(&folder.drop, call));
+    assert!(made < parent && parent < outcome, "the day is there for good before anything is in it: {trace}");
+    assert!(outcome < published && published < slot && slot < archived, "{trace}");
+}
+
+fn is_archiving(drop: &Path, call: &Call) -> bool {
+    let text = |room: &str| drop.join(room).to_str().expect("text").to_owned();
+    match call.paths()[..] {
+        [from, to] => call.ok && from.starts_with(&text("claimed/")) && to.starts_with(&text("done/")),
+        _ => false,
+    }
+}
