@@ -1,0 +1,145 @@
+//! Programs that know filedrop only from PROTOCOL.md, beside our own: `examples/submit.sh` and `examples/consumer.py`.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use filedrop::{Disposition, DropFolder, Id, Submission};
+
+const LONG: Duration = Duration::from_secs(120);
+
+fn example(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
+}
+
+/// Whether a program that the examples need is there. In CI it has to be.
+fn has(program: &str) -> bool {
+    let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let found = found.is_ok_and(|status| status.success());
+    assert!(found || std::env::var_os("CI").is_none(), "CI skips nothing: {program} is not installed");
+    if !found {
+        let line = format!("skipped: {program} is not installed\n");
+        std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
+    }
+    found
+}
+
+fn submit(drop: &DropFolder, data: &str) -> Id {
+    let mut command = Command::new("sh");
+    command.arg(example("submit.sh")).arg(drop.path()).args(["stranger", data]);
+    let output = command.stderr(Stdio::inherit()).output().unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap().trim_end().parse().unwrap()
+}
+
+fn python(drop: &DropFolder) -> Child {
+    Command::new("python3").arg(example("consumer.py")).arg(drop.path()).spawn().unwrap()
+}
+
+fn ours(drop: &DropFolder) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_consumer"));
+    command
+        .arg("run")
+        .arg(drop.path())
+        .args(["--drain", "-q", "--concurrency", "2", "--", "sha256sum"])
+        .spawn()
+        .unwrap()
+}
+
+fn folder() -> (tempfile::TempDir, DropFolder) {
+    let place = tempfile::tempdir().unwrap();
+    let drop = DropFolder::init(place.path().join("drop")).unwrap();
+    (place, drop)
+}
+
+/// P3 in sh: durable, found by its id, its data as it was given.
+#[test]
+fn a_job_from_a_shell_script_is_handled_by_ours() {
+    let (_place, drop) = folder();
+    let data = r#"{"n" : 1.50,"s":"a b'c"}"#;
+    let id = submit(&drop, data);
+    assert!(id.minted_at().is_some(), "a UUIDv7: {id}");
+    let mut consumer = Command::new(env!("CARGO_BIN_EXE_consumer"));
+    let status = consumer.arg("run").arg(drop.path()).args(["--drain", "-q", "--", "cat"]).status().unwrap();
+    assert!(status.success());
+    assert_eq!(drop.outcome(&id).unwrap().unwrap().data(), data.as_bytes());
+    assert_eq!(drop.census().unwrap().rooms.tmp, 0, "the draft is gone");
+}
+
+/// P4–P11 and P17 in Python, in one folder with ours, with jobs from sh and from ours.
+#[test]
+fn strangers_and_ours_compete_for_jobs_of_both() {
+    if !has("python3") {
+        return;
+    }
+    let (_place, drop) = folder();
+    let mut ids: Vec<Id> = (0..10).map(|n| submit(&drop, &format!(r#"{{"n":{n}}}"#))).collect();
+    let jobs = (0..40).map(|n| Submission::new("ours").data(format!("[{n}]"))).collect();
+    ids.extend(drop.submit_all(jobs).unwrap());
+    let mut consumers = vec![python(&drop), ours(&drop), python(&drop), ours(&drop)];
+    for consumer in &mut consumers {
+        assert!(consumer.wait().unwrap().success());
+    }
+    // Whoever was last may have left before another's last job was given back or recovered; nobody's is here.
+    let mut settled = 0;
+    drop.wait_each(&ids, Some(LONG), &mut |outcome| {
+        assert_eq!(outcome.disposition, Disposition::Succeeded);
+        settled += 1;
+        std::ops::ControlFlow::Continue(())
+    })
+    .unwrap();
+    let census = drop.census().unwrap();
+    assert_eq!((settled, census.rooms.done, census.rooms.outcomes), (50, 50, 50));
+    assert_eq!((census.rooms.inbox, census.rooms.claimed, census.rooms.tmp), (0, 0, 0));
+    assert!(census.consumers.is_empty(), "all have left: {:?}", census.consumers);
+}
+
+/// A stranger alone settles what it takes, and ours reads its outcomes.
+#[test]
+fn outcomes_from_python_are_read_by_ours() {
+    if !has("python3") {
+        return;
+    }
+    let (_place, drop) = folder();
+    let ids: Vec<Id> =
+        (0..5).map(|n| drop.submit(Submission::new("x").data(format!("{n}"))).unwrap()).collect();
+    assert!(python(&drop).wait().unwrap().success());
+    for id in &ids {
+        let outcome = drop.outcome(id).unwrap().unwrap();
+        assert_eq!((outcome.job_id(), outcome.disposition), (id.clone(), Disposition::Succeeded));
+    }
+    assert_eq!(drop.census().unwrap().rooms.done, 5);
+}
+
+/// P13: a stranger dies with a claim in its room; ours sees its lock free and takes over at once, though its lease is long.
+#[test]
+fn ours_take_over_from_a_stranger_that_was_killed() {
+    if !has("python3") {
+        return;
+    }
+    let (_place, drop) = folder();
+    let id = drop.submit(Submission::new("x").data("1")).unwrap();
+    // The same program, with a handler that never ends.
+    let program = std::fs::read_to_string(example("consumer.py")).unwrap();
+    let slow = format!(
+        "import time\n{}",
+        program.replace("if __name__", "handle = lambda job: time.sleep(3600)\n\nif __name__")
+    );
+    assert!(slow.contains("sleep(3600)"), "the example has a main guard");
+    let script = drop.path().with_extension("py");
+    std::fs::write(&script, slow).unwrap();
+    let mut stranger = Command::new("python3").arg(&script).arg(drop.path()).spawn().unwrap();
+    let start = std::time::Instant::now();
+    while drop.census().unwrap().rooms.claimed == 0 {
+        assert!(start.elapsed() < LONG, "the stranger claims the job");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+    assert!(ours(&drop).wait().unwrap().success());
+    let outcome = drop.outcome(&id).unwrap().unwrap();
+    assert_eq!((outcome.attempt(), outcome.disposition), (2, Disposition::Succeeded));
+    assert!(drop.census().unwrap().consumers.is_empty());
+}
