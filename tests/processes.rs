@@ -63,14 +63,19 @@ fn pid_in(file: &Path) -> String {
     until("a handler", || std::fs::read_to_string(file).ok()).trim().to_owned()
 }
 
+/// A process that is nobody's child here. It is killed, whatever becomes of the test.
+struct Daemon(String);
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").args(["-9", &self.0]).status();
+    }
+}
+
 fn is_running(pid: &str) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     // A zombie has ended.
     status.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
-}
-
-fn kill(pid: &str) {
-    assert!(Command::new("kill").args(["-9", pid]).status().unwrap().success());
 }
 
 fn done(drop: &DropFolder, id: &Id) -> Option<Place> {
@@ -83,15 +88,14 @@ fn presence_lock_is_not_inherited() {
     let (place, drop, id) = folder();
     let pid = place.path().join("pid");
     // Leaves the group and the session, as daemons do, and holds whatever it was given open.
-    let script = format!("setsid sleep 600 & {}; sleep 600", writes("$!", &pid));
+    let script = format!("setsid sleep 600 & {}; exec sleep 600", writes("$!", &pid));
     let mut first = Consumer::start(&drop, &[], &script);
-    let daemon = pid_in(&pid);
+    let daemon = Daemon(pid_in(&pid));
     let second = Consumer::start(&drop, &[], "echo $FILEDROP_ATTEMPT");
     until("the second consumer", || (drop.census().unwrap().consumers.len() == 2).then_some(()));
     first.kill();
     let outcome = until("the take-over", || drop.outcome(&id).unwrap());
-    assert!(is_running(&daemon), "the test shows nothing if nobody is left");
-    kill(&daemon);
+    assert!(is_running(&daemon.0), "the test shows nothing if nobody is left");
     assert_eq!(outcome.data(), b"2\n");
     until("the archive", || done(&drop, &id));
     std::mem::drop(second);
