@@ -42,7 +42,7 @@ impl Envelope {
         let Members(mut members) =
             serde_json::from_slice(bytes).map_err(|e| invalid(format!("not an envelope: {e}")))?;
         let data = members.remove("data");
-        let data_base64 = members.remove("data_base64");
+        let data_base64 = members.remove("data_base64").filter(|raw| raw.get() != "null");
         let mut envelope = Self { attributes: BTreeMap::new(), payload: None };
         for (name, raw) in members {
             match serde_json::from_str(raw.get()) {

@@ -6,7 +6,7 @@ use filedrop::words::DEFAULT_LEASE;
 
 use crate::ledger::Ledger;
 use crate::programs::{self, Kind, Patience, Program};
-use crate::search::{MODELS, Search, is_full, prepared};
+use crate::search::{MODELS, Search, is_full, prepared, with_address};
 
 type Setup = fn(World) -> (World, Ledger);
 type Transition = fn(&Ledger) -> Program;
@@ -16,9 +16,13 @@ const SEED: u64 = 1;
 /// Runs a transition and stops everything after each of its calls. In a full search the recovery is itself stopped after each
 /// of its calls.
 fn crash_everywhere(what: &str, setup: Setup, transition: Transition) {
+    crash_to_depth(usize::from(is_full()), what, setup, transition);
+}
+
+fn crash_to_depth(depth: usize, what: &str, setup: Setup, transition: Transition) {
     for model in MODELS {
         for (kind, world) in file_systems(World::new(model, SEED)) {
-            let mut search = Search::new(usize::from(is_full()));
+            let mut search = Search::new(depth);
             let (world, ledger) = setup(world());
             let mut actor = Actor::start(&world, 2, transition(&ledger));
             search.stop_here(&world, &ledger);
@@ -77,6 +81,10 @@ fn submitted(world: World) -> (World, Ledger) {
 }
 
 fn to_be_delivered(world: World) -> (World, Ledger) {
+    with_address(world, &[Kind::Reply])
+}
+
+fn to_be_delivered_to_a_new_address(world: World) -> (World, Ledger) {
     prepared(world, &[Kind::Reply])
 }
 
@@ -85,7 +93,7 @@ fn failing(world: World) -> (World, Ledger) {
 }
 
 fn delivered(world: World) -> (World, Ledger) {
-    let (world, ledger) = to_be_delivered(world);
+    let (world, ledger) = to_be_delivered_to_a_new_address(world);
     Actor::start(&world, 3, programs::consumer("setup", Patience::Drain)).finish();
     world.flush_all();
     world.take_changes();
@@ -124,6 +132,13 @@ fn p4_to_p11_claim_handle_settle() {
 fn p9_p12_stage_and_deliver() {
     crash_everywhere("P9 P12 deliver", to_be_delivered, consume);
     errors_everywhere("P9 P12 deliver", to_be_delivered, consume);
+}
+
+/// P12 with P1 inside. A dozen new folders survive in thousands of combinations: one crash is enough of them.
+#[test]
+fn p1_p12_deliver_to_a_new_address() {
+    crash_to_depth(0, "P1 P12 new address", to_be_delivered_to_a_new_address, consume);
+    errors_everywhere("P1 P12 new address", to_be_delivered_to_a_new_address, consume);
 }
 
 #[test]
