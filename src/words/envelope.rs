@@ -163,7 +163,8 @@ impl<'de> Deserialize<'de> for Members {
 pub struct Job {
     /// The id in the file's name.
     pub id: Id,
-    /// Which attempt this is, from 1: the fencing token. A later attempt has a higher number.
+    /// Which attempt this is, from 1: the fencing token. It is higher after a claim was taken from a consumer that is
+    /// absent, and the same after one was handed back: then the earlier handler had been ended first.
     pub attempt: u32,
     /// Attributes and data.
     pub envelope: Envelope,

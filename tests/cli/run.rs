@@ -71,7 +71,11 @@ fn what_it_says_and_how_to_have_more_or_less_of_it() {
     );
     let (id, more) = run("-v", "");
     assert!(more.contains("DEBUG") && more.contains(&id), "{more}");
-    assert_eq!(run("-q", "").1, "");
+    let (id, less) = run("-q", "");
+    assert!(
+        less.lines().count() == 1 && less.contains("failed") && less.contains(&id),
+        "only what failed: {less}"
+    );
     assert_eq!(run("-v", "off").1, "");
     assert!(run("-q", "debug").1.contains("DEBUG"));
 }

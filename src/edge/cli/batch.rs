@@ -146,10 +146,8 @@ impl Batch<'_> {
             Err(e) => {
                 self.bar.finish_and_clear();
                 let these = if e.kind() == ErrorKind::Uncertain { "may or may not be" } else { "are not" };
-                let why = format!(
-                    "{e}\nthe good lines from {first} to {last} {these} submitted; else {}",
-                    known.says()
-                );
+                let why =
+                    format!("{e}; lines {first} to {last} {these} submitted, and else {}", known.says());
                 Err(Failure::new(Exit::of(&e), why))
             }
         }

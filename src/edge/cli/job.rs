@@ -88,7 +88,10 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     input.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|e| unreadable(path, &e))?;
     if bytes.len() > MAX_FILE_BYTES {
-        let why = format!("{} is larger than {MAX_FILE_BYTES} bytes, the most a job holds", path.display());
+        let why = format!(
+            "{} is larger than {MAX_FILE_BYTES} bytes, the most that an envelope holds with all that is in it",
+            path.display()
+        );
         return Err(Failure::new(Exit::BadData, why));
     }
     Ok(bytes)

@@ -9,10 +9,12 @@ use super::output::Voice;
 /// From now on, log lines go to stderr. `usual` is the level without `-q` or `-v`; `RUST_LOG`, if set, wins over all.
 pub(super) fn start(voice: &Voice, usual: &str) {
     let level = match (voice.quiet, voice.verbose) {
-        (true, _) => "error",
+        // A job that failed went wrong, too: cron mails what -q prints.
+        (true, _) => "warn",
         (false, 0) => usual,
         (false, 1) => "debug",
-        (false, _) => "trace",
+        // Of the libraries below, their warnings are enough.
+        (false, _) => "warn,filedrop=trace",
     };
     let filter = match std::env::var("RUST_LOG") {
         Ok(asked) if !asked.is_empty() => EnvFilter::try_new(&asked).unwrap_or_else(|e| {

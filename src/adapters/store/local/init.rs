@@ -83,9 +83,11 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     }
 
     fn why_no_link(&self, e: Error, layout: &Layout) -> Error {
+        // A file system without links says EPERM; who may not write is told EACCES.
+        const EPERM: i32 = rustix::io::Errno::PERM.raw_os_error();
         let source = std::error::Error::source(&e).and_then(|e| e.downcast_ref::<std::io::Error>());
-        match source.map(std::io::Error::kind) {
-            Some(std::io::ErrorKind::Unsupported | std::io::ErrorKind::PermissionDenied) => Error::new(
+        match source.map(|source| (source.kind(), source.raw_os_error())) {
+            Some((std::io::ErrorKind::Unsupported, _) | (_, Some(EPERM))) => Error::new(
                 ErrorKind::Unsupported,
                 format!("this file system cannot make hard links, which a drop folder needs ({e})"),
             )

@@ -61,13 +61,20 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         let draft = self.draft_path();
         let failed = |e| Error::io("write a presence file", &draft, e);
         let file = self.fs.create(&draft).map_err(failed)?;
-        self.fs.write(&file, &to_json(&presence)).map_err(failed)?;
-        if presence.lock && !self.fs.try_lock(&file).map_err(failed)? {
-            return Err(failed(std::io::ErrorKind::ResourceBusy.into()));
+        let settle_in = || {
+            self.fs.write(&file, &to_json(&presence)).map_err(failed)?;
+            if presence.lock && !self.fs.try_lock(&file).map_err(failed)? {
+                return Err(failed(std::io::ErrorKind::ResourceBusy.into()));
+            }
+            self.relocate(&draft, &self.layout.presence(&name))?;
+            // The flush in it covers both names.
+            self.ensure_dir(&self.layout.claims(&name))
+        };
+        if let Err(e) = settle_in() {
+            // A presence that came to its place and a room are left to the judges: nothing is in it.
+            self.remove(&draft)?;
+            return Err(e);
         }
-        self.relocate(&draft, &self.layout.presence(&name))?;
-        // The flush in it covers both names.
-        self.ensure_dir(&self.layout.claims(&name))?;
         Ok(LocalRoom { name, file, presence, beats: AtomicU64::new(0) })
     }
 

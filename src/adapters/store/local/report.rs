@@ -79,7 +79,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         }
         let slot = format!("{id}.outcome.json");
         for entry in self.names(&full)? {
-            let Some(name) = entry.name.to_str() else { continue };
+            let Some(name) = entry.name.to_str().filter(|_| entry.kind == FileKind::File) else { continue };
             let job = name.parse::<InboxName>();
             let found = match &job {
                 Ok(job) => job.id == *id,
