@@ -7,7 +7,7 @@ use filedrop::adapters::fs::OsFs;
 use filedrop::adapters::fs::sim::{Model, SimFs, World};
 use filedrop::adapters::host::OsHost;
 use filedrop::adapters::store::local::LocalStore;
-use filedrop::ports::{Claim, Claimed, Host, NewJob, Store, Vigil};
+use filedrop::ports::{Beat, Claim, Claimed, Host, NewJob, Store, Vigil};
 use filedrop::words::{Disposition, Envelope, Id, InboxName, Job, Outcome, Payload, Priority, Problem};
 
 /// A store under test: opens it anew, as another process would, and lets time pass.
@@ -338,4 +338,42 @@ fn a_consumer_without_a_lock_is_judged_by_its_silence_only() {
     assert_eq!(client.present, None, "nobody can tell yet");
     let server = census.consumers.iter().find(|consumer| consumer.name == "server").expect("it is there");
     assert_eq!(server.present, Some(true), "it holds its lock");
+}
+
+/// P13: strange things among the rooms, and replies, keep nobody from recovering the dead, nor from counting.
+#[test]
+fn what_cannot_be_read_stops_nobody() {
+    let bench = local();
+    let store = bench.open();
+    let root = bench.dir.path();
+    std::fs::create_dir(root.join("claimed/aaa-0123456789abcdef.presence")).expect("a folder");
+    std::fs::write(root.join("claimed/aab-0123456789abcdef"), "a file where a room should be")
+        .expect("a file");
+    std::os::unix::fs::symlink("/nowhere", root.join("claimed/aac-0123456789abcdef.presence"))
+        .expect("a link");
+    std::fs::write(root.join("replies/.DS_Store"), "").expect("a file");
+    let job = plain(&bench);
+    store.submit(std::slice::from_ref(&job)).expect("submit");
+    let dead = store.register(&name("dead"), LEASE).expect("register");
+    taken(store.claim(&dead, &job.name).expect("claim"));
+    drop(dead);
+    let room = store.register(&name("living"), LEASE).expect("register");
+    let takeover = store.recover(&room, &mut Vigil::default()).expect("recover");
+    assert_eq!((takeover.returned, takeover.cleared), (1, 1), "{takeover:?}");
+    assert_eq!(store.census().expect("census").rooms.inbox, 1);
+}
+
+/// P5: whose room is gone can claim nothing, and has to be told so.
+#[test]
+fn a_consumer_without_its_room_is_evicted() {
+    for bench in [local(), shared()] {
+        let store = bench.open();
+        let room = store.register(&name("c"), LEASE).expect("register");
+        assert_eq!(store.beat(&room).expect("beat"), Beat::Alive);
+        std::fs::remove_dir(store.layout().claims(room.name())).expect("the room is empty");
+        assert_eq!(store.beat(&room).expect("beat"), Beat::Evicted);
+        let room = store.register(&name("c"), LEASE).expect("register");
+        std::fs::remove_file(store.layout().presence(room.name())).expect("it has a presence");
+        assert_eq!(store.beat(&room).expect("beat"), Beat::Evicted);
+    }
 }

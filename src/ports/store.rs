@@ -140,6 +140,8 @@ pub struct Takeover {
     pub cleared: usize,
     /// Files in rooms of the dead that bear no name of ours; they are left, and so are their rooms.
     pub strangers: Vec<PathBuf>,
+    /// What did not work, in rooms that are to be tried again. The others were recovered.
+    pub troubles: Vec<String>,
     /// Consumers that can be judged by nothing but their silence, and are not judged yet.
     pub unjudged: usize,
     /// When to look again at the silent, at the latest.

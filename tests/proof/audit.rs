@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use filedrop::adapters::fs::sim::World;
-use filedrop::words::{DeliveryKind, Envelope, InboxName, Job, Outcome, RoomName, StagedName};
+use filedrop::words::{DeliveryKind, Envelope, InboxName, Job, Outcome, Problem, RoomName, StagedName};
 
 use crate::ledger::Ledger;
 use crate::programs::{ADDRESS, DROP};
@@ -106,7 +106,8 @@ pub(crate) fn after_crash(world: &World, ledger: &Ledger) {
             None => ledger.violation(format!("I5: PROTOCOL.md names no {path}")),
             Some(place) => {
                 complete(&place, &data, ledger);
-                if let Place::Ready(name) | Place::Claim(_, name) = &place {
+                let nested = path.contains("/replies/");
+                if let (Place::Ready(name) | Place::Claim(_, name), false) = (&place, nested) {
                     seen.insert(name.id.to_string());
                 }
                 if let Place::Slot(id) = place {
@@ -145,6 +146,7 @@ fn complete(place: &Place, data: &[u8], ledger: &Ledger) {
 pub(crate) fn at_rest(world: &World, ledger: &Ledger) {
     let mut at: BTreeMap<String, Vec<Place>> = BTreeMap::new();
     let mut slots: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut rests: BTreeMap<String, (String, Vec<u8>)> = BTreeMap::new();
     let mut deliveries: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (path, data) in world.disk().tree() {
         let Some(place) = classify(&path) else {
@@ -162,7 +164,8 @@ pub(crate) fn at_rest(world: &World, ledger: &Ledger) {
                 let outcome = outcome.and_then(|outcome| outcome.envelope.text("id").map(str::to_owned));
                 slots.entry(id.clone()).or_default().push(outcome.unwrap_or_default());
             }
-            (Place::Ready(name) | Place::Claim(_, name) | Place::Archived(_, name), _) => {
+            (Place::Ready(name) | Place::Claim(_, name) | Place::Archived(_, name), data) => {
+                rests.insert(name.id.to_string(), (path.clone(), data.unwrap_or_default().to_vec()));
                 at.entry(name.id.to_string()).or_default().push(place.clone());
             }
             (Place::Staged(..), _) => ledger.violation("I4: a staged outcome was left"),
@@ -174,17 +177,22 @@ pub(crate) fn at_rest(world: &World, ledger: &Ledger) {
         }
     }
     let facts = ledger.facts();
-    for name in &facts.attempted {
+    for (name, bytes) in &facts.attempted {
         let id = name.id.to_string();
         let places = at.remove(&id).unwrap_or_default();
         let outcomes = slots.remove(&id).unwrap_or_default();
         match (&places[..], &outcomes[..]) {
             ([], []) if !facts.acknowledged.contains(&name.id) => {}
-            ([Place::Archived(..)], [_]) => {}
+            ([Place::Archived(room, _)], [_]) => at_its_place(world, room, name, bytes, &rests[&id], ledger),
+            // P3: a job that was not acknowledged may survive as its outcome alone.
+            ([], [_]) if !facts.acknowledged.contains(&name.id) => {}
             ([], []) => ledger.violation("I1: an acknowledged job is gone"),
             (_, []) => ledger.violation("I4: no outcome was published"),
             (_, [_]) => ledger.violation(format!("I4: one job, one room; it is in {places:?}")),
             (_, _) => ledger.violation("I2: one job has two slots"),
+        }
+        if facts.refused.contains(&name.id) && !outcomes.is_empty() {
+            ledger.violation("I7: a submission was refused for certain, and the job was handled");
         }
         if let (Some(told), [outcome]) = (facts.told.get(&name.id), &outcomes[..])
             && !told.contains(outcome)
@@ -207,5 +215,33 @@ pub(crate) fn at_rest(world: &World, ledger: &Ledger) {
     }
     if !at.is_empty() || !slots.is_empty() {
         ledger.violation("I1: a job that nobody submitted");
+    }
+}
+
+/// P11: where the outcome in the slot says, below the job's own day, as it was submitted, and a failure with its reason.
+fn at_its_place(
+    world: &World,
+    room: &str,
+    name: &InboxName,
+    bytes: &[u8],
+    (path, found): &(String, Vec<u8>),
+    ledger: &Ledger,
+) {
+    let slot = format!("{DROP}/outcomes/{}/{}", name.day(), name.slot());
+    let outcome = world.peek(&slot).and_then(|(data, _)| Outcome::decode(&data).ok());
+    let expected = match outcome.as_ref().map(Outcome::problem) {
+        Some(None) => "done",
+        Some(Some(problem)) if problem.kind == Problem::INVALID => "invalid",
+        _ => "dead",
+    };
+    let day = if room == "done" { format!("{}/", name.day()) } else { String::new() };
+    if room != expected || *path != format!("{DROP}/{room}/{day}{}", name.archived()) {
+        ledger.violation(format!("I4: a job whose place is {expected}/ is at {path}"));
+    }
+    if found != bytes {
+        ledger.violation("I3: an archived job is not what was submitted");
+    }
+    if room != "done" && world.peek(&format!("{DROP}/{room}/{}", name.reason())).is_none() {
+        ledger.violation(format!("I4: a job in {room}/ has no reason beside it"));
     }
 }

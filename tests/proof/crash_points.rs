@@ -94,7 +94,7 @@ fn failing(world: World) -> (World, Ledger) {
 
 fn delivered(world: World) -> (World, Ledger) {
     let (world, ledger) = to_be_delivered_to_a_new_address(world);
-    Actor::start(&world, 3, programs::consumer("setup", Patience::Drain)).finish();
+    Actor::start(&world, 3, programs::consumer(&ledger, "setup", Patience::Drain)).finish();
     world.flush_all();
     world.take_changes();
     (world, ledger)
@@ -104,8 +104,8 @@ fn produce(ledger: &Ledger) -> Program {
     programs::producer(ledger, &[Kind::Plain, Kind::Reply])
 }
 
-fn consume(_: &Ledger) -> Program {
-    programs::consumer("victim", Patience::Drain)
+fn consume(ledger: &Ledger) -> Program {
+    programs::consumer(ledger, "victim", Patience::Drain)
 }
 
 fn give_back(_: &Ledger) -> Program {
@@ -183,7 +183,7 @@ fn p5_p16_beat_and_sweep() {
 /// new name not be there yet.
 #[test]
 fn p17_leave() {
-    let depart: Transition = |_| programs::consumer("leaver", Patience::Drain);
+    let depart: Transition = |ledger| programs::consumer(ledger, "leaver", Patience::Drain);
     crash_everywhere("P17 leave", submitted, depart);
     let lie = |world: World| {
         let (world, ledger) = submitted(world);

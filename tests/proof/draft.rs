@@ -199,7 +199,7 @@ pub(crate) fn waiter(ledger: &Ledger) -> Program {
     let ledger = ledger.clone();
     Box::new(move |fs| {
         let raw = Raw::new(fs);
-        for name in ledger.facts().attempted {
+        for name in ledger.facts().attempted.into_keys() {
             let seen = raw.read(&raw.layout.slot(&name)).and_then(|bytes| Outcome::decode(&bytes).ok());
             if let Some(outcome) = seen {
                 ledger.tell(&name.id, outcome.envelope.text("id").unwrap_or_default());
@@ -268,8 +268,9 @@ pub(crate) fn producer(ledger: &Ledger) -> Program {
     let ledger = ledger.clone();
     Box::new(move |fs| {
         let raw = Raw::new(fs);
-        let NewJob { name, bytes } = programs::new_job(&raw.host, Kind::Plain);
-        ledger.attempt(&name);
+        let job = programs::new_job(&raw.host, Kind::Plain);
+        ledger.attempt(&job);
+        let NewJob { name, bytes } = job;
         let draft = raw.layout.room("tmp").join(format!("{:032x}", raw.host.entropy()));
         if raw.write(&draft, &bytes).is_none() {
             return;

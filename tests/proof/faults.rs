@@ -25,8 +25,8 @@ fn finds(search: Search, violation: &str) {
     assert!(found.iter().any(|found| found.contains(violation)), "not caught, only {found:?}");
 }
 
-fn consume(_: &Ledger) -> Program {
-    programs::consumer("victim", Patience::Drain)
+fn consume(ledger: &Ledger) -> Program {
+    programs::consumer(ledger, "victim", Patience::Drain)
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn replace_instead_of_no_replace() {
         if zombie.steps(steps) < steps {
             break;
         }
-        Actor::start(&world, 3, programs::consumer("recoverer", Patience::Endless)).finish();
+        Actor::start(&world, 3, programs::consumer(&ledger, "recoverer", Patience::Endless)).finish();
         zombie.finish();
         search.conclude(&world, &ledger, 0);
     }

@@ -84,12 +84,12 @@ fn finds(search: Search, violation: &str) {
     );
 }
 
-fn ours(_: &Ledger) -> Program {
-    programs::consumer("ours", Patience::Drain)
+fn ours(ledger: &Ledger) -> Program {
+    programs::consumer(ledger, "ours", Patience::Drain)
 }
 
-fn ours_patient(_: &Ledger) -> Program {
-    programs::consumer("patient", Patience::Endless)
+fn ours_patient(ledger: &Ledger) -> Program {
+    programs::consumer(ledger, "patient", Patience::Endless)
 }
 
 fn draft_discards(_: &Ledger) -> Program {

@@ -6,12 +6,15 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
 use filedrop::Id;
+use filedrop::ports::NewJob;
 use filedrop::words::InboxName;
 
 #[derive(Clone, Default, Hash)]
 pub(crate) struct Facts {
-    /// Jobs that somebody tried to submit.
-    pub(crate) attempted: BTreeSet<InboxName>,
+    /// Jobs that somebody tried to submit, and their bytes.
+    pub(crate) attempted: BTreeMap<InboxName, Vec<u8>>,
+    /// Submissions that were refused, and not as uncertain.
+    pub(crate) refused: BTreeSet<Id>,
     /// Jobs whose submission was acknowledged.
     pub(crate) acknowledged: BTreeSet<Id>,
     /// The outcomes' ids that were reported for a job, to anyone, ever.
@@ -29,8 +32,12 @@ pub(crate) struct Facts {
 pub(crate) struct Ledger(Rc<RefCell<Facts>>);
 
 impl Ledger {
-    pub(crate) fn attempt(&self, name: &InboxName) {
-        self.0.borrow_mut().attempted.insert(name.clone());
+    pub(crate) fn attempt(&self, job: &NewJob) {
+        self.0.borrow_mut().attempted.insert(job.name.clone(), job.bytes.clone());
+    }
+
+    pub(crate) fn refuse(&self, id: &Id) {
+        self.0.borrow_mut().refused.insert(id.clone());
     }
 
     pub(crate) fn acknowledge(&self, id: &Id) {

@@ -4,7 +4,7 @@ use filedrop::actors::consumer::{Taken, conclude, take};
 use filedrop::adapters::fs::sim::{SimFs, SimHost, World};
 use filedrop::adapters::store::local::{LocalRoom, LocalStore};
 use filedrop::ports::{Beat, Claim, Claimed, Fs, Host, NewJob, Store, Takeover, Vigil};
-use filedrop::words::{DEFAULT_LEASE, Id, InboxName, Job, Outcome, Payload, Priority, Problem};
+use filedrop::words::{DEFAULT_LEASE, ErrorKind, Id, InboxName, Job, Outcome, Payload, Priority, Problem};
 
 use crate::ledger::Ledger;
 
@@ -49,9 +49,20 @@ pub(crate) fn producer(ledger: &Ledger, kinds: &[Kind]) -> Program {
         let Some(store) = open(fs) else { return };
         for kind in kinds {
             let job = new_job(store.host(), kind);
-            ledger.attempt(&job.name);
-            if (0..2).any(|_| store.submit(std::slice::from_ref(&job)).is_ok()) {
-                ledger.acknowledge(&job.name.id);
+            ledger.attempt(&job);
+            let mut certainly_not = true;
+            for _ in 0..2 {
+                match store.submit(std::slice::from_ref(&job)) {
+                    Ok(()) => {
+                        ledger.acknowledge(&job.name.id);
+                        certainly_not = false;
+                        break;
+                    }
+                    Err(e) => certainly_not &= e.kind() != ErrorKind::Uncertain,
+                }
+            }
+            if certainly_not {
+                ledger.refuse(&job.name.id);
             }
         }
     })
@@ -75,7 +86,8 @@ pub(crate) fn new_job(host: &SimHost, kind: Kind) -> NewJob {
 }
 
 /// Takes over, takes, handles and settles until nothing is left to do or to wait for, then leaves.
-pub(crate) fn consumer(name: &'static str, patience: Patience) -> Program {
+pub(crate) fn consumer(ledger: &Ledger, name: &'static str, patience: Patience) -> Program {
+    let ledger = ledger.clone();
     Box::new(move |fs| {
         let world = fs.world().clone();
         let Some(store) = open(fs) else { return };
@@ -90,7 +102,7 @@ pub(crate) fn consumer(name: &'static str, patience: Patience) -> Program {
                 }
             }
             let takeover = store.recover(&room, &mut vigil);
-            let worked = work(&store, &room);
+            let worked = work(&store, &room, &ledger);
             match takeover {
                 Ok(takeover) if takeover.returned == 0 && !worked => {
                     if let Some(pause) = patience.pause(&takeover) {
@@ -130,7 +142,7 @@ fn register<'a>(store: &SimStore<'a>, name: &str) -> Option<SimRoom<'a>> {
 }
 
 /// Takes all that is ready. Whether anything was.
-fn work(store: &SimStore<'_>, room: &SimRoom<'_>) -> bool {
+fn work(store: &SimStore<'_>, room: &SimRoom<'_>, ledger: &Ledger) -> bool {
     let Ok(scan) = store.scan(100) else { return true };
     for name in &scan.names {
         // A call that failed may have taken it all the same.
@@ -141,7 +153,13 @@ fn work(store: &SimStore<'_>, room: &SimRoom<'_>) -> bool {
                         Some("fail") => Err(Problem::handler("as asked")),
                         _ => Ok(Payload::detect(format!("{} by {}", job.id, store.host().pid()))),
                     };
-                    settle(store, room, &claim, &conclude(&claim, &job, result, store.host(), "/sim"));
+                    settle(
+                        store,
+                        room,
+                        &claim,
+                        &conclude(&claim, &job, result, store.host(), "/sim"),
+                        ledger,
+                    );
                 }
                 Ok(Taken::Invalid(..) | Taken::Settled | Taken::Lost) => {}
                 Err(_) => continue,
@@ -152,8 +170,14 @@ fn work(store: &SimStore<'_>, room: &SimRoom<'_>) -> bool {
     !scan.names.is_empty()
 }
 
-fn settle(store: &SimStore<'_>, room: &SimRoom<'_>, claim: &Claim, outcome: &Outcome) {
-    let _ = (0..3).any(|_| store.settle(room, claim, outcome).is_ok());
+/// An error is answered by trying again; whether the outcome counts must be true in the end.
+fn settle(store: &SimStore<'_>, room: &SimRoom<'_>, claim: &Claim, outcome: &Outcome, ledger: &Ledger) {
+    let Some(counts) = (0..3).find_map(|_| store.settle(room, claim, outcome).ok()) else { return };
+    let slot = store.layout().slot(&claim.name).display().to_string();
+    let decided = store.fs().world().peek(&slot).and_then(|(bytes, _)| Outcome::decode(&bytes).ok());
+    if counts != decided.is_some_and(|decided| decided.envelope.text("id") == outcome.envelope.text("id")) {
+        ledger.violation(format!("I7: settle said that its outcome counts: {counts}, and that is not so"));
+    }
 }
 
 /// Takes one job and gives it back.
@@ -177,7 +201,7 @@ pub(crate) fn waiter(ledger: &Ledger) -> Program {
     Box::new(move |fs| {
         let Some(store) = open(fs) else { return };
         for _ in 0..2 {
-            for name in ledger.facts().attempted {
+            for name in ledger.facts().attempted.into_keys() {
                 if let Ok(Some(outcome)) = store.outcome(&name.id) {
                     ledger.tell(&name.id, outcome.envelope.text("id").unwrap_or_default());
                 }

@@ -63,18 +63,18 @@ fn one_failing(world: World) -> (World, Ledger) {
 
 fn one_delivered(world: World) -> (World, Ledger) {
     let (world, ledger) = prepared(world, &[Kind::Reply]);
-    Actor::start(&world, 9, programs::consumer("setup", Patience::Drain)).finish();
+    Actor::start(&world, 9, programs::consumer(&ledger, "setup", Patience::Drain)).finish();
     world.flush_all();
     world.take_changes();
     (world, ledger)
 }
 
-fn consume(_: &Ledger) -> Program {
-    programs::consumer("zombie", Patience::Drain)
+fn consume(ledger: &Ledger) -> Program {
+    programs::consumer(ledger, "zombie", Patience::Drain)
 }
 
-fn take_over(_: &Ledger) -> Program {
-    programs::consumer("recoverer", Patience::Endless)
+fn take_over(ledger: &Ledger) -> Program {
+    programs::consumer(ledger, "recoverer", Patience::Endless)
 }
 
 fn wait(ledger: &Ledger) -> Program {
@@ -109,6 +109,13 @@ fn waiter_looks_at_every_step() {
     interleave("waiter", one_plain, consume, wait);
 }
 
+/// P3: the job of a producer that has not been acknowledged yet is already handled.
+#[test]
+fn producer_is_overtaken_at_every_step() {
+    let produce: Make = |ledger| programs::producer(ledger, &[Kind::Plain]);
+    interleave("producer and consumer", |world| prepared(world, &[]), produce, consume);
+}
+
 #[test]
 fn collectors_race_and_one_is_a_zombie() {
     interleave("collectors", one_delivered, collect, collect_after_the_lease);
@@ -117,11 +124,12 @@ fn collectors_race_and_one_is_a_zombie() {
 /// The victim dies at each of its calls, or the power fails there; then two recoverers race. After a kill: every history in
 /// which the first does i calls, the second j, the first the rest. After a power cut: those in which the second does all.
 fn two_recoverers(what: &str, setup: fn(World) -> (World, Ledger)) {
-    for model in [Model::A, Model::B] {
+    for (model, shared) in [(Model::A, false), (Model::B, false), (Model::B, true)] {
         let mut search = Search::new(0);
         let mut starts = HashSet::new();
         for k in 0.. {
-            let (world, ledger) = setup(World::new(model, SEED));
+            let world = World::new(model, SEED);
+            let (world, ledger) = setup(if shared { world.shared_by_machines() } else { world });
             let mut victim = Actor::start(&world, 2, consume(&ledger));
             if victim.steps(k) < k {
                 break;
@@ -139,7 +147,8 @@ fn two_recoverers(what: &str, setup: fn(World) -> (World, Ledger)) {
                 }
             }
         }
-        search.expect_none(&format!("{what}, model {model:?}, {} starts", starts.len()));
+        let kind = if shared { "shared by machines" } else { "local" };
+        search.expect_none(&format!("{what}, model {model:?}, {kind}, {} starts", starts.len()));
     }
 }
 

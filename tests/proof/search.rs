@@ -27,7 +27,7 @@ pub(crate) struct Search {
     drain: Drain,
     /// How often a recovery is itself crashed.
     depth: usize,
-    seen: HashSet<(u64, u64, usize)>,
+    seen: HashSet<(&'static str, u64, u64, usize)>,
     pub(crate) counts: Counts,
     pub(crate) violations: BTreeMap<String, Vec<String>>,
 }
@@ -45,7 +45,7 @@ pub(crate) struct Counts {
 /// Our own recovery: a consumer with patience, then the same again.
 pub(crate) fn drain(ledger: &Ledger) -> Vec<Program> {
     vec![
-        programs::consumer("drain", Patience::Endless),
+        programs::consumer(&ledger, "drain", Patience::Endless),
         programs::waiter(ledger),
         programs::collector(ledger, Patience::Endless),
     ]
@@ -67,14 +67,16 @@ impl Search {
 
     fn stop_at(&mut self, world: &World, ledger: &Ledger, depth: usize) {
         audit::names_that_changed(world, ledger);
-        if !self.is_new(world, ledger, depth) {
+        if !self.is_new("moment", world, ledger, depth) {
             return;
         }
         self.counts.crash_points += 1;
-        for after in std::iter::once(world.fork()).chain(world.after_power_cut()) {
+        // After a kill names may still be unflushed; after a power cut nothing is, however alike the two look to programs.
+        let kill = std::iter::once(("kill", world.fork()));
+        for (how, after) in kill.chain(world.after_power_cut().into_iter().map(|cut| ("cut", cut))) {
             let ledger = ledger.fork();
             audit::after_crash(&after, &ledger);
-            if self.is_new(&after, &ledger, depth) {
+            if self.is_new(how, &after, &ledger, depth) {
                 self.counts.disks += 1;
                 self.conclude(&after, &ledger, depth);
             }
@@ -102,8 +104,8 @@ impl Search {
         }
     }
 
-    fn is_new(&mut self, world: &World, ledger: &Ledger, depth: usize) -> bool {
-        self.seen.insert((world.fingerprint(), ledger.fingerprint(), depth))
+    fn is_new(&mut self, what: &'static str, world: &World, ledger: &Ledger, depth: usize) -> bool {
+        self.seen.insert((what, world.fingerprint(), ledger.fingerprint(), depth))
     }
 
     /// Prints the numbers, and fails with the first history that broke an invariant.
@@ -147,7 +149,7 @@ pub(crate) fn prepared(world: World, kinds: &[Kind]) -> (World, Ledger) {
 /// in which they could survive, is searched where that is the point.
 pub(crate) fn with_address(world: World, kinds: &[Kind]) -> (World, Ledger) {
     let (world, ledger) = prepared(world, &[Kind::Reply]);
-    Actor::start(&world, 5, programs::consumer("earlier", Patience::Drain)).finish();
+    Actor::start(&world, 5, programs::consumer(&ledger, "earlier", Patience::Drain)).finish();
     Actor::start(&world, 6, programs::producer(&ledger, kinds)).finish();
     world.flush_all();
     world.take_changes();

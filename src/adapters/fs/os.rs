@@ -22,7 +22,9 @@ impl OsFs {
     /// # Errors
     /// If the kernel cannot tell which file system that is.
     pub fn at(path: &Path) -> io::Result<Self> {
-        Ok(Self { local: !is_network(path)?, unnamed: cfg!(target_os = "linux") })
+        // A file without a name gets its first one through /proc, which a small sandbox may not have.
+        let unnamed = cfg!(target_os = "linux") && Path::new("/proc/self/fd").exists();
+        Ok(Self { local: is_local(path)?, unnamed })
     }
 
     /// The same calls, as on a file system that is shared by machines: locks mean nothing, no file is without a name.
@@ -31,33 +33,32 @@ impl OsFs {
     }
 }
 
-/// The magic numbers (`statfs(2)`, `linux/magic.h`) of file systems whose other side is another machine, or a program
-/// that may pass on neither locks nor notifications.
+/// The magic numbers (`statfs(2)`, `linux/magic.h`) of file systems that one kernel has to itself. What is not among them may
+/// have another machine, or a program, on its other side, which passes on neither locks nor notifications.
 #[cfg(target_os = "linux")]
-fn is_network(path: &Path) -> io::Result<bool> {
-    const NETWORK: [u32; 13] = [
-        0x6969,      // NFS
-        0x517B,      // SMB
-        0xFF53_4D42, // CIFS
-        0xFE53_4D42, // SMB2
-        0x6573_5546, // FUSE, virtiofs
-        0x0102_1997, // 9p
-        0x00C3_6400, // Ceph
-        0x5346_414F, // OpenAFS
-        0x6B41_4653, // kAFS
-        0x0BD0_0BD0, // Lustre
-        0x4750_4653, // GPFS
-        0x0116_1970, // GFS2
-        0x7461_636F, // OCFS2
+fn is_local(path: &Path) -> io::Result<bool> {
+    const LOCAL: [u32; 12] = [
+        0xEF53,      // ext2, ext3, ext4
+        0x5846_5342, // XFS
+        0x9123_683E, // btrfs
+        0xCA45_1A4E, // bcachefs
+        0x2FC1_2FC1, // ZFS
+        0xF2F5_2010, // F2FS
+        0x0102_1994, // tmpfs
+        0x8584_58F6, // ramfs
+        0x794C_7630, // overlayfs
+        0x3153_464A, // JFS
+        0x5265_4973, // ReiserFS
+        0x3434,      // NILFS2
     ];
     let kind = rustix::fs::statfs(path)?.f_type as u32;
-    Ok(NETWORK.contains(&kind))
+    Ok(LOCAL.contains(&kind))
 }
 
 /// Nothing is known of other systems' file systems: locks are not trusted there.
 #[cfg(not(target_os = "linux"))]
-fn is_network(_: &Path) -> io::Result<bool> {
-    Ok(true)
+fn is_local(_: &Path) -> io::Result<bool> {
+    Ok(false)
 }
 
 impl Fs for OsFs {

@@ -23,12 +23,16 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         let age = |since: Millis| self.host.now().get().saturating_sub(since.get()) as f64 / 1000.0;
         census.oldest_ready_seconds = oldest.map(age);
         for room in self.rooms()? {
-            let present = match self.judge(&room, None)? {
-                Judgement::Present(_) => Some(true),
-                Judgement::Absent(_) => Some(false),
-                Judgement::Unjudged(_) => None,
+            let present = match self.judge(&room, None) {
+                Ok(Judgement::Present(_)) => Some(true),
+                Ok(Judgement::Absent(_)) => Some(false),
+                Ok(Judgement::Unjudged(_)) | Err(_) => None,
             };
-            let claimed = self.count_in(&self.layout.claims(&room), |entry| job(entry).is_some())?;
+            let claimed = self.count_in(&self.layout.claims(&room), |entry| job(entry).is_some());
+            let claimed = claimed.unwrap_or_else(|e| {
+                tracing::warn!(error = %e, "a room is not counted");
+                0
+            });
             census.rooms.claimed += claimed;
             census.consumers.push(ConsumerCensus { name: room.consumer.to_string(), present, claimed });
         }

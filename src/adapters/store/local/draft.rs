@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use super::LocalStore;
 use super::moves::parent;
 use crate::ports::{FileId, Fs, Host};
-use crate::words::{Error, Result};
+use crate::words::{Error, ErrorKind as WordKind, Result};
 
 /// A complete, flushed file. It has no name, or one in `tmp/`.
 pub(super) struct Draft<File> {
@@ -134,11 +134,14 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             Err(e) => e,
         };
         // Did it happen all the same? The descriptor knows how many names the file has, wherever they are by now.
-        let links = self.fs.stat_open(&draft.file).map_err(|e| Error::io("look at a draft", to, e))?.links;
+        let unknown = |e: &dyn std::fmt::Display| {
+            Error::new(WordKind::Uncertain, format!("a file may or may not have been published ({e})")).at(to)
+        };
+        let links = self.fs.stat_open(&draft.file).map_err(|e| unknown(&e))?.links;
         let still_a_draft = match &draft.path {
             None => links == 0,
             Some(_) if links == 0 => return Ok(Named::Swept),
-            Some(path) => self.look(path)?.is_some(),
+            Some(path) => self.look(path).map_err(|e| unknown(&e))?.is_some(),
         };
         if still_a_draft { Err(Error::io("publish a file", to, e)) } else { Ok(Named::Ours) }
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::LocalStore;
 use super::layout::{Layout, OUTER_ROOMS, ROOMS};
 use super::moves::{found, parent};
-use crate::ports::{Fs, Host};
+use crate::ports::{FileKind, Fs, Host};
 use crate::words::{Error, ErrorKind, Id, Result};
 
 /// `filedrop.json`
@@ -27,6 +27,16 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     /// of another version.
     pub fn init(fs: F, host: H, root: impl Into<PathBuf>) -> Result<Self> {
         let store = Self::at(fs, host, Layout::new(root));
+        if let Some(root) = store.look(store.layout.root())? {
+            if root.kind == FileKind::File {
+                let e = Error::new(ErrorKind::NotADropFolder, "a file, where the drop folder is to be made");
+                return Err(e.at(store.layout.root()));
+            }
+            // Of another version: keep out.
+            if store.look(&store.layout.marker())?.is_some() {
+                store.check()?;
+            }
+        }
         store.make_folder(&store.layout, &OUTER_ROOMS)?;
         store.check()?;
         Ok(store)

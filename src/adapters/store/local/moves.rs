@@ -81,12 +81,13 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         }
     }
 
-    /// The names in a folder; none if it is gone.
+    /// The names in a folder; none if it is gone, or if it is no folder.
     pub(super) fn names(&self, dir: &Path) -> Result<Vec<crate::ports::Listed>> {
         let mut names = Vec::new();
-        found(self.fs.list(dir, &mut |entry| names.push(entry)))
-            .map_err(|e| Error::io("list a folder", dir, e))?;
-        Ok(names)
+        match found(self.fs.list(dir, &mut |entry| names.push(entry))) {
+            Err(e) if e.kind() != ErrorKind::NotADirectory => Err(Error::io("list a folder", dir, e)),
+            _ => Ok(names),
+        }
     }
 
     fn seen_durable(&self) -> MutexGuard<'_, std::collections::HashSet<PathBuf>> {

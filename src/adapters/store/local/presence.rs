@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::LocalStore;
 use super::moves::found;
-use crate::ports::{Beat, Fs, Host, Sighting, Vigil};
+use crate::ports::{Beat, FileKind, Fs, Host, Sighting, Vigil};
 use crate::words::{DEFAULT_LEASE, Error, Id, Result, RoomName};
 
 /// A consumer's registration. When it is dropped, or its process dies, the lock on its presence is free.
@@ -78,14 +78,21 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         Ok(LocalRoom { name, file, presence, beats: AtomicU64::new(0) })
     }
 
-    /// P5.
+    /// P5. Whose presence or room is gone, or another's, was taken for dead.
     pub(super) fn change_presence(&self, room: &LocalRoom<F::File>) -> Result<Beat> {
         let path = self.layout.presence(&room.name);
         let failed = |e| Error::io("beat", &path, e);
         let beat = room.beats.fetch_add(1, Ordering::Relaxed) + 1;
-        self.fs.write(&room.file, &to_json(&Presence { beat, ..room.presence.clone() })).map_err(failed)?;
-        let links = self.fs.stat_open(&room.file).map_err(failed)?.links;
-        Ok(if links == 0 { Beat::Evicted } else { Beat::Alive })
+        let written = self.fs.write(&room.file, &to_json(&Presence { beat, ..room.presence.clone() }));
+        let own = written.and_then(|()| self.fs.stat_open(&room.file));
+        // NFS: another machine removed it.
+        if own.as_ref().is_err_and(|e| e.kind() == std::io::ErrorKind::StaleNetworkFileHandle) {
+            return Ok(Beat::Evicted);
+        }
+        let own = own.map_err(failed)?.id;
+        let ours = self.look(&path)?.is_some_and(|there| there.id == own);
+        let housed = self.look(&self.layout.claims(&room.name))?.is_some();
+        Ok(if ours && housed { Beat::Alive } else { Beat::Evicted })
     }
 
     /// P17. The room first: a presence without a room is cleared by anyone, a room without a presence only after a lease.
@@ -106,12 +113,11 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         // Taken before the read: a lease must have run out when the presence was still unchanged.
         let now = self.host.monotonic();
         let path = self.layout.presence(room);
-        let failed = |e| Error::io("read a presence file", &path, e);
-        let file = found(self.fs.open(&path)).map_err(failed)?;
-        let content = match &file {
-            Some(file) => self.fs.read(file, PRESENCE_LIMIT).map_err(failed)?,
-            None => Vec::new(),
-        };
+        let failed = |e| Error::io("judge a presence file", &path, e);
+        // What cannot be read says nothing, like what is not there.
+        let file = self.fs.open(&path).ok();
+        let content =
+            file.as_ref().and_then(|file| self.fs.read(file, PRESENCE_LIMIT).ok()).unwrap_or_default();
         let presence = serde_json::from_slice::<Presence>(&content).ok();
         let mut held = false;
         let locks = self.fs.is_local() && presence.as_ref().is_some_and(|presence| presence.lock);
@@ -146,6 +152,10 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     /// Whether the presence of an absent consumer may be removed by a judge who does not hold its lock.
     pub(super) fn is_lockless(&self, room: &RoomName) -> Result<bool> {
         let path = self.layout.presence(room);
+        let Some(meta) = self.look(&path)? else { return Ok(true) };
+        if meta.kind != FileKind::File {
+            return Ok(false);
+        }
         let failed = |e| Error::io("read a presence file", &path, e);
         let Some(file) = found(self.fs.open(&path)).map_err(failed)? else { return Ok(true) };
         let content = self.fs.read(&file, PRESENCE_LIMIT).map_err(failed)?;

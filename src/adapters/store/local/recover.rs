@@ -1,11 +1,15 @@
 //! P13: what the dead left is helped on, by anyone, as often as anyone likes.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::LocalStore;
 use super::presence::Judgement;
 use crate::ports::{FileKind, Fs, Host, Takeover, Vigil};
 use crate::words::{Error, InboxName, Result, RoomName, StagedName};
+
+/// When to try again what did not work.
+const TRY_AGAIN: Duration = Duration::from_secs(2);
 
 /// What lies in a room.
 enum Left {
@@ -20,15 +24,21 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         let rooms = self.rooms()?;
         vigil.seen.retain(|room, _| rooms.contains(room));
         for room in rooms.iter().filter(|room| *room != own) {
-            let left = match self.judge(room, Some(vigil))? {
-                Judgement::Present(left) => left,
+            let judged = self.judge(room, Some(vigil)).and_then(|judgement| match judgement {
+                Judgement::Present(left) => Ok(Some(left)),
                 Judgement::Unjudged(left) => {
                     takeover.unjudged += 1;
-                    left
+                    Ok(Some(left))
                 }
-                Judgement::Absent(lock) => {
-                    self.clear(room, lock.is_some(), &mut takeover)?;
-                    continue;
+                Judgement::Absent(lock) => self.clear(room, lock.is_some(), &mut takeover).map(|()| None),
+            });
+            let left = match judged {
+                Ok(None) => continue,
+                Ok(Some(left)) => left,
+                // One room that cannot be cleared keeps none of the others from it.
+                Err(e) => {
+                    takeover.troubles.push(e.to_string());
+                    TRY_AGAIN
                 }
             };
             takeover.look_again = Some(takeover.look_again.map_or(left, |earlier| earlier.min(left)));

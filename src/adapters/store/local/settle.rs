@@ -19,11 +19,21 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         outcome: &Outcome,
     ) -> Result<bool> {
         let bytes = outcome.envelope.encode()?;
+        let staged = job.staged(outcome.nonce());
         let counts = match outcome.reply_to() {
-            None => self.decide(job, || self.publish_if_free(&bytes, &self.layout.slot(job)))?,
+            // The slot may be taken by this very outcome: an earlier call came so far, and then something failed.
+            None => {
+                self.decide(job, || self.publish_if_free(&bytes, &self.layout.slot(job)))?
+                    || self.is_slot_of(&staged)?
+            }
+            Some(address)
+                if self.look(&self.layout.staged(room, &staged))?.is_none()
+                    && self.is_slot_of(&staged)? =>
+            {
+                self.flush_delivery(room, &self.ensure_reply(&address)?)?;
+                true
+            }
             Some(address) => {
-                // A repeated call must find what the first one staged: the slot may be a link to it.
-                let staged = job.staged(outcome.nonce());
                 self.stage(room, &staged, &bytes)?;
                 self.help_on(room, &staged, Some(&address))?
             }
@@ -69,17 +79,21 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     }
 
     fn is_slot_of(&self, staged: &StagedName) -> Result<bool> {
-        let outcome = self.read_outcome(&self.layout.slot(&staged.job))?;
+        let Some(outcome) = self.read_outcome(&self.layout.slot(&staged.job))? else { return Ok(false) };
         self.flush_dir(&self.layout.slot_day(&staged.job))?;
-        Ok(outcome.is_some_and(|outcome| outcome.nonce() == staged.nonce))
+        Ok(outcome.nonce() == staged.nonce)
     }
 
     /// P12.
     fn deliver(&self, room: &RoomName, staged: &StagedName, address: &Id) -> Result<()> {
         let reply: Layout = self.ensure_reply(address)?;
         self.relocate(&self.layout.staged(room, staged), &reply.ready(&staged.job.delivery()))?;
+        self.flush_delivery(room, &reply)
+    }
+
+    fn flush_delivery(&self, room: &RoomName, reply: &Layout) -> Result<()> {
         self.flush_dir(&reply.room("inbox"))?;
-        self.flush_dir(&self.layout.claims(room))
+        self.flush_dir_if_there(&self.layout.claims(room))
     }
 
     /// P11 for a claim whose slot is durable: as the outcome in the slot says, whoever's it is.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::LocalStore;
-use crate::ports::{Fs, Host};
+use crate::ports::{FileKind, Fs, Host, Meta};
 use crate::words::Result;
 
 /// Clocks may differ, and a writer may sleep: it then finds its draft gone and writes it anew (R3).
@@ -16,9 +16,13 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         let mut removed = 0;
         for entry in self.names(&tmp)? {
             let path = tmp.join(&entry.name);
-            if self.look(&path)?.is_some_and(|meta| meta.modified_ms < before) {
-                self.remove(&path)?;
-                removed += 1;
+            let old = |meta: Meta| meta.kind == FileKind::File && meta.modified_ms < before;
+            if !self.look(&path)?.is_some_and(old) {
+                continue;
+            }
+            match self.remove(&path) {
+                Ok(()) => removed += 1,
+                Err(e) => tracing::debug!(error = %e, "litter that cannot be removed"),
             }
         }
         Ok(removed)
