@@ -4,6 +4,8 @@
 
 mod commands;
 mod consuming;
+mod draining;
+mod faulty;
 mod stopping;
 mod trouble;
 mod waiting;

@@ -10,7 +10,7 @@ use super::stop::Stage;
 use super::{PATIENCE_OF_A_DRAIN, pause_after};
 use crate::actors::observer::Event;
 use crate::ports::{Beat, Host, Interest, Store, Takeover, Vigil, Watch};
-use crate::words::{DeliveryKind, Error};
+use crate::words::{DeliveryKind, Error, InboxName};
 
 /// A busy inbox rings at each job: recovery follows a ring, but not every ring.
 const RECOVERY_REST: Duration = Duration::from_millis(100);
@@ -35,7 +35,11 @@ pub(super) struct Keeper<'a, S: Store, H: Host> {
     rescan: Duration,
     /// What had been given out at the last rescan.
     given: u64,
+    /// Recoveries that failed in a row.
     failures: u32,
+    /// A drain's last looks that failed in a row, and when the next one may be.
+    failed_looks: u32,
+    look_after: Option<Instant>,
     recovered_at: Instant,
     cut_at: Option<Instant>,
     beat_due: Instant,
@@ -62,6 +66,8 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
             rescan: FIRST_RESCAN,
             given: u64::MAX,
             failures: 0,
+            failed_looks: 0,
+            look_after: None,
             recovered_at: now,
             cut_at: None,
             beat_due: now + floor.beat_interval(),
@@ -104,7 +110,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
             self.recover(now);
         }
         if self.floor.options.drain {
-            self.end_if_drained();
+            self.end_if_drained(now);
         }
     }
 
@@ -112,6 +118,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
     fn pause(&self, running: bool) -> Duration {
         let mut due = self.cut_at.map_or(self.beat_due, |cut| cut.min(self.beat_due));
         if running {
+            due = self.look_after.map_or(due, |look| due.min(look));
             due = due.min(self.recovery_due).min(self.rescan_due).min(self.sweep_due);
         }
         due.saturating_duration_since(Instant::now())
@@ -123,7 +130,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
         if !(self.floor.options.drain && self.floor.ready.activity().1) {
             self.floor.ready.mark();
         }
-        self.recovery_due = self.recovery_due.min(self.recovered_at + RECOVERY_REST);
+        self.recover_by(self.recovered_at + RECOVERY_REST);
     }
 
     /// Looks without having been told. The watch is armed first, and anew: its folder may have been made again.
@@ -134,7 +141,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
         self.rescan = if given == self.given { (self.rescan * 2).min(LAST_RESCAN) } else { FIRST_RESCAN };
         self.given = given;
         self.floor.ready.mark();
-        self.recovery_due = now;
+        self.recover_by(now);
         self.rescan_due = now + if self.hears { self.rescan } else { self.floor.options.poll_interval };
     }
 
@@ -209,14 +216,26 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
                 let pause = pause_after(self.failures);
                 self.recovery_due = now + pause;
                 self.floor.trouble("recover what absent consumers left", None, &e, Some(pause));
-                self.lose_patience(e);
+                self.lose_patience(self.failures, e);
                 None
             }
         }
     }
 
-    fn lose_patience(&self, e: Error) {
-        if self.floor.options.drain && self.failures >= PATIENCE_OF_A_DRAIN {
+    /// Whether the pause after a failure is not over.
+    fn is_resting(&self, now: Instant) -> bool {
+        (self.failures > 0 && now < self.recovery_due) || self.look_after.is_some_and(|due| now < due)
+    }
+
+    /// Something may be there to recover: at this time at the latest, but not before the pause after a failure is over.
+    fn recover_by(&mut self, due: Instant) {
+        if self.failures == 0 {
+            self.recovery_due = self.recovery_due.min(due);
+        }
+    }
+
+    fn lose_patience(&self, failures: u32, e: Error) {
+        if self.floor.options.drain && failures >= PATIENCE_OF_A_DRAIN {
             self.floor.give_up(e);
         }
     }
@@ -237,7 +256,11 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
     }
 
     /// A drain ends when nobody's claims are in doubt, then nothing is ready, and all the while no worker did anything.
-    fn end_if_drained(&mut self) {
+    fn end_if_drained(&mut self, now: Instant) {
+        // Each try counts against the patience, so none comes before its time.
+        if self.is_resting(now) {
+            return;
+        }
         let (given, idle) = self.floor.ready.activity();
         if !idle {
             return;
@@ -251,18 +274,21 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
         let ready = loop {
             match self.floor.store.scan(limit) {
                 Ok(scan) => {
-                    let job = scan.names.iter().any(|name| name.kind == DeliveryKind::Job);
+                    (self.failed_looks, self.look_after) = (0, None);
+                    let work =
+                        |name: &InboxName| name.kind == DeliveryKind::Job && !self.floor.ready.is_aside(name);
+                    let job = scan.names.iter().any(work);
                     if job || scan.beyond == 0 {
                         break job;
                     }
                     limit = limit.saturating_mul(4);
                 }
                 Err(e) => {
-                    self.failures += 1;
-                    let pause = pause_after(self.failures);
-                    self.recovery_due = Instant::now() + pause;
+                    self.failed_looks += 1;
+                    let pause = pause_after(self.failed_looks);
+                    self.look_after = Some(Instant::now() + pause);
                     self.floor.trouble("scan the inbox", None, &e, Some(pause));
-                    return self.lose_patience(e);
+                    return self.lose_patience(self.failed_looks, e);
                 }
             }
         };

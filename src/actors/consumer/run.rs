@@ -1,6 +1,6 @@
 //! Running a consumer, from its registration to its end.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -42,7 +42,7 @@ pub struct Setup<'a, S: Store, H: Host> {
 /// Runs a consumer until it is stopped, or has drained. Blocks; the handlers run on threads of their own.
 ///
 /// # Errors
-/// If it cannot register, or a drain cannot go on. Otherwise trouble is told to the observer, and tried again.
+/// If it cannot register, or a drain cannot go on, or had to put a job aside. Otherwise trouble is told to the observer, and tried again.
 pub fn run<S, H>(setup: Setup<'_, S, H>) -> Result<Summary>
 where
     S: Store + Sync,
@@ -68,6 +68,7 @@ where
         cut: watch::Sender::new(false),
         tally: Mutex::default(),
         failure: Mutex::default(),
+        aside: AtomicU32::new(0),
         live: AtomicUsize::new(0),
         suspicious: AtomicBool::new(false),
     };
