@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod alive;
 mod commands;
 mod consuming;
 mod draining;

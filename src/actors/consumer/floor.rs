@@ -1,12 +1,13 @@
-//! What the keeper and the workers share.
+//! What the keeper, the pulse and the workers share.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use super::pulse::Pulse;
 use super::ready::Ready;
 use super::stop::Stage;
 use super::{ConsumerOptions, MOST_ASIDE, Stopper, Summary};
@@ -15,7 +16,7 @@ use crate::actors::observer::{Event, Observer, tell};
 use crate::ports::{Host, Store};
 use crate::words::{Error, Id, InboxName};
 
-/// What the keeper and the workers of one consumer share.
+/// What the keeper, the pulse and the workers of one consumer share.
 pub(super) struct Floor<'a, S: Store, H: Host> {
     pub(super) store: &'a S,
     pub(super) host: &'a H,
@@ -38,8 +39,8 @@ pub(super) struct Floor<'a, S: Store, H: Host> {
     pub(super) aside: AtomicU32,
     /// Workers that have not ended.
     pub(super) live: AtomicUsize,
-    /// Claims are lost in a row: the room may be gone.
-    pub(super) suspicious: AtomicBool,
+    /// Says that it is alive.
+    pub(super) pulse: Pulse,
 }
 
 impl<S: Store, H: Host> Floor<'_, S, H> {

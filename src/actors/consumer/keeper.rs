@@ -1,15 +1,14 @@
-//! The keeper: keeps the consumer's presence, recovers what the dead left, listens, and sees to the end.
+//! The keeper: recovers what the dead left, listens, and sees to the end.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::floor::{Floor, lock};
+use super::floor::Floor;
 use super::stop::Stage;
 use super::{PATIENCE_OF_A_DRAIN, pause_after};
 use crate::actors::observer::Event;
-use crate::ports::{Beat, Host, Interest, Store, Takeover, Vigil, Watch};
+use crate::ports::{Host, Interest, Store, Takeover, Vigil, Watch};
 use crate::words::{DeliveryKind, Error, InboxName};
 
 /// A busy inbox rings at each job: recovery follows a ring, but not every ring.
@@ -17,6 +16,8 @@ const RECOVERY_REST: Duration = Duration::from_millis(100);
 /// The pause before a safety rescan, where there are notifications: doubled each time that it finds nothing.
 const FIRST_RESCAN: Duration = Duration::from_secs(1);
 const LAST_RESCAN: Duration = Duration::from_secs(30);
+/// Whoever has something for the keeper rings.
+const IDLE: Duration = Duration::from_secs(60 * 60);
 const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
 /// How many names a drain looks at, at first, to see whether there is a job among them.
 const GLANCE: usize = 16;
@@ -24,13 +25,9 @@ const GLANCE: usize = 16;
 pub(super) struct Keeper<'a, S: Store, H: Host> {
     floor: &'a Floor<'a, S, H>,
     watch: Box<dyn Watch>,
-    /// All rooms that this consumer ever had; the last one is the one for new claims.
-    rooms: &'a mut Vec<Arc<S::Room>>,
     vigil: Vigil,
     /// Rooms of the dead whose strangers were told of.
     strangers: Vec<PathBuf>,
-    /// It was evicted, and could not register anew yet.
-    homeless: bool,
     hears: bool,
     rescan: Duration,
     /// What had been given out at the last rescan.
@@ -42,26 +39,19 @@ pub(super) struct Keeper<'a, S: Store, H: Host> {
     look_after: Option<Instant>,
     recovered_at: Instant,
     cut_at: Option<Instant>,
-    beat_due: Instant,
     recovery_due: Instant,
     rescan_due: Instant,
     sweep_due: Instant,
 }
 
 impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
-    pub(super) fn new(
-        floor: &'a Floor<'a, S, H>,
-        watch: Box<dyn Watch>,
-        rooms: &'a mut Vec<Arc<S::Room>>,
-    ) -> Self {
+    pub(super) fn new(floor: &'a Floor<'a, S, H>, watch: Box<dyn Watch>) -> Self {
         let now = Instant::now();
         Self {
             floor,
             watch,
-            rooms,
             vigil: Vigil::default(),
             strangers: Vec::new(),
-            homeless: false,
             hears: false,
             rescan: FIRST_RESCAN,
             given: u64::MAX,
@@ -70,7 +60,6 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
             look_after: None,
             recovered_at: now,
             cut_at: None,
-            beat_due: now + floor.beat_interval(),
             recovery_due: now,
             rescan_due: now,
             sweep_due: now,
@@ -86,9 +75,6 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
             self.see_to_the_end(now);
             if self.floor.live.load(Ordering::Acquire) == 0 {
                 return;
-            }
-            if self.floor.suspicious.swap(false, Ordering::AcqRel) || now >= self.beat_due {
-                self.beat(now);
             }
             let running = !self.floor.is_stopping();
             if running {
@@ -116,12 +102,13 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
 
     /// How long nothing is due.
     fn pause(&self, running: bool) -> Duration {
-        let mut due = self.cut_at.map_or(self.beat_due, |cut| cut.min(self.beat_due));
+        let now = Instant::now();
+        let mut due = self.cut_at.unwrap_or(now + IDLE);
         if running {
             due = self.look_after.map_or(due, |look| due.min(look));
             due = due.min(self.recovery_due).min(self.rescan_due).min(self.sweep_due);
         }
-        due.saturating_duration_since(Instant::now())
+        due.saturating_duration_since(now)
     }
 
     /// Something may have changed: a new job, a birth or a death, a worker, a stop.
@@ -156,39 +143,6 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
             }
         }
         hears
-    }
-
-    fn beat(&mut self, now: Instant) {
-        self.beat_due = now + self.floor.beat_interval();
-        if !self.homeless {
-            match self.floor.store.beat(&self.floor.room()) {
-                Ok(Beat::Alive) => return,
-                Ok(Beat::Evicted) => {
-                    self.floor.tell(&Event::Evicted);
-                    self.homeless = true;
-                }
-                Err(e) => return self.beat_failed(now, "say that it is alive", &e),
-            }
-        }
-        let options = self.floor.options;
-        match self.floor.store.register(&options.name, options.lease) {
-            Ok(room) => {
-                let room = Arc::new(room);
-                // What is in flight ends in the room that it was claimed into.
-                *lock(&self.floor.room) = room.clone();
-                self.rooms.push(room);
-                self.homeless = false;
-                self.floor.tell(&Event::Registered { consumer: &options.name });
-                self.floor.ready.mark();
-            }
-            Err(e) => self.beat_failed(now, "register anew", &e),
-        }
-    }
-
-    fn beat_failed(&mut self, now: Instant, doing: &'static str, e: &Error) {
-        let pause = self.floor.beat_interval().min(Duration::from_secs(1));
-        self.beat_due = now + pause;
-        self.floor.trouble(doing, None, e, Some(pause));
     }
 
     /// `None` if it did not work.
@@ -321,15 +275,8 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
             self.floor.ready.cut();
         }
         if over {
-            // Nothing more is due but the beats, until the workers have ended.
+            // Nothing more is due until the workers have ended.
             self.cut_at = Some(now + self.floor.options.grace.max(FIRST_RESCAN));
         }
-    }
-}
-
-impl<S: Store, H: Host> Floor<'_, S, H> {
-    /// Three beats in a lease, and one more for a slow one.
-    fn beat_interval(&self) -> Duration {
-        (self.options.lease / 4).clamp(Duration::from_millis(5), Duration::from_secs(60 * 60))
     }
 }

@@ -1,12 +1,13 @@
 //! The consumer: claims jobs, has them handled, and decides their outcomes.
 //!
-//! One *keeper* thread keeps the consumer's presence, recovers what the dead left, and listens; the *workers*, threads too,
-//! share the names that are ready: each takes one, has it handled, and settles it. All that the protocol asks of them is in
-//! the [steps](take).
+//! One *keeper* thread recovers what the dead left, and listens; one, the *pulse*, keeps the consumer's presence; the
+//! *workers*, threads too, share the names that are ready: each takes one, has it handled, and settles it. All that the
+//! protocol asks of them is in the [steps](take).
 
 mod floor;
 mod keeper;
 mod options;
+mod pulse;
 mod ready;
 mod run;
 mod steps;

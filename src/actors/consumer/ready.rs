@@ -48,6 +48,8 @@ struct State<R> {
     given: u64,
     /// Something was done or looked for since a worker last said that there is nothing to do.
     busy: bool,
+    /// Until when names may be given out, if there is an end to it.
+    trusted_until: Option<Instant>,
     closed: bool,
     cut: bool,
 }
@@ -112,6 +114,7 @@ impl<R> Ready<R> {
             again: Vec::new(),
             given: 0,
             busy: true,
+            trusted_until: None,
             closed: false,
             cut: false,
         };
@@ -127,14 +130,15 @@ impl<R> Ready<R> {
                 state.again.retain(|again| matches!(again.task, Task::Settle(_)));
             }
             let now = Instant::now();
-            if let Some(due) = state.again.iter().position(|again| again.due <= now || state.cut) {
+            let due = |again: &Again<R>| again.due <= now || state.cut;
+            if let Some(due) = state.again.iter().position(|again| due(again) && state.may_give(again, now)) {
                 state.given += 1;
                 return Next::Again(state.again.swap_remove(due));
             }
             if state.closed && state.again.is_empty() {
                 return Next::Closed;
             }
-            if state.closed || state.unsettled() >= MOST_UNSETTLED {
+            if state.closed || state.is_fenced(now) || state.unsettled() >= MOST_UNSETTLED {
                 state = self.wait(state);
                 continue;
             }
@@ -178,8 +182,10 @@ impl<R> Ready<R> {
     }
 
     fn wait<'a>(&'a self, state: MutexGuard<'a, State<R>>) -> MutexGuard<'a, State<R>> {
+        let now = Instant::now();
         let scan = (state.failures > 0 && !state.scanning && !state.closed).then_some(state.scan_after);
-        match state.again.iter().map(|again| again.due).chain(scan).min() {
+        let again = state.again.iter().filter(|again| state.may_give(again, now)).map(|again| again.due);
+        match again.chain(scan.filter(|_| !state.is_fenced(now))).min() {
             None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
             Some(due) => {
                 let left = due.saturating_duration_since(Instant::now());
@@ -192,6 +198,17 @@ impl<R> Ready<R> {
     pub(super) fn mark(&self) {
         self.lock().dirty = true;
         self.changed.notify_one();
+    }
+
+    /// Names may be given out until then, and not after it.
+    pub(super) fn trust_until(&self, until: Instant) {
+        self.lock().trusted_until = Some(until);
+        self.changed.notify_all();
+    }
+
+    /// Whether names may not be given out any more.
+    pub(super) fn is_fenced(&self) -> bool {
+        self.lock().is_fenced(Instant::now())
     }
 
     /// A name is settled, lost, or left.
@@ -275,6 +292,15 @@ impl<R> Ready<R> {
 impl<R> State<R> {
     fn is_idle(&self) -> bool {
         self.held.len() == self.aside.len() && self.window.is_empty() && !self.scanning
+    }
+
+    fn is_fenced(&self, now: Instant) -> bool {
+        self.trusted_until.is_some_and(|until| now >= until)
+    }
+
+    /// Who may be taken for dead takes nothing more. What it has may be settled: the slot decides.
+    fn may_give(&self, again: &Again<R>, now: Instant) -> bool {
+        matches!(again.task, Task::Settle(_)) || !self.is_fenced(now)
     }
 
     fn unsettled(&self) -> usize {

@@ -108,8 +108,7 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
                 luck.lost += 1;
                 if luck.lost >= UNLUCKY {
                     luck.lost = 0;
-                    self.suspicious.store(true, Ordering::Release);
-                    self.stopper.bell().ring();
+                    self.pulse.check();
                     self.ready.pause(Duration::from_millis(5));
                 }
             }
