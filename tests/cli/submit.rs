@@ -140,7 +140,8 @@ fn a_batch_that_breaks_off_says_what_is_certain() {
     std::fs::write(folder.path.join("inbox"), "not a folder").unwrap();
     writeln!(running.input(), "3").unwrap();
     let ended = running.end();
-    let known = "the good lines from 4 to 4 are not submitted; else the good lines up to 3 are submitted and their ids printed";
+    let known =
+        "lines 4 to 4 are not submitted, and else the good lines up to 3 are submitted and their ids printed";
     assert!(ended.err.contains(known), "{ended:?}");
     ended.with(74);
 }
