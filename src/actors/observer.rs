@@ -1,5 +1,6 @@
 //! What a consumer tells of its work. The library prints nothing: a program shows what it wants to.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use crate::ports::{Chosen, Takeover};
@@ -7,7 +8,7 @@ use crate::words::{Disposition, Error, Id};
 
 /// Is told what happens, on the thread on which it happens: it must not wait for anything.
 pub trait Observer: Send + Sync {
-    /// Something happened.
+    /// Something happened. A panic is logged, and otherwise ignored.
     fn notice(&self, event: &Event<'_>);
 }
 
@@ -95,7 +96,11 @@ pub enum Event<'a> {
 /// Tells the observer, and the log.
 pub(crate) fn tell(observer: &dyn Observer, event: &Event<'_>) {
     log(event);
-    observer.notice(event);
+    // Its panic must not cost a worker in the middle of a job: the claim would be nobody's, in a room that lives.
+    let notice = AssertUnwindSafe(|| observer.notice(event));
+    if catch_unwind(notice).is_err() {
+        tracing::error!(?event, "the observer panicked");
+    }
 }
 
 /// `info` is what somebody who operates a healthy consumer wants to see: how it works, what it recovers, how it ends. A

@@ -113,6 +113,19 @@ fn the_second_signal_ends_them_at_once() {
 }
 
 #[test]
+fn a_stop_that_leaves_a_claim_says_so() {
+    let folder = Folder::new();
+    folder.submit("1");
+    let breaks = "rmdir \"$FILEDROP_DROP/outcomes\"; echo > \"$FILEDROP_DROP/outcomes\"";
+    let mut consumer = Running::start(folder.command("consumer run DROP --grace 50ms -- sh -c", &[breaks]));
+    consumer.wait_for_words("cannot settle a job");
+    consumer.signal(Signal::TERM);
+    let ended = consumer.end().with(0);
+    let done = ended.err.lines().last().unwrap();
+    assert!(ended.err.contains("left=1") && !ended.err.contains("superseded"), "{done}");
+}
+
+#[test]
 fn the_grace_ends_too() {
     let folder = Folder::new();
     let id = folder.submit("1");

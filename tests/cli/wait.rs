@@ -125,6 +125,18 @@ fn an_unknown_id_is_said_once_and_waited_for() {
 }
 
 #[test]
+fn an_unknown_id_is_said_in_the_midst_of_waiting_and_a_pending_one_is_not() {
+    let folder = Folder::new();
+    let pending = folder.submit("1");
+    let mut waiting = folder.start("producer wait DROP", &[&pending, "not-yet"]);
+    waiting.wait_for_words("waiting: not-yet");
+    folder.drain("echo 1");
+    assert_eq!(waiting.wait_for_lines(1), ["1"]);
+    waiting.signal(Signal::KILL);
+    assert!(!waiting.end().err.contains(&pending));
+}
+
+#[test]
 fn call_is_submit_and_wait() {
     let folder = Folder::new();
     let mut consumer = folder.start("consumer run DROP -- sh -c", &["tr a-z A-Z; [ $FILEDROP_TYPE = t ]"]);
@@ -158,6 +170,25 @@ fn call_that_is_interrupted_says_how_to_ask_again() {
         assert!(ended.out.is_empty(), "{ended:?}");
         ask_again(&folder, &ended.err);
     }
+}
+
+#[test]
+fn call_that_cannot_print_says_how_to_ask_again() {
+    let full = std::path::Path::new("/dev/full");
+    if !full.exists() {
+        return; // Not Linux.
+    }
+    let folder = Folder::new();
+    let consumer = Running::start(folder.command("consumer run DROP -- printf", &["late"]));
+    let mut command = folder.command("producer call DROP --type t --data", &["1"]);
+    let output = command.stdout(std::fs::File::options().write(true).open(full).unwrap()).output().unwrap();
+    assert_eq!(output.status.code(), Some(74), "{output:?}");
+    consumer.signal(Signal::TERM);
+    consumer.end().with(0);
+    let said = String::from_utf8(output.stderr).unwrap();
+    let (_, command) = said.trim_end().split_once("producer wait ").expect("a command");
+    let words: Vec<&str> = command.split(' ').collect();
+    assert_eq!(folder.run("producer wait", &words).with(0).out, b"late");
 }
 
 /// Takes the command from the message, and it works.

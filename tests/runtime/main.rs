@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod alive;
 mod commands;
 mod consuming;
+mod draining;
+mod faulty;
 mod stopping;
 mod trouble;
 mod waiting;

@@ -1,21 +1,22 @@
-//! What the keeper and the workers share.
+//! What the keeper, the pulse and the workers share.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use super::pulse::Pulse;
 use super::ready::Ready;
 use super::stop::Stage;
-use super::{ConsumerOptions, Stopper, Summary};
+use super::{ConsumerOptions, MOST_ASIDE, Stopper, Summary};
 use crate::actors::handler::Handler;
 use crate::actors::observer::{Event, Observer, tell};
 use crate::ports::{Host, Store};
-use crate::words::{Error, Id};
+use crate::words::{Error, Id, InboxName};
 
-/// What the keeper and the workers of one consumer share.
+/// What the keeper, the pulse and the workers of one consumer share.
 pub(super) struct Floor<'a, S: Store, H: Host> {
     pub(super) store: &'a S,
     pub(super) host: &'a H,
@@ -32,12 +33,14 @@ pub(super) struct Floor<'a, S: Store, H: Host> {
     /// Tells the handlers to end.
     pub(super) cut: watch::Sender<bool>,
     pub(super) tally: Mutex<Summary>,
-    /// Why a drain gave up.
+    /// Why a drain gave up, or what it put aside first.
     pub(super) failure: Mutex<Option<Error>>,
+    /// Jobs that a drain put aside since one was last settled.
+    pub(super) aside: AtomicU32,
     /// Workers that have not ended.
     pub(super) live: AtomicUsize,
-    /// Claims are lost in a row: the room may be gone.
-    pub(super) suspicious: AtomicBool,
+    /// Says that it is alive.
+    pub(super) pulse: Pulse,
 }
 
 impl<S: Store, H: Host> Floor<'_, S, H> {
@@ -60,6 +63,17 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
     pub(super) fn give_up(&self, error: Error) {
         lock(&self.failure).get_or_insert(error);
         self.stopper.stop();
+    }
+
+    /// A drain cannot do this one, and ends with the error; but first it does the others. If none of those works either,
+    /// it ends now.
+    pub(super) fn put_aside(&self, name: &InboxName, error: Error) {
+        self.count(|tally| tally.left += 1);
+        self.ready.put_aside(name);
+        if self.aside.fetch_add(1, Ordering::AcqRel) + 1 >= MOST_ASIDE {
+            return self.give_up(error);
+        }
+        lock(&self.failure).get_or_insert(error);
     }
 
     pub(super) fn room(&self) -> Arc<S::Room> {

@@ -1,22 +1,23 @@
-//! The keeper: keeps the consumer's presence, recovers what the dead left, listens, and sees to the end.
+//! The keeper: recovers what the dead left, listens, and sees to the end.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::floor::{Floor, lock};
+use super::floor::Floor;
 use super::stop::Stage;
 use super::{PATIENCE_OF_A_DRAIN, pause_after};
 use crate::actors::observer::Event;
-use crate::ports::{Beat, Host, Interest, Store, Takeover, Vigil, Watch};
-use crate::words::{DeliveryKind, Error};
+use crate::ports::{Host, Interest, Store, Takeover, Vigil, Watch};
+use crate::words::{DeliveryKind, Error, InboxName};
 
 /// A busy inbox rings at each job: recovery follows a ring, but not every ring.
 const RECOVERY_REST: Duration = Duration::from_millis(100);
 /// The pause before a safety rescan, where there are notifications: doubled each time that it finds nothing.
 const FIRST_RESCAN: Duration = Duration::from_secs(1);
 const LAST_RESCAN: Duration = Duration::from_secs(30);
+/// Whoever has something for the keeper rings.
+const IDLE: Duration = Duration::from_secs(60 * 60);
 const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
 /// How many names a drain looks at, at first, to see whether there is a job among them.
 const GLANCE: usize = 16;
@@ -24,47 +25,41 @@ const GLANCE: usize = 16;
 pub(super) struct Keeper<'a, S: Store, H: Host> {
     floor: &'a Floor<'a, S, H>,
     watch: Box<dyn Watch>,
-    /// All rooms that this consumer ever had; the last one is the one for new claims.
-    rooms: &'a mut Vec<Arc<S::Room>>,
     vigil: Vigil,
     /// Rooms of the dead whose strangers were told of.
     strangers: Vec<PathBuf>,
-    /// It was evicted, and could not register anew yet.
-    homeless: bool,
     hears: bool,
     rescan: Duration,
     /// What had been given out at the last rescan.
     given: u64,
+    /// Recoveries that failed in a row.
     failures: u32,
+    /// A drain's last looks that failed in a row, and when the next one may be.
+    failed_looks: u32,
+    look_after: Option<Instant>,
     recovered_at: Instant,
     cut_at: Option<Instant>,
-    beat_due: Instant,
     recovery_due: Instant,
     rescan_due: Instant,
     sweep_due: Instant,
 }
 
 impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
-    pub(super) fn new(
-        floor: &'a Floor<'a, S, H>,
-        watch: Box<dyn Watch>,
-        rooms: &'a mut Vec<Arc<S::Room>>,
-    ) -> Self {
+    pub(super) fn new(floor: &'a Floor<'a, S, H>, watch: Box<dyn Watch>) -> Self {
         let now = Instant::now();
         Self {
             floor,
             watch,
-            rooms,
             vigil: Vigil::default(),
             strangers: Vec::new(),
-            homeless: false,
             hears: false,
             rescan: FIRST_RESCAN,
             given: u64::MAX,
             failures: 0,
+            failed_looks: 0,
+            look_after: None,
             recovered_at: now,
             cut_at: None,
-            beat_due: now + floor.beat_interval(),
             recovery_due: now,
             rescan_due: now,
             sweep_due: now,
@@ -80,9 +75,6 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
             self.see_to_the_end(now);
             if self.floor.live.load(Ordering::Acquire) == 0 {
                 return;
-            }
-            if self.floor.suspicious.swap(false, Ordering::AcqRel) || now >= self.beat_due {
-                self.beat(now);
             }
             let running = !self.floor.is_stopping();
             if running {
@@ -104,17 +96,19 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
             self.recover(now);
         }
         if self.floor.options.drain {
-            self.end_if_drained();
+            self.end_if_drained(now);
         }
     }
 
     /// How long nothing is due.
     fn pause(&self, running: bool) -> Duration {
-        let mut due = self.cut_at.map_or(self.beat_due, |cut| cut.min(self.beat_due));
+        let now = Instant::now();
+        let mut due = self.cut_at.unwrap_or(now + IDLE);
         if running {
+            due = self.look_after.map_or(due, |look| due.min(look));
             due = due.min(self.recovery_due).min(self.rescan_due).min(self.sweep_due);
         }
-        due.saturating_duration_since(Instant::now())
+        due.saturating_duration_since(now)
     }
 
     /// Something may have changed: a new job, a birth or a death, a worker, a stop.
@@ -123,7 +117,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
         if !(self.floor.options.drain && self.floor.ready.activity().1) {
             self.floor.ready.mark();
         }
-        self.recovery_due = self.recovery_due.min(self.recovered_at + RECOVERY_REST);
+        self.recover_by(self.recovered_at + RECOVERY_REST);
     }
 
     /// Looks without having been told. The watch is armed first, and anew: its folder may have been made again.
@@ -134,7 +128,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
         self.rescan = if given == self.given { (self.rescan * 2).min(LAST_RESCAN) } else { FIRST_RESCAN };
         self.given = given;
         self.floor.ready.mark();
-        self.recovery_due = now;
+        self.recover_by(now);
         self.rescan_due = now + if self.hears { self.rescan } else { self.floor.options.poll_interval };
     }
 
@@ -149,39 +143,6 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
             }
         }
         hears
-    }
-
-    fn beat(&mut self, now: Instant) {
-        self.beat_due = now + self.floor.beat_interval();
-        if !self.homeless {
-            match self.floor.store.beat(&self.floor.room()) {
-                Ok(Beat::Alive) => return,
-                Ok(Beat::Evicted) => {
-                    self.floor.tell(&Event::Evicted);
-                    self.homeless = true;
-                }
-                Err(e) => return self.beat_failed(now, "say that it is alive", &e),
-            }
-        }
-        let options = self.floor.options;
-        match self.floor.store.register(&options.name, options.lease) {
-            Ok(room) => {
-                let room = Arc::new(room);
-                // What is in flight ends in the room that it was claimed into.
-                *lock(&self.floor.room) = room.clone();
-                self.rooms.push(room);
-                self.homeless = false;
-                self.floor.tell(&Event::Registered { consumer: &options.name });
-                self.floor.ready.mark();
-            }
-            Err(e) => self.beat_failed(now, "register anew", &e),
-        }
-    }
-
-    fn beat_failed(&mut self, now: Instant, doing: &'static str, e: &Error) {
-        let pause = self.floor.beat_interval().min(Duration::from_secs(1));
-        self.beat_due = now + pause;
-        self.floor.trouble(doing, None, e, Some(pause));
     }
 
     /// `None` if it did not work.
@@ -209,14 +170,26 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
                 let pause = pause_after(self.failures);
                 self.recovery_due = now + pause;
                 self.floor.trouble("recover what absent consumers left", None, &e, Some(pause));
-                self.lose_patience(e);
+                self.lose_patience(self.failures, e);
                 None
             }
         }
     }
 
-    fn lose_patience(&self, e: Error) {
-        if self.floor.options.drain && self.failures >= PATIENCE_OF_A_DRAIN {
+    /// Whether the pause after a failure is not over.
+    fn is_resting(&self, now: Instant) -> bool {
+        (self.failures > 0 && now < self.recovery_due) || self.look_after.is_some_and(|due| now < due)
+    }
+
+    /// Something may be there to recover: at this time at the latest, but not before the pause after a failure is over.
+    fn recover_by(&mut self, due: Instant) {
+        if self.failures == 0 {
+            self.recovery_due = self.recovery_due.min(due);
+        }
+    }
+
+    fn lose_patience(&self, failures: u32, e: Error) {
+        if self.floor.options.drain && failures >= PATIENCE_OF_A_DRAIN {
             self.floor.give_up(e);
         }
     }
@@ -237,7 +210,11 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
     }
 
     /// A drain ends when nobody's claims are in doubt, then nothing is ready, and all the while no worker did anything.
-    fn end_if_drained(&mut self) {
+    fn end_if_drained(&mut self, now: Instant) {
+        // Each try counts against the patience, so none comes before its time.
+        if self.is_resting(now) {
+            return;
+        }
         let (given, idle) = self.floor.ready.activity();
         if !idle {
             return;
@@ -251,18 +228,21 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
         let ready = loop {
             match self.floor.store.scan(limit) {
                 Ok(scan) => {
-                    let job = scan.names.iter().any(|name| name.kind == DeliveryKind::Job);
+                    (self.failed_looks, self.look_after) = (0, None);
+                    let work =
+                        |name: &InboxName| name.kind == DeliveryKind::Job && !self.floor.ready.is_aside(name);
+                    let job = scan.names.iter().any(work);
                     if job || scan.beyond == 0 {
                         break job;
                     }
                     limit = limit.saturating_mul(4);
                 }
                 Err(e) => {
-                    self.failures += 1;
-                    let pause = pause_after(self.failures);
-                    self.recovery_due = Instant::now() + pause;
+                    self.failed_looks += 1;
+                    let pause = pause_after(self.failed_looks);
+                    self.look_after = Some(Instant::now() + pause);
                     self.floor.trouble("scan the inbox", None, &e, Some(pause));
-                    return self.lose_patience(e);
+                    return self.lose_patience(self.failed_looks, e);
                 }
             }
         };
@@ -295,15 +275,8 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
             self.floor.ready.cut();
         }
         if over {
-            // Nothing more is due but the beats, until the workers have ended.
+            // Nothing more is due until the workers have ended.
             self.cut_at = Some(now + self.floor.options.grace.max(FIRST_RESCAN));
         }
-    }
-}
-
-impl<S: Store, H: Host> Floor<'_, S, H> {
-    /// Three beats in a lease, and one more for a slow one.
-    fn beat_interval(&self) -> Duration {
-        (self.options.lease / 4).clamp(Duration::from_millis(5), Duration::from_secs(60 * 60))
     }
 }

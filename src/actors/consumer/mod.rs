@@ -1,12 +1,13 @@
 //! The consumer: claims jobs, has them handled, and decides their outcomes.
 //!
-//! One *keeper* thread keeps the consumer's presence, recovers what the dead left, and listens; the *workers*, threads too,
-//! share the names that are ready: each takes one, has it handled, and settles it. All that the protocol asks of them is in
-//! the [steps](take).
+//! One *keeper* thread recovers what the dead left, and listens; one, the *pulse*, keeps the consumer's presence; the
+//! *workers*, threads too, share the names that are ready: each takes one, has it handled, and settles it. All that the
+//! protocol asks of them is in the [steps](take).
 
 mod floor;
 mod keeper;
 mod options;
+mod pulse;
 mod ready;
 mod run;
 mod steps;
@@ -25,5 +26,8 @@ fn pause_after(tries: u32) -> Duration {
     Duration::from_millis(100 << tries.saturating_sub(1).min(9)).min(Duration::from_secs(30))
 }
 
-/// After so many failures in a row a drain, which nobody watches, ends with the error. Others go on for ever.
+/// After so many failures in a row a drain, which nobody watches, ends with the error, or puts the job aside that it is
+/// about. Others go on for ever.
 const PATIENCE_OF_A_DRAIN: u32 = 6;
+/// With so many jobs put aside, and none that worked in between, it is not the jobs: a drain ends.
+const MOST_ASIDE: u32 = 16;

@@ -41,11 +41,15 @@ struct State<R> {
     scan_after: Instant,
     /// Names that a worker has, or that are to be tried again: what a scan tells of them is old.
     held: HashSet<InboxName>,
+    /// Those among them that a drain has given up: they are nobody's work any more.
+    aside: HashSet<InboxName>,
     again: Vec<Again<R>>,
     /// How many names were given out.
     given: u64,
     /// Something was done or looked for since a worker last said that there is nothing to do.
     busy: bool,
+    /// Until when names may be given out, if there is an end to it.
+    trusted_until: Option<Instant>,
     closed: bool,
     cut: bool,
 }
@@ -106,9 +110,11 @@ impl<R> Ready<R> {
             failures: 0,
             scan_after: Instant::now(),
             held: HashSet::new(),
+            aside: HashSet::new(),
             again: Vec::new(),
             given: 0,
             busy: true,
+            trusted_until: None,
             closed: false,
             cut: false,
         };
@@ -124,14 +130,15 @@ impl<R> Ready<R> {
                 state.again.retain(|again| matches!(again.task, Task::Settle(_)));
             }
             let now = Instant::now();
-            if let Some(due) = state.again.iter().position(|again| again.due <= now || state.cut) {
+            let due = |again: &Again<R>| again.due <= now || state.cut;
+            if let Some(due) = state.again.iter().position(|again| due(again) && state.may_give(again, now)) {
                 state.given += 1;
                 return Next::Again(state.again.swap_remove(due));
             }
             if state.closed && state.again.is_empty() {
                 return Next::Closed;
             }
-            if state.closed || state.unsettled() >= MOST_UNSETTLED {
+            if state.closed || state.is_fenced(now) || state.unsettled() >= MOST_UNSETTLED {
                 state = self.wait(state);
                 continue;
             }
@@ -175,8 +182,10 @@ impl<R> Ready<R> {
     }
 
     fn wait<'a>(&'a self, state: MutexGuard<'a, State<R>>) -> MutexGuard<'a, State<R>> {
+        let now = Instant::now();
         let scan = (state.failures > 0 && !state.scanning && !state.closed).then_some(state.scan_after);
-        match state.again.iter().map(|again| again.due).chain(scan).min() {
+        let again = state.again.iter().filter(|again| state.may_give(again, now)).map(|again| again.due);
+        match again.chain(scan.filter(|_| !state.is_fenced(now))).min() {
             None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
             Some(due) => {
                 let left = due.saturating_duration_since(Instant::now());
@@ -191,11 +200,35 @@ impl<R> Ready<R> {
         self.changed.notify_one();
     }
 
+    /// Names may be given out until then, and not after it.
+    pub(super) fn trust_until(&self, until: Instant) {
+        self.lock().trusted_until = Some(until);
+        self.changed.notify_all();
+    }
+
+    /// Whether names may not be given out any more.
+    pub(super) fn is_fenced(&self) -> bool {
+        self.lock().is_fenced(Instant::now())
+    }
+
     /// A name is settled, lost, or left.
     pub(super) fn done(&self, name: &InboxName) {
         let mut state = self.lock();
         state.held.remove(name);
         state.busy = true;
+    }
+
+    /// A name is given up, wherever it is: it is not given out again, and does not keep a drain from its end.
+    pub(super) fn put_aside(&self, name: &InboxName) {
+        let mut state = self.lock();
+        state.held.insert(name.clone());
+        state.aside.insert(name.clone());
+        state.busy = true;
+    }
+
+    /// Whether it was given up.
+    pub(super) fn is_aside(&self, name: &InboxName) -> bool {
+        self.lock().aside.contains(name)
     }
 
     /// A name is in the inbox again.
@@ -219,7 +252,7 @@ impl<R> Ready<R> {
     /// How many names are out.
     pub(super) fn in_flight(&self) -> usize {
         let state = self.lock();
-        state.held.len() - state.again.len()
+        state.held.len().saturating_sub(state.again.len() + state.aside.len())
     }
 
     /// Nothing is given out any more.
@@ -258,7 +291,16 @@ impl<R> Ready<R> {
 
 impl<R> State<R> {
     fn is_idle(&self) -> bool {
-        self.held.is_empty() && self.window.is_empty() && !self.scanning
+        self.held.len() == self.aside.len() && self.window.is_empty() && !self.scanning
+    }
+
+    fn is_fenced(&self, now: Instant) -> bool {
+        self.trusted_until.is_some_and(|until| now >= until)
+    }
+
+    /// Who may be taken for dead takes nothing more. What it has may be settled: the slot decides.
+    fn may_give(&self, again: &Again<R>, now: Instant) -> bool {
+        matches!(again.task, Task::Settle(_)) || !self.is_fenced(now)
     }
 
     fn unsettled(&self) -> usize {
@@ -297,84 +339,4 @@ impl<R> State<R> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-
-    use super::*;
-    use crate::words::{Id, Millis, Priority};
-
-    fn name(nth: u64) -> InboxName {
-        let id: Id = format!("job-{nth:04}").parse().unwrap();
-        InboxName::job(id, Millis::new(nth).unwrap(), Priority::default())
-    }
-
-    /// A scan of jobs that are never taken away, counted.
-    fn scan<'a>(jobs: std::ops::Range<u64>, scans: &'a Cell<u32>) -> impl Fn(usize) -> Result<Scan> + 'a {
-        move |limit| {
-            scans.set(scans.get() + 1);
-            let names: Vec<_> = jobs.clone().take(limit).map(name).collect();
-            let beyond = jobs.clone().count() - names.len();
-            Ok(Scan { names, beyond })
-        }
-    }
-
-    fn next(ready: &Ready<()>, scan: impl Fn(usize) -> Result<Scan>) -> InboxName {
-        match ready.next(scan, || {}) {
-            Next::New(name) => name,
-            _ => panic!("no name"),
-        }
-    }
-
-    #[test]
-    fn a_window_costs_one_scan_and_gives_each_name_once() {
-        let (ready, scans) = (Ready::new(), Cell::new(0));
-        for nth in 0..WINDOW as u64 {
-            assert_eq!(next(&ready, scan(0..1000, &scans)), name(nth));
-        }
-        assert_eq!(scans.get(), 1);
-        // What is held is not given out again, although it is still seen; the window grows to look beyond it.
-        assert_eq!(next(&ready, scan(0..1000, &scans)), name(WINDOW as u64));
-        assert!(scans.get() > 1);
-    }
-
-    #[test]
-    fn a_change_is_seen_before_the_window_is_empty() {
-        let (ready, scans) = (Ready::new(), Cell::new(0));
-        assert_eq!(next(&ready, scan(10..20, &scans)), name(10));
-        ready.mark();
-        let start = Instant::now();
-        while next(&ready, scan(0..1000, &scans)) != name(0) {
-            assert!(start.elapsed() < Duration::from_secs(30), "the first name was never given out");
-            ready.mark();
-        }
-    }
-
-    #[test]
-    fn at_the_end_outcomes_come_first_and_then_nothing() {
-        let (ready, scans) = (Ready::new(), Cell::new(0));
-        let held = next(&ready, scan(0..3, &scans));
-        ready.again(Task::Take(held, ()), 1, Duration::ZERO);
-        let claim = Claim { name: name(7), bytes: Vec::new(), path: "7".into() };
-        let (id, now) = (&claim.name.id, claim.name.submitted);
-        let why = crate::words::Problem::handler("");
-        let outcome = Outcome::unreadable(id, 1, id, "/", now, why);
-        let unsettled = Unsettled { room: (), claim, outcome, began: Instant::now() };
-        ready.again(Task::Settle(Box::new(unsettled)), 1, Duration::from_secs(3600));
-        ready.close();
-        ready.cut();
-        let last = ready.next(scan(0..3, &scans), || {});
-        assert!(matches!(last, Next::Again(Again { task: Task::Settle(_), tries: 1, .. })));
-        assert!(matches!(ready.next(scan(0..3, &scans), || {}), Next::Closed));
-        assert_eq!(scans.get(), 1);
-    }
-
-    #[test]
-    fn a_scan_that_fails_is_told_and_repeated_after_a_pause() {
-        let ready: Ready<()> = Ready::new();
-        let fails = |_| Err(Error::new(crate::words::ErrorKind::Io, "no"));
-        let told = ready.next(fails, || {});
-        assert!(matches!(told, Next::Trouble(_, 1, pause) if pause == pause_after(1)));
-        let scans = Cell::new(0);
-        assert_eq!(next(&ready, scan(0..1, &scans)), name(0));
-    }
-}
+mod tests;

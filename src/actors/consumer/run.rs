@@ -1,14 +1,16 @@
 //! Running a consumer, from its registration to its end.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Instant;
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::floor::{Floor, lock};
 use super::keeper::Keeper;
+use super::pulse::Pulse;
 use super::ready::Ready;
 use super::{ConsumerOptions, Stopper, Summary};
 use crate::actors::handler::Handler;
@@ -42,7 +44,7 @@ pub struct Setup<'a, S: Store, H: Host> {
 /// Runs a consumer until it is stopped, or has drained. Blocks; the handlers run on threads of their own.
 ///
 /// # Errors
-/// If it cannot register, or a drain cannot go on. Otherwise trouble is told to the observer, and tried again.
+/// If it cannot register, or a drain cannot go on, or had to put a job aside. Otherwise trouble is told to the observer, and tried again.
 pub fn run<S, H>(setup: Setup<'_, S, H>) -> Result<Summary>
 where
     S: Store + Sync,
@@ -51,6 +53,7 @@ where
 {
     let Setup { store, host, watch, chosen, options, handler, runtime, observer, stopper } = setup;
     tell(observer, &Event::Watching(&chosen));
+    let began = Instant::now();
     let room = Arc::new(store.register(&options.name, options.lease)?);
     tell(observer, &Event::Registered { consumer: &options.name });
     let mut rooms = vec![room.clone()];
@@ -68,10 +71,18 @@ where
         cut: watch::Sender::new(false),
         tally: Mutex::default(),
         failure: Mutex::default(),
+        aside: AtomicU32::new(0),
         live: AtomicUsize::new(0),
-        suspicious: AtomicBool::new(false),
+        pulse: Pulse::default(),
     };
+    floor.trust_from(began);
     thread::scope(|scope| {
+        let (pulse, rooms) = (&floor, &mut rooms);
+        let beat = move || pulse.beat_on(rooms);
+        if let Err(e) = thread::Builder::new().name("filedrop-pulse".to_owned()).spawn_scoped(scope, beat) {
+            // The others see it when they begin.
+            floor.give_up(Error::io("start a thread", "pulse", e));
+        }
         for nth in 0..options.concurrency.max(1) {
             // The worker's own thread starts its children and outlives them: a parent-death signal is sent when the
             // thread that started the child ends.
@@ -91,7 +102,8 @@ where
                 break;
             }
         }
-        Keeper::new(&floor, watch, &mut rooms).keep();
+        Keeper::new(&floor, watch).keep();
+        floor.pulse.end();
     });
     let (tally, failure) = (*lock(&floor.tally), lock(&floor.failure).take());
     // With it go the last references to the rooms.

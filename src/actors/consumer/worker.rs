@@ -16,6 +16,9 @@ use crate::words::{Disposition, Error, Id, InboxName, Job, Payload, Problem};
 /// After so many claims lost in a row, the worker makes sure that its room is still there, and lets others go first.
 const UNLUCKY: u32 = 64;
 
+/// The longest rest of a worker in a drain.
+const LONGEST_REST_OF_A_DRAIN: Duration = Duration::from_millis(400);
+
 /// How long after a handler was killed a stop of the consumer may explain it.
 const MOMENT: Duration = Duration::from_millis(100);
 
@@ -86,6 +89,10 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
         if taken.is_ok() {
             luck.failures = 0;
         }
+        // A claim that worked says nothing of the outcome that is to come.
+        if matches!(taken, Ok(Taken::Settled | Taken::Invalid(..))) {
+            self.aside.store(0, Ordering::Release);
+        }
         match taken {
             Ok(Taken::Job(claim, job)) => {
                 luck.lost = 0;
@@ -101,8 +108,7 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
                 luck.lost += 1;
                 if luck.lost >= UNLUCKY {
                     luck.lost = 0;
-                    self.suspicious.store(true, Ordering::Release);
-                    self.stopper.bell().ring();
+                    self.pulse.check();
                     self.ready.pause(Duration::from_millis(5));
                 }
             }
@@ -115,19 +121,22 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
         let pause = (!self.options.drain || tries < PATIENCE_OF_A_DRAIN).then(|| pause_after(tries));
         self.trouble("take a job", Some(&name.id), &e, pause);
         match pause {
-            None => {
-                self.count(|tally| tally.left += 1);
-                self.ready.done(&name);
-                self.give_up(e);
-            }
+            None => self.put_aside(&name, e),
             Some(pause) => {
                 self.ready.again(Task::Take(name, room), tries, pause);
                 if tries == 1 {
                     luck.failures += 1;
-                    self.ready.pause(pause_after(luck.failures));
+                    self.ready.pause(self.rest_after(luck.failures));
                 }
             }
         }
+    }
+
+    /// How long a worker rests when so many of its jobs failed it in a row. A drain has to find out soon whether it is the
+    /// jobs or the folder.
+    fn rest_after(&self, failures: u32) -> Duration {
+        let most = if self.options.drain { LONGEST_REST_OF_A_DRAIN } else { Duration::MAX };
+        pause_after(failures).min(most)
     }
 
     fn handle(&self, room: Arc<S::Room>, claim: Claim, job: Job, luck: &mut Luck) {
@@ -192,6 +201,7 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
         match self.store.settle(room, claim, outcome) {
             Ok(counts) => {
                 luck.unsettled = 0;
+                self.aside.store(0, Ordering::Release);
                 self.settled(claim, outcome.disposition, outcome.problem(), counts, began.elapsed());
             }
             Err(e) => {
@@ -202,7 +212,7 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
                     // Only at first: who pauses until it is due again gets to nothing else.
                     if tries == 1 {
                         luck.unsettled += 1;
-                        self.ready.pause(pause_after(luck.unsettled));
+                        self.ready.pause(self.rest_after(luck.unsettled));
                     }
                 }
             }
@@ -234,7 +244,7 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
         }
     }
 
-    /// Whether to try again, after the pause. If not, the claim is left.
+    /// Whether to try again, after the pause. If not, the claim is left, or a drain has put it aside.
     fn may_try_again(
         &self,
         doing: &'static str,
@@ -243,12 +253,13 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
         pause: Duration,
         e: Error,
     ) -> bool {
-        let given_up = self.options.drain && tries >= PATIENCE_OF_A_DRAIN;
-        if given_up || self.is_cut() {
+        if self.is_cut() {
             self.leave(doing, claim, &e);
-            if given_up {
-                self.give_up(e);
-            }
+            return false;
+        }
+        if self.options.drain && tries >= PATIENCE_OF_A_DRAIN {
+            self.trouble(doing, Some(&claim.name.id), &e, None);
+            self.put_aside(&claim.name, e);
             return false;
         }
         self.trouble(doing, Some(&claim.name.id), &e, Some(pause));

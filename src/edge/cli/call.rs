@@ -52,7 +52,21 @@ pub(super) fn run(args: CallArgs, voice: &Voice) -> Result<Exit, Failure> {
         let mut submitted = submitted.lock().unwrap_or_else(PoisonError::into_inner);
         submitted.insert(folder.submit(job)?).clone()
     };
-    wait::print_outcomes(&folder, &[id], &args.patience, since, voice)
+    let answer =
+        wait::print_outcomes(&folder, std::slice::from_ref(&id), &args.patience, since, voice, false);
+    answer.map_err(|failure| match failure {
+        // It names the command already.
+        Failure { exit: Exit::TimedOut, .. } => failure,
+        // Whoever closed the pipe wants to hear nothing.
+        Failure { message: None, .. } => failure,
+        Failure { exit, message: Some(why) } => {
+            let command = wait::wait_command(folder.path(), id.as_str());
+            Failure::new(
+                exit,
+                format_args!("{why}; the job is submitted, ask for its outcome with: {command}"),
+            )
+        }
+    })
 }
 
 fn say_the_id_when_stopped(

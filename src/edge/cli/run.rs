@@ -103,7 +103,11 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
             stopper.stop();
         }
     })?;
-    let Summary { succeeded, failed, invalid, handed_back, .. } = consumer.run_command(handler)?;
-    tracing::info!(succeeded, failed, invalid, handed_back, "done");
+    let Summary { succeeded, failed, invalid, handed_back, superseded, left } =
+        consumer.run_command(handler)?;
+    // Rare, and worth a question: they are only there if there is something to ask.
+    let some = |n: u64| (n > 0).then_some(n);
+    let (superseded, left) = (some(superseded), some(left));
+    tracing::info!(succeeded, failed, invalid, handed_back, superseded, left, "done");
     Ok(Exit::Done)
 }

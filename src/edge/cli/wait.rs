@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -76,60 +77,68 @@ pub(super) fn run(args: &WaitArgs, voice: &Voice) -> Result<Exit, Failure> {
     let mut ids: Vec<Id> = Vec::with_capacity(args.id.len());
     let mut seen = BTreeSet::new();
     ids.extend(args.id.iter().filter(|id| seen.insert(*id)).cloned());
-    if !voice.quiet && ids.len() <= FEW {
-        say_what_is_nowhere(&folder, &args.drop, &ids, voice)?;
-    }
-    print_outcomes(&folder, &ids, &args.patience, since, voice)
+    let look = !voice.quiet && ids.len() <= FEW;
+    print_outcomes(&folder, &ids, &args.patience, since, voice, look)
 }
 
-/// So many ids are looked for before they are waited for: to look for one is to read the names in every room.
+/// So many ids are looked for: to look for one is to read the names in every room.
 const FEW: usize = 16;
 
-/// A mistyped id looks like one whose job is yet to come. So say it, and wait.
-fn say_what_is_nowhere(folder: &DropFolder, drop: &Path, ids: &[Id], voice: &Voice) -> Result<(), Failure> {
-    for id in ids {
-        // A job is looked for in the order in which it goes through the rooms, so it is not missed on its way.
-        if folder.outcome(id)?.is_none() && folder.locate(id)?.is_empty() {
-            voice.note(format_args!("no job with this id is in {} (yet); waiting: {id}", drop.display()));
+/// An outcome that comes this soon is not kept waiting by a look at every name in the archives.
+const LOOK_AFTER: Duration = Duration::from_secs(1);
+
+/// A mistyped id looks like one whose job is yet to come. So say it, while others wait. A look that fails says nothing:
+/// the waiting will.
+fn say_what_is_nowhere(folder: &DropFolder, ids: Vec<Id>, voice: Voice) -> Option<JoinHandle<()>> {
+    let folder = folder.clone();
+    let look = move || {
+        for id in ids {
+            // A job is looked for in the order in which it goes through the rooms, so it is not missed on its way.
+            let undecided = folder.outcome(&id).is_ok_and(|outcome| outcome.is_none());
+            if undecided && folder.locate(&id).is_ok_and(|places| places.is_empty()) {
+                let drop = folder.path().display();
+                voice.note(format_args!("no job with this id is in {drop} (yet); waiting: {id}"));
+            }
         }
-    }
-    Ok(())
+    };
+    thread::Builder::new().name("filedrop-look".to_owned()).spawn(look).ok()
 }
 
-/// Waits for all, and prints each as it arrives.
+/// Waits for all, and prints each as it arrives. With `look`, ids of which there is no trace are named.
 pub(super) fn print_outcomes(
     folder: &DropFolder,
     ids: &[Id],
     patience: &Patience,
     since: Instant,
     voice: &Voice,
+    look: bool,
 ) -> Result<Exit, Failure> {
-    let mut missing: Vec<&Id> = ids.iter().collect();
-    let mut exit = Exit::Done;
-    let mut cannot_print = None;
-    let left = patience.timeout.map(|timeout| timeout.saturating_sub(since.elapsed()));
-    let waited = folder.wait_each(ids, left, &mut |outcome| {
-        let job = outcome.job_id();
-        missing.retain(|id| **id != job);
-        if outcome.disposition != Disposition::Succeeded {
-            exit = Exit::Failed;
-            voice.error(why_it_failed(&outcome));
+    let mut printed = Printed { missing: ids.to_vec(), exit: Exit::Done, cannot: None };
+    let mut wait = |most: Option<Duration>| {
+        let left = patience.timeout.map(|timeout| timeout.saturating_sub(since.elapsed()));
+        let left = left.into_iter().chain(most).min();
+        let ids = printed.missing.clone();
+        let waited =
+            folder.wait_each(&ids, left, &mut |outcome| printed.print(&outcome, patience.json, voice));
+        (waited, printed.missing.clone())
+    };
+    let is_late = |waited: &crate::Result<()>| matches!(waited, Err(e) if e.kind() == ErrorKind::TimedOut);
+    let (mut waited, missing) = wait(look.then_some(LOOK_AFTER));
+    if look && is_late(&waited) {
+        let looking = say_what_is_nowhere(folder, missing, *voice);
+        waited = wait(None).0;
+        // That there is no such job may be why.
+        if let (true, Some(looking)) = (is_late(&waited), looking) {
+            let _ = looking.join();
         }
-        match print(&outcome, patience.json) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(failure) => {
-                cannot_print = Some(failure);
-                ControlFlow::Break(())
-            }
-        }
-    });
-    if let Some(failure) = cannot_print {
+    }
+    if let Some(failure) = printed.cannot {
         return Err(failure);
     }
     match waited {
-        Ok(()) => Ok(exit),
+        Ok(()) => Ok(printed.exit),
         Err(e) if e.kind() == ErrorKind::TimedOut => {
-            let ids: Vec<&str> = missing.iter().map(|id| id.as_str()).collect();
+            let ids: Vec<&str> = printed.missing.iter().map(Id::as_str).collect();
             let (ids, after) = (ids.join(" "), duration::show(patience.timeout.unwrap_or_default()));
             Err(Failure::new(
                 Exit::TimedOut,
@@ -140,6 +149,31 @@ pub(super) fn print_outcomes(
             ))
         }
         Err(e) => Err(e.into()),
+    }
+}
+
+/// What was printed, and what was not.
+struct Printed {
+    missing: Vec<Id>,
+    exit: Exit,
+    cannot: Option<Failure>,
+}
+
+impl Printed {
+    fn print(&mut self, outcome: &Outcome, json: bool, voice: &Voice) -> ControlFlow<()> {
+        let job = outcome.job_id();
+        self.missing.retain(|id| *id != job);
+        if outcome.disposition != Disposition::Succeeded {
+            self.exit = Exit::Failed;
+            voice.error(why_it_failed(outcome));
+        }
+        match print(outcome, json) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(failure) => {
+                self.cannot = Some(failure);
+                ControlFlow::Break(())
+            }
+        }
     }
 }
 

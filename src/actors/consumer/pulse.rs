@@ -1,0 +1,112 @@
+//! The pulse: says that the consumer is alive, on a thread of its own, and keeps the workers from new jobs when nobody was
+//! told so for too long.
+//!
+//! The keeper may take long over a recovery, and an observer over a line of a log; others would take the consumer for dead.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::PATIENCE_OF_A_DRAIN;
+use super::floor::{Floor, lock};
+use crate::actors::observer::Event;
+use crate::ports::{Beat, Bell, Host, Store};
+use crate::words::Error;
+
+/// Leases may be longer than the clock's range; a year is as good.
+const LONGEST_LEASE: Duration = Duration::from_secs(365 * 86_400);
+
+/// How others reach the pulse.
+#[derive(Default)]
+pub(super) struct Pulse {
+    bell: Bell,
+    over: AtomicBool,
+}
+
+impl Pulse {
+    /// Beats now: the room may be gone.
+    pub(super) fn check(&self) {
+        self.bell.ring();
+    }
+
+    /// No beat is needed any more.
+    pub(super) fn end(&self) {
+        self.over.store(true, Ordering::Release);
+        self.bell.ring();
+    }
+}
+
+impl<S: Store, H: Host> Floor<'_, S, H> {
+    /// Beats until the end. `rooms` are all that this consumer ever had; the last one is the one for new claims.
+    pub(super) fn beat_on(&self, rooms: &mut Vec<Arc<S::Room>>) {
+        // It was evicted, and could not register anew yet.
+        let mut homeless = false;
+        let mut failures = 0;
+        let mut pause = self.beat_interval();
+        loop {
+            self.pulse.bell.wait(pause);
+            if self.pulse.over.load(Ordering::Acquire) {
+                return;
+            }
+            let (doing, answer) = self.beat(rooms, &mut homeless);
+            pause = self.beat_interval();
+            match answer {
+                Ok(()) => failures = 0,
+                Err(e) => {
+                    failures += 1;
+                    pause = pause.min(Duration::from_secs(1));
+                    self.trouble(doing, None, &e, Some(pause));
+                    // A drain that may not take anything any more would wait for ever.
+                    if self.options.drain && failures >= PATIENCE_OF_A_DRAIN && self.ready.is_fenced() {
+                        self.give_up(e);
+                    }
+                }
+            }
+        }
+    }
+
+    fn beat(&self, rooms: &mut Vec<Arc<S::Room>>, homeless: &mut bool) -> (&'static str, Result<(), Error>) {
+        // Before the beat: who judges us counts from the moment in which it is written.
+        let began = Instant::now();
+        if !*homeless {
+            match self.store.beat(&self.room()) {
+                Ok(Beat::Alive) => self.trust_from(began),
+                Ok(Beat::Evicted) => {
+                    *homeless = true;
+                    self.ready.trust_until(began);
+                    self.tell(&Event::Evicted);
+                }
+                Err(e) => return ("say that it is alive", Err(e)),
+            }
+        }
+        if !*homeless {
+            return ("", Ok(()));
+        }
+        let began = Instant::now();
+        match self.store.register(&self.options.name, self.options.lease) {
+            Ok(room) => {
+                let room = Arc::new(room);
+                // What is in flight ends in the room that it was claimed into.
+                *lock(&self.room) = room.clone();
+                rooms.push(room);
+                *homeless = false;
+                self.trust_from(began);
+                self.tell(&Event::Registered { consumer: &self.options.name });
+                self.ready.mark();
+                ("", Ok(()))
+            }
+            Err(e) => ("register anew", Err(e)),
+        }
+    }
+
+    /// A beat was seen to work that began then. New jobs may be taken until it is three quarters of a lease old: the last
+    /// quarter is for a claim that is under way.
+    pub(super) fn trust_from(&self, began: Instant) {
+        self.ready.trust_until(began + self.options.lease.min(LONGEST_LEASE) / 4 * 3);
+    }
+
+    /// Three beats in a lease, and one more for a slow one.
+    fn beat_interval(&self) -> Duration {
+        (self.options.lease / 4).clamp(Duration::from_millis(5), Duration::from_secs(60 * 60))
+    }
+}

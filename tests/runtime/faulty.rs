@@ -1,0 +1,172 @@
+//! What goes wrong in the store of a consumer, at will.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use filedrop::actors::consumer::{self, ConsumerOptions, Setup};
+use filedrop::actors::handler::Closure;
+use filedrop::adapters::fs::OsFs;
+use filedrop::adapters::host::OsHost;
+use filedrop::adapters::store::local::LocalStore;
+use filedrop::ports::{
+    Beat, Census, Chosen, Claim, Claimed, Interest, NewJob, Place, Scan, Store, Takeover, Vigil,
+};
+use filedrop::{
+    DropFolder, Error, ErrorKind, Id, Job, Observer, Outcome, Result, Stopper, Summary, WatchMode,
+};
+
+type Local = LocalStore<OsFs, OsHost>;
+
+/// What is asked of the store, before it is done: an error is its answer.
+type Fault<'a> = Box<dyn Fn(&Verb<'_>) -> Result<()> + Send + Sync + 'a>;
+
+/// What a consumer asks for.
+#[derive(Debug)]
+pub(crate) enum Verb<'a> {
+    Claim(&'a Id),
+    Settle(&'a Id),
+    Recover,
+    Beat,
+    /// A beat that found all well. It cannot fail any more.
+    Alive,
+}
+
+/// A folder that fails as it is told to.
+pub(crate) struct Faulty<'a> {
+    local: Local,
+    fault: Fault<'a>,
+}
+
+pub(crate) fn broken() -> Error {
+    Error::new(ErrorKind::Io, "as asked for")
+}
+
+impl<'a> Faulty<'a> {
+    pub(crate) fn new(drop: &DropFolder, fault: impl Fn(&Verb<'_>) -> Result<()> + Send + Sync + 'a) -> Self {
+        let local = LocalStore::open(OsFs::at(drop.path()).unwrap(), OsHost, drop.path()).unwrap();
+        Self { local, fault: Box::new(fault) }
+    }
+
+    /// Runs a consumer on it, that looks every 10 ms and does nothing with the jobs.
+    pub(crate) fn consume(
+        &self,
+        options: &ConsumerOptions,
+        observer: &dyn Observer,
+        stopper: &Stopper,
+    ) -> Result<Summary> {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let options = ConsumerOptions { poll_interval: Duration::from_millis(10), ..options.clone() };
+        consumer::run(Setup {
+            store: self,
+            host: &OsHost,
+            watch: Box::new(Deaf),
+            chosen: Chosen { mode: WatchMode::Poll, why: "for the test".to_owned() },
+            options: &options,
+            handler: &Closure(async |_: Job| Ok::<_, String>(())),
+            runtime: runtime.handle().clone(),
+            observer,
+            stopper,
+        })
+    }
+}
+
+struct Deaf;
+
+impl filedrop::ports::Watch for Deaf {
+    fn arm(&mut self, _: &std::path::Path) -> Result<()> {
+        Ok(())
+    }
+
+    fn hears(&self) -> bool {
+        false
+    }
+}
+
+impl Store for Faulty<'_> {
+    type Room = <Local as Store>::Room;
+
+    fn submit(&self, jobs: &[NewJob]) -> Result<()> {
+        self.local.submit(jobs)
+    }
+
+    fn scan(&self, limit: usize) -> Result<Scan> {
+        self.local.scan(limit)
+    }
+
+    fn register(&self, consumer: &Id, lease: Duration) -> Result<Self::Room> {
+        self.local.register(consumer, lease)
+    }
+
+    fn beat(&self, room: &Self::Room) -> Result<Beat> {
+        (self.fault)(&Verb::Beat)?;
+        let beat = self.local.beat(room)?;
+        (self.fault)(&Verb::Alive)?;
+        Ok(beat)
+    }
+
+    fn claim(&self, room: &Self::Room, name: &filedrop::InboxName) -> Result<Claimed> {
+        (self.fault)(&Verb::Claim(&name.id))?;
+        self.local.claim(room, name)
+    }
+
+    fn release(&self, room: &Self::Room, claim: &Claim) -> Result<()> {
+        self.local.release(room, claim)
+    }
+
+    fn settle(&self, room: &Self::Room, claim: &Claim, outcome: &Outcome) -> Result<bool> {
+        (self.fault)(&Verb::Settle(&claim.name.id))?;
+        self.local.settle(room, claim, outcome)
+    }
+
+    fn collected(&self, room: &Self::Room, claim: &Claim) -> Result<bool> {
+        self.local.collected(room, claim)
+    }
+
+    fn recover(&self, room: &Self::Room, vigil: &mut Vigil) -> Result<Takeover> {
+        (self.fault)(&Verb::Recover)?;
+        self.local.recover(room, vigil)
+    }
+
+    fn retire(&self, room: Self::Room) -> Result<()> {
+        self.local.retire(room)
+    }
+
+    fn outcome(&self, id: &Id) -> Result<Option<Outcome>> {
+        self.local.outcome(id)
+    }
+
+    fn hints(&self, what: Interest<'_>) -> Vec<PathBuf> {
+        self.local.hints(what)
+    }
+
+    fn locate(&self, id: &Id) -> Result<Vec<Place>> {
+        self.local.locate(id)
+    }
+
+    fn census(&self) -> Result<Census> {
+        self.local.census()
+    }
+
+    fn sweep(&self) -> Result<usize> {
+        self.local.sweep()
+    }
+}
+
+/// A list that grows.
+pub(crate) struct Noted<T>(Mutex<Vec<T>>);
+
+impl<T: Clone> Noted<T> {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::default())
+    }
+
+    pub(crate) fn note(&self, what: T) {
+        self.0.lock().unwrap().push(what);
+    }
+
+    pub(crate) fn all(&self) -> Vec<T> {
+        self.0.lock().unwrap().clone()
+    }
+}
