@@ -126,7 +126,12 @@ fn log(event: &Event<'_>) {
         Event::HandedBack { id, attempt, why } => info!(%id, attempt, why, "handed back"),
         Event::Recovered(takeover) => {
             let Takeover { returned, helped, archived, cleared, .. } = takeover;
-            info!(returned, helped, archived, cleared, "recovered what absent consumers left");
+            if returned + helped + archived + cleared > 0 {
+                info!(returned, helped, archived, cleared, "recovered what absent consumers left");
+            }
+            for trouble in &takeover.troubles {
+                warn!(%trouble, "cannot recover what an absent consumer left; trying again");
+            }
             for path in &takeover.strangers {
                 warn!(path = %path.display(), "left in the room of an absent consumer; nobody knows what it is");
             }

@@ -35,8 +35,8 @@ fn history(seed: u64, search: &mut Search) -> Vec<String> {
             1 => programs::waiter(ledger),
             2 => programs::collector(ledger, Patience::Drain),
             3 => programs::returner(),
-            4 => programs::consumer(&ledger, "random", Patience::Endless),
-            _ => programs::consumer(&ledger, "random", Patience::Drain),
+            4 => programs::consumer(ledger, "random", Patience::Endless),
+            _ => programs::consumer(ledger, "random", Patience::Drain),
         };
         Actor::start(world, pid, program)
     };

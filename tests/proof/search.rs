@@ -45,7 +45,7 @@ pub(crate) struct Counts {
 /// Our own recovery: a consumer with patience, then the same again.
 pub(crate) fn drain(ledger: &Ledger) -> Vec<Program> {
     vec![
-        programs::consumer(&ledger, "drain", Patience::Endless),
+        programs::consumer(ledger, "drain", Patience::Endless),
         programs::waiter(ledger),
         programs::collector(ledger, Patience::Endless),
     ]

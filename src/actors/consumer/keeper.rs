@@ -26,8 +26,8 @@ pub(super) struct Keeper<'a, S: Store, H: Host> {
     floor: &'a Floor<'a, S, H>,
     watch: Box<dyn Watch>,
     vigil: Vigil,
-    /// Rooms of the dead whose strangers were told of.
-    strangers: Vec<PathBuf>,
+    /// What was told of rooms of the dead that could not be cleared.
+    told: (Vec<PathBuf>, Vec<String>),
     hears: bool,
     rescan: Duration,
     /// What had been given out at the last rescan.
@@ -51,7 +51,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
             floor,
             watch,
             vigil: Vigil::default(),
-            strangers: Vec::new(),
+            told: Default::default(),
             hears: false,
             rescan: FIRST_RESCAN,
             given: u64::MAX,
@@ -155,10 +155,10 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
                 // A minute at most: somebody may vanish who was never seen here.
                 let again = takeover.look_again.unwrap_or(Duration::MAX).min(2 * LAST_RESCAN);
                 self.recovery_due = self.recovered_at + again.max(Duration::from_millis(5));
-                let strange = takeover.strangers != self.strangers;
+                let strange = (&takeover.strangers, &takeover.troubles) != (&self.told.0, &self.told.1);
                 if strange || takeover.returned + takeover.helped + takeover.archived + takeover.cleared > 0 {
                     self.floor.tell(&Event::Recovered(&takeover));
-                    self.strangers.clone_from(&takeover.strangers);
+                    self.told = (takeover.strangers.clone(), takeover.troubles.clone());
                 }
                 if takeover.returned > 0 {
                     self.floor.ready.mark();
