@@ -63,6 +63,8 @@ fn campaign(what: &str, options: &[&str]) {
     assert!(place.consume(&options, HANDLER).end("the drain").success());
     let runs = audit::runs(&place, &ids);
     audit::at_rest(&place, &ids.into_iter().zip(data).collect::<BTreeMap<_, _>>());
+    // To be killed is no reason to say anything; nor is it for a handler that has just been born.
+    assert_eq!(place.complaints(), "");
     tell(format_args!(
         "kills, {what}: {jobs} jobs, {kills} kills; handlers ran {} times, more than once for {} jobs; \
          {:.1} s, of which submitting {:.1} s",

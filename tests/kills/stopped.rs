@@ -49,4 +49,10 @@ fn a_stopped_consumer_loses_its_claim_and_goes_on() {
     assert_eq!(fs::read(&slot).expect("an outcome"), decided, "an outcome is for ever");
     let attempt = outcome.attempt().to_string();
     audit::at_rest(&place, &[(id, attempt), (later, "1".to_owned())].into());
+    let complaints = place.complaints();
+    let complaints: Vec<_> = complaints.lines().collect();
+    assert!(
+        matches!(complaints[..], [one] if one.contains("another attempt's outcome counts")),
+        "{complaints:?}"
+    );
 }
