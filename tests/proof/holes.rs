@@ -20,30 +20,7 @@ fn world(model: Model) -> World {
 /// `a` does i calls, `b` does j, `a` the rest, `b` the rest; with `crashes`, everything may end at any of these moments.
 fn interleaved(start: impl Fn() -> (World, Ledger), a: Make, b: Make, then: Drain, crashes: bool) -> Search {
     let mut search = Search::with(then, 0);
-    'first: for i in 0.. {
-        for j in 0.. {
-            let (world, ledger) = start();
-            let mut first = Actor::start(&world, 2, a(&ledger));
-            if first.steps(i) < i {
-                break 'first;
-            }
-            let mut second = Actor::start(&world, 3, b(&ledger));
-            if second.steps(j) < j {
-                break;
-            }
-            for actor in [&mut first, &mut second] {
-                if crashes {
-                    search.stop_here(&world, &ledger);
-                }
-                while actor.step(Fate::Proceed) {
-                    if crashes {
-                        search.stop_here(&world, &ledger);
-                    }
-                }
-            }
-            search.conclude(&world, &ledger, 0);
-        }
-    }
+    search.interleave(start, a, b, |_| 0.., crashes);
     search
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use filedrop::adapters::fs::sim::{Actor, Fate, Model, World};
+use filedrop::adapters::fs::sim::{Actor, Model, World};
 
 use crate::ledger::Ledger;
 use crate::programs::{self, Kind, Patience, Program};
@@ -23,26 +23,7 @@ fn interleave(what: &str, setup: fn(World) -> (World, Ledger), a: Make, b: Make)
                 let world = World::new(model, SEED);
                 setup(if make { world.shared_by_machines() } else { world })
             };
-            'first: for i in 0.. {
-                for j in stops(i) {
-                    let (world, ledger) = fresh();
-                    let mut first = Actor::start(&world, 2, a(&ledger));
-                    if first.steps(i) < i {
-                        break 'first;
-                    }
-                    let mut second = Actor::start(&world, 3, b(&ledger));
-                    if second.steps(j) < j {
-                        break;
-                    }
-                    for actor in [&mut first, &mut second] {
-                        search.stop_here(&world, &ledger);
-                        while actor.step(Fate::Proceed) {
-                            search.stop_here(&world, &ledger);
-                        }
-                    }
-                    search.conclude(&world, &ledger, 0);
-                }
-            }
+            search.interleave(fresh, a, b, stops, true);
             total = total + search.expect_none(&format!("{what}, model {model:?}, {kind}"));
         }
     }

@@ -104,6 +104,42 @@ impl Search {
         }
     }
 
+    /// Every history of the form: `a` does i calls, `b` does j of `stops(i)`, `a` the rest, `b` the rest. With `crashes`,
+    /// everything may also end at any of these moments.
+    pub(crate) fn interleave<J: Iterator<Item = usize>>(
+        &mut self,
+        start: impl Fn() -> (World, Ledger),
+        a: impl Fn(&Ledger) -> Program,
+        b: impl Fn(&Ledger) -> Program,
+        stops: impl Fn(usize) -> J,
+        crashes: bool,
+    ) {
+        for i in 0.. {
+            for j in stops(i) {
+                let (world, ledger) = start();
+                let mut first = Actor::start(&world, 2, a(&ledger));
+                if first.steps(i) < i {
+                    return;
+                }
+                let mut second = Actor::start(&world, 3, b(&ledger));
+                if second.steps(j) < j {
+                    break;
+                }
+                for actor in [&mut first, &mut second] {
+                    if crashes {
+                        self.stop_here(&world, &ledger);
+                    }
+                    while actor.step(Fate::Proceed) {
+                        if crashes {
+                            self.stop_here(&world, &ledger);
+                        }
+                    }
+                }
+                self.conclude(&world, &ledger, 0);
+            }
+        }
+    }
+
     fn is_new(&mut self, what: &'static str, world: &World, ledger: &Ledger, depth: usize) -> bool {
         self.seen.insert((what, world.fingerprint(), ledger.fingerprint(), depth))
     }

@@ -69,11 +69,7 @@ impl<'actor> SimFs<'actor> {
         path: &Path,
         call: impl FnOnce(&mut State) -> io::Result<T>,
     ) -> io::Result<T> {
-        let fate = self.gate.map_or(Fate::Proceed, |gate| gate.suspend(()));
-        let mut state = self.world.state();
-        let answer = if fate == Fate::Fail { Err(broken()) } else { call(&mut state) };
-        state.write_down(self.pid, what, path, answer.as_ref().err());
-        answer
+        self.step(what, path, false, call)
     }
 
     /// A call that may have happened although it answers with an error.
@@ -83,10 +79,20 @@ impl<'actor> SimFs<'actor> {
         path: &Path,
         call: impl FnOnce(&mut State) -> io::Result<T>,
     ) -> io::Result<T> {
+        self.step(what, path, true, call)
+    }
+
+    fn step<T>(
+        &self,
+        what: Call<'_>,
+        path: &Path,
+        changes: bool,
+        call: impl FnOnce(&mut State) -> io::Result<T>,
+    ) -> io::Result<T> {
         let fate = self.gate.map_or(Fate::Proceed, |gate| gate.suspend(()));
         let mut state = self.world.state();
         let answer = if fate == Fate::Fail { Err(broken()) } else { call(&mut state) };
-        let lost = (fate == Fate::LoseAnswer && answer.is_ok()).then(broken);
+        let lost = (changes && fate == Fate::LoseAnswer && answer.is_ok()).then(broken);
         state.write_down(self.pid, what, path, lost.as_ref().or(answer.as_ref().err()));
         // A file that was opened is closed with the lost answer, which takes the world's lock.
         drop(state);
