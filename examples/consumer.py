@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """consumer.py DROP: handle what is ready in a drop folder, then leave. P… are the rows of PROTOCOL.md.
 
-Choosy, as a consumer may be: jobs that are invalid or want their outcome delivered, and the rooms of the dead, are left to
-others. Any error but the handler's ends it; its lock goes with it, and others recover what it had claimed (P13).
+It is choosy, as a consumer may be: it takes plain jobs only. And it needs no code for trouble: whatever surprises it ends it,
+its lock goes with it, and other consumers finish what it leaves (P13).
 """
 import fcntl, hashlib, json, os, secrets, sys, time, uuid
 
@@ -25,71 +25,26 @@ def draft(content):  # P2: complete and flushed; nobody reads tmp/
     return path
 
 
-def link(source, target):  # links do not replace: what is there already counts
-    try:
-        os.link(source, target)
-    except FileExistsError:
-        pass
-    flush(os.path.dirname(target))
-
-
-def day_in(room, ms):  # R6: the job's day, never today
-    day = time.strftime(f"{room}/%Y-%m-%d", time.gmtime(int(ms) // 1000))
-    os.makedirs(day, exist_ok=True)
+def day(room, ms):  # R6: the job's day, never today
+    path = time.strftime(f"{room}/%Y-%m-%d", time.gmtime(int(ms) // 1000))
+    os.makedirs(path, exist_ok=True)
     flush(room)
-    return day
+    return path
 
 
-def outcome(job, attempt):
-    event = {"specversion": "1.0", "id": str(uuid.uuid4()), "source": "/example", "type": "filedrop.outcome",
-             "causationid": job["id"], "correlationid": job.get("correlationid", job["id"]), "attempt": attempt}
+def plain(path, id):  # the job, if it is one that this program understands: stricter than the protocol
     try:
-        return {**event, "outcome": "succeeded", "datacontenttype": "application/json", "data": handle(job)}
-    except Exception as error:
-        problem = {"type": "urn:filedrop:problem:handler", "title": "the handler failed", "detail": repr(error)}
-        return {**event, "outcome": "failed", "datacontenttype": "application/problem+json", "data": problem}
-
-
-def plain(path, id):  # a job that is this program's to take
-    try:
-        if not os.path.isfile(path) or os.path.islink(path):
-            return False
-        job = json.load(open(path))
+        job = json.load(open(path)) if os.path.isfile(path) and not os.path.islink(path) else {}
         strings = all(value and isinstance(value, str) for name, value in job.items() if name != "data")
-        members = {"source", "type"} <= set(job) and not {"replyto", "data_base64"} & set(job)
-        return (job["specversion"], job["id"]) == ("1.0", id) and strings and members
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return False
-
-
-def settle(name, room):
-    priority, ms, id, attempt = name.split(".")[:4]
-    claim, slot = f"{room}/{name}", f"{day_in('outcomes', ms)}/{id}.outcome.json"
-    try:
-        os.rename(f"inbox/{name}", claim)  # P6: mine, if it is in my room
-        job = json.load(open(claim))
-    except FileNotFoundError:
-        return
-    if not os.path.exists(slot):  # P7: no outcome yet
-        path = draft(outcome(job, int(attempt)))
-        link(path, slot)  # P10: from here on there is one, mine or another's
-        os.unlink(path)
-    flush(os.path.dirname(slot))
-    final, grave = json.load(open(slot)), None  # P11: archive as the slot says
-    if final["outcome"] == "failed":
-        grave = "invalid" if final["data"]["type"].endswith(":invalid") else "dead"
-        link(slot, f"{grave}/{priority}.{ms}.{id}.reason.json")
-    archived = f"{grave or day_in('done', ms)}/{priority}.{ms}.{id}.job.json"
-    os.rename(claim, archived)
-    if os.path.exists(claim):  # R4: two names of one file, so rename did nothing
-        flush(os.path.dirname(archived))
-        os.unlink(claim)
+        known = {"source", "type", "data"} <= set(job) and not {"replyto", "data_base64"} & set(job)
+        return job if strings and known and (job["specversion"], job["id"]) == ("1.0", id) else None
+    except (OSError, ValueError, KeyError, AttributeError, RecursionError):
+        return None
 
 
 os.chdir(sys.argv[1])
-assert json.load(open("filedrop.json"))["protocol"] == 0
 room = f"claimed/example-{secrets.token_hex(8)}"
-# No beats: its lock tells when it dies. Only if it is stopped for an hour, or runs for longer, others take its claims.
+# No beats: the lock tells when it dies. Only if it is stopped for an hour, or works for longer, others take its claim.
 presence = draft({"host": os.uname().nodename, "pid": os.getpid(), "lease_ms": 3600000, "lock": True, "beat": 1})
 lock = open(presence, "r+")
 fcntl.flock(lock, fcntl.LOCK_EX)
@@ -97,8 +52,32 @@ os.rename(presence, f"{room}.presence")  # P4: locked before anybody sees it
 os.mkdir(room)
 flush("claimed")
 for name in sorted(os.listdir("inbox")):
-    if name.endswith(".job.json") and len(name.split(".")) == 6 and plain(f"inbox/{name}", name.split(".")[2]):
-        settle(name, room)
+    priority, ms, id, attempt, *kind = name.split(".") + [""] * 4
+    if kind[:2] != ["job", "json"] or not plain(f"inbox/{name}", id):
+        continue
+    try:
+        os.rename(f"inbox/{name}", f"{room}/{name}")  # P6: mine, if it is in my room
+    except FileNotFoundError:
+        continue
+    job, slot = json.load(open(f"{room}/{name}")), f"{day('outcomes', ms)}/{id}.outcome.json"
+    if os.path.exists(slot):
+        sys.exit(f"{id} is decided already, others will archive it")  # P7
+    outcome = {"specversion": "1.0", "id": str(uuid.uuid4()), "source": "/example", "type": "filedrop.outcome",
+               "causationid": id, "correlationid": job.get("correlationid", id), "attempt": int(attempt)}
+    try:
+        outcome.update(outcome="succeeded", datacontenttype="application/json", data=handle(job))
+    except Exception as error:
+        problem = {"type": "urn:filedrop:problem:handler", "title": "the handler failed", "detail": repr(error)}
+        outcome.update(outcome="failed", datacontenttype="application/problem+json", data=problem)
+    path = draft(outcome)
+    os.link(path, slot)  # P10: a link does not replace: if another decided meanwhile, this ends here
+    flush(os.path.dirname(slot))
+    os.unlink(path)
+    archive = day("done", ms) if outcome["outcome"] == "succeeded" else "dead"
+    if archive == "dead":
+        os.link(slot, f"dead/{priority}.{ms}.{id}.reason.json")
+        flush("dead")
+    os.rename(f"{room}/{name}", f"{archive}/{priority}.{ms}.{id}.job.json")  # P11
 flush(room)  # P17
 os.rmdir(room)
 os.unlink(f"{room}.presence")

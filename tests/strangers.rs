@@ -38,6 +38,16 @@ fn python(drop: &DropFolder) -> Child {
     Command::new("python3").arg(example("consumer.py")).arg(drop.path()).spawn().unwrap()
 }
 
+/// The same program, with a handler that does something else first.
+fn python_that(drop: &DropFolder, line: &str) -> Child {
+    let program = std::fs::read_to_string(example("consumer.py")).unwrap();
+    let changed = program.replace("    return hashlib", &format!("    {line}\n    return hashlib"));
+    assert_ne!(changed, program, "the example has a handler");
+    let script = drop.path().with_extension("py");
+    std::fs::write(&script, changed).unwrap();
+    Command::new("python3").arg(&script).arg(drop.path()).spawn().unwrap()
+}
+
 fn ours(drop: &DropFolder) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_consumer"));
     command
@@ -121,13 +131,7 @@ fn ours_take_over_from_a_stranger_that_was_killed() {
     }
     let (_place, drop) = folder();
     let id = drop.submit(Submission::new("x").data("1")).unwrap();
-    // The same program, with a handler that never ends.
-    let program = std::fs::read_to_string(example("consumer.py")).unwrap();
-    let slow = program.replace("    return hashlib", "    time.sleep(3600)\n    return hashlib");
-    assert!(slow.contains("sleep(3600)"), "the example has a handler");
-    let script = drop.path().with_extension("py");
-    std::fs::write(&script, slow).unwrap();
-    let mut stranger = Command::new("python3").arg(&script).arg(drop.path()).spawn().unwrap();
+    let mut stranger = python_that(&drop, "time.sleep(3600)");
     let start = std::time::Instant::now();
     while drop.census().unwrap().rooms.claimed == 0 {
         assert!(start.elapsed() < LONG, "the stranger claims the job");
@@ -139,4 +143,22 @@ fn ours_take_over_from_a_stranger_that_was_killed() {
     let outcome = drop.outcome(&id).unwrap().unwrap();
     assert_eq!((outcome.attempt(), outcome.disposition), (2, Disposition::Succeeded));
     assert!(drop.census().unwrap().consumers.is_empty());
+}
+
+/// P10, P11: a stranger's failure is read and counted as ours are.
+#[test]
+fn a_failure_in_python_is_a_dead_letter() {
+    if !has("python3") {
+        return;
+    }
+    let (_place, drop) = folder();
+    let id = drop.submit(Submission::new("x").data("1")).unwrap();
+    assert!(python_that(&drop, "raise ValueError('as asked')").wait().unwrap().success());
+    let outcome = drop.outcome(&id).unwrap().unwrap();
+    let problem = outcome.problem().unwrap();
+    assert_eq!(
+        (outcome.disposition, problem.detail.as_str()),
+        (Disposition::Failed, "ValueError('as asked')")
+    );
+    assert_eq!(std::fs::read_dir(drop.path().join("dead")).unwrap().count(), 2, "the job and its reason");
 }
