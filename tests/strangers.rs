@@ -70,7 +70,9 @@ fn a_job_from_a_shell_script_is_handled_by_ours() {
     let (_place, drop) = folder();
     let data = r#"{"n" : 1.50,"s":"a b'c"}"#;
     let id = submit(&drop, data);
-    assert!(id.minted_at().is_some(), "a UUIDv7: {id}");
+    let place = drop.locate(&id).unwrap().remove(0);
+    let name: filedrop::words::InboxName = place.path.file_name().unwrap().to_str().unwrap().parse().unwrap();
+    assert_eq!(id.minted_at(), Some(name.submitted), "a UUIDv7 of the millisecond in its name");
     let mut consumer = Command::new(env!("CARGO_BIN_EXE_consumer"));
     let status = consumer.arg("run").arg(drop.path()).args(["--drain", "-q", "--", "cat"]).status().unwrap();
     assert!(status.success());

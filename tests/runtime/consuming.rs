@@ -162,3 +162,18 @@ async fn too_large_an_answer_is_a_failure() {
     drop.consumer().drain(true).run(much).await.unwrap();
     assert_eq!(drop.wait(&id, LONG).await.unwrap().problem().unwrap().kind, Problem::OUTPUT);
 }
+
+/// Who has a minted id knows the day of its slot: the name's milliseconds are the id's, also in a batch, whose ids are in order.
+#[test]
+fn a_minted_id_tells_when_its_job_was_submitted() {
+    let (_place, drop) = folder();
+    let ids = drop.submit_all((0..200).map(|n| job(&n.to_string())).collect()).unwrap();
+    assert!(ids.is_sorted(), "in the order of the input");
+    let inbox = std::fs::read_dir(drop.path().join("inbox")).unwrap();
+    let names = inbox.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let names: Vec<filedrop::words::InboxName> = names.map(|name| name.parse().unwrap()).collect();
+    assert_eq!(names.len(), ids.len());
+    for name in names {
+        assert_eq!(name.id.minted_at(), Some(name.submitted), "{name}");
+    }
+}
