@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::actors::producer::{self, Submission, Waiter};
+use crate::actors::producer::{self, Receipt, Submission, Waiter};
 use crate::adapters::fs::OsFs;
 use crate::adapters::host::OsHost;
 use crate::adapters::store::local::LocalStore;
@@ -115,6 +115,27 @@ impl DropFolder {
     /// # Errors
     /// As [`submit`](Self::submit). If one is invalid, none is dropped.
     pub fn submit_all(&self, jobs: Vec<Submission>) -> Result<Vec<Id>> {
+        Ok(self.submit_with_receipts(jobs)?.into_iter().map(|receipt| receipt.id).collect())
+    }
+
+    /// As [`submit_all`](Self::submit_all), and tells of each job whether its [given id](Submission::id) was there before.
+    ///
+    /// ```
+    /// # fn main() -> filedrop::Result<()> {
+    /// # let place = tempfile::tempdir().unwrap();
+    /// # let drop = filedrop::DropFolder::init(place.path().join("drop"))?;
+    /// use filedrop::Submission;
+    ///
+    /// let invoice = || Submission::new("invoice").id("invoice-4711".parse().unwrap());
+    /// assert!(!drop.submit_with_receipts(vec![invoice()])?[0].before);
+    /// assert!(drop.submit_with_receipts(vec![invoice()])?[0].before, "one job, and the second call says so");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`submit_all`](Self::submit_all).
+    pub fn submit_with_receipts(&self, jobs: Vec<Submission>) -> Result<Vec<Receipt>> {
         producer::submit(&*self.store, self.store.host(), jobs)
     }
 

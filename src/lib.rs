@@ -39,7 +39,8 @@
 //! 3. [`ports`] are the seams below: [`ports::Store`] speaks in the queue's verbs, [`ports::Fs`] in system calls,
 //!    [`ports::Watch`] rings when something may have changed.
 //! 4. [`adapters::store::local`] does each verb as the protocol's links, renames and flushes.
-//! 5. [`actors::consumer`] takes the job: [`take`](actors::consumer::take) and [`finish`](actors::consumer::finish) are all
+//! 5. [`actors::consumer`] takes the job: [`take`](actors::consumer::take), [`conclude`](actors::consumer::conclude) and
+//!    [`finish`](actors::consumer::finish) are all
 //!    of it; the rest keeps many workers at them.
 //! 6. [`actors::handler`] is what the job is given to: an async closure or a command.
 //! 7. [`actors::observer`] is told of it all.
@@ -61,9 +62,9 @@ pub mod ports;
 pub mod words;
 
 pub use actors::consumer::{Stopper, Summary};
-pub use actors::handler::Exec;
+pub use actors::handler::{Exec, Rejected};
 pub use actors::observer::{Event, Observer};
-pub use actors::producer::Submission;
+pub use actors::producer::{Receipt, Submission};
 pub use folder::{Consumer, DropFolder};
 pub use ports::{Census, Chosen, ConsumerCensus, Place, RoomCounts, Takeover, WatchMode};
 pub use words::*;

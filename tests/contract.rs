@@ -112,7 +112,7 @@ fn job<B: Bench>(bench: &B, priority: u8, change: impl FnOnce(&mut Envelope)) ->
     envelope.payload = Some(Payload::detect("1"));
     change(&mut envelope);
     let name = InboxName::job(id, now, Priority::new(priority).expect("0 to 9"));
-    NewJob { name, bytes: envelope.encode().expect("small") }
+    NewJob { name, bytes: envelope.encode().expect("small"), due: None, given: false }
 }
 
 fn plain<B: Bench>(bench: &B) -> NewJob {

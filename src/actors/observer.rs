@@ -1,10 +1,11 @@
 //! What a consumer tells of its work. The library prints nothing: a program shows what it wants to.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::time::Duration;
 
 use crate::ports::{Chosen, Takeover};
-use crate::words::{Disposition, Error, Id};
+use crate::words::{Disposition, Error, Id, Millis};
 
 /// Is told what happens, on the thread on which it happens: it must not wait for anything.
 pub trait Observer: Send + Sync {
@@ -51,6 +52,24 @@ pub enum Event<'a> {
         counts: bool,
         /// From the claim to the outcome.
         took: Duration,
+    },
+    /// An attempt failed, and is to be repeated.
+    Postponed {
+        /// The job.
+        id: &'a Id,
+        /// Which attempt it was, from 1.
+        attempt: u32,
+        /// When the next one is due.
+        due: Millis,
+        /// Why it failed: the problem's title and detail.
+        problem: &'a str,
+    },
+    /// A dead letter lay in the inbox. It was moved to where it belongs.
+    PutBack {
+        /// The job.
+        id: &'a Id,
+        /// Where it is now.
+        path: &'a Path,
     },
     /// A job went back to the inbox, as if it had never been claimed.
     HandedBack {
@@ -122,6 +141,12 @@ fn log(event: &Event<'_>) {
         Event::Settled { id, attempt, disposition, .. } => {
             let ended = disposition.as_str();
             warn!(%id, attempt, "{ended}, but another attempt's outcome counts");
+        }
+        Event::Postponed { id, attempt, due, problem } => {
+            warn!(%id, attempt, why = problem, next = due.rfc3339(), "failed; to be tried again");
+        }
+        Event::PutBack { id, path } => {
+            warn!(%id, path = %path.display(), "moved a dead letter back: its outcome stands; use `filedrop dead redrive`");
         }
         Event::HandedBack { id, attempt, why } => info!(%id, attempt, why, "handed back"),
         Event::Recovered(takeover) => {

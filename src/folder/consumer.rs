@@ -77,6 +77,26 @@ impl Consumer {
         self
     }
 
+    /// How often a job is attempted at most, if it does not say so itself: 5 times by default, once at least.
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.options.retry.max_attempts = attempts.max(1);
+        self
+    }
+
+    /// The longest pause before the second attempt: 10 s by default. It doubles with each attempt, up to an hour, and
+    /// the pause that is made is any up to it.
+    pub fn backoff(mut self, first: Duration) -> Self {
+        self.options.retry.first_pause = first;
+        self
+    }
+
+    /// The largest envelope that it takes, in bytes; larger ones are invalid. By default, and at most,
+    /// [`MAX_FILE_BYTES`](crate::MAX_FILE_BYTES).
+    pub fn max_bytes(mut self, bytes: usize) -> Self {
+        self.options.max_bytes = bytes.min(crate::MAX_FILE_BYTES);
+        self
+    }
+
     /// How long a gentle stop waits for the handlers before it hands their jobs back: 10 s by default.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.options.grace = grace;
@@ -95,7 +115,8 @@ impl Consumer {
     }
 
     /// Has each job handled by an async closure. What the closure returns is the outcome's data; an error, or a panic, is
-    /// why the job failed. Needs a runtime with timers and a thread of its own for each of the
+    /// why the attempt failed. An error of the type [`Rejected`](crate::Rejected) says that no further attempt is worth it.
+    /// Needs a runtime with timers and a thread of its own for each of the
     /// [`concurrency`](Self::concurrency), on which the closure may block; but one that blocks cannot be cut short.
     ///
     /// To drop the future stops the consumer as [`Stopper::stop_now`] does.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::payload::Encoded;
-use super::{Error, ErrorKind, Id, MAX_FILE_BYTES, Millis, Payload, Result};
+use super::{ClaimCheck, Error, ErrorKind, MAX_FILE_BYTES, Millis, Payload, Priority, Result};
 
 const REQUIRED: [&str; 4] = ["specversion", "id", "source", "type"];
 
@@ -102,6 +102,30 @@ impl Envelope {
         self.attributes.insert(name.to_owned(), value.into());
     }
 
+    /// An attribute that is a time, if it is one.
+    pub fn time(&self, name: &str) -> Option<Millis> {
+        Millis::parse_rfc3339(self.text(name)?).ok()
+    }
+
+    /// An attribute that refers to something in `payload/`, if it does.
+    pub fn claim_check(&self, name: &str) -> Option<ClaimCheck> {
+        let check: ClaimCheck = self.text(name)?.parse().ok()?;
+        (check.attribute() == name).then_some(check)
+    }
+
+    /// Removes an attribute that is not a required one.
+    pub fn unset(&mut self, name: &str) {
+        if !REQUIRED.contains(&name) {
+            self.attributes.remove(name);
+        }
+    }
+
+    /// `priority`, or the usual one.
+    pub fn priority(&self) -> Priority {
+        let priority = self.attributes.get("priority").and_then(Value::as_u64);
+        priority.and_then(|n| Priority::new(n.try_into().ok()?)).unwrap_or_default()
+    }
+
     /// The data's bytes; none are as good as empty.
     pub fn data(&self) -> &[u8] {
         self.payload.as_ref().map_or(&[], |payload| &payload.bytes)
@@ -155,65 +179,5 @@ impl<'de> Deserialize<'de> for Members {
             }
         }
         deserializer.deserialize_map(Object)
-    }
-}
-
-/// A job, as its handler sees it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Job {
-    /// The id in the file's name.
-    pub id: Id,
-    /// Which attempt this is, from 1: the fencing token. It is higher after a claim was taken from a consumer that is
-    /// absent, and the same after one was handed back: then the earlier handler had been ended first.
-    pub attempt: u32,
-    /// Attributes and data.
-    pub envelope: Envelope,
-}
-
-impl Job {
-    /// Reads a job's envelope; `id` is the one in the file's name.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Invalid`] as [`Envelope::decode`], and if the envelope has another id, or a `replyto` that is no
-    /// address.
-    pub fn decode(id: &Id, attempt: u32, bytes: &[u8]) -> Result<Self> {
-        let envelope = Envelope::decode(bytes)?;
-        if envelope.text("id") != Some(id.as_str()) {
-            return Err(Error::new(
-                ErrorKind::Invalid,
-                "the id in the envelope is not the one in the file's name",
-            ));
-        }
-        if let Some(address) = envelope.attribute("replyto") {
-            address.as_str().unwrap_or_default().parse::<Id>()?;
-        }
-        Ok(Self { id: id.clone(), attempt, envelope })
-    }
-
-    /// The bytes that the producer gave.
-    pub fn data(&self) -> &[u8] {
-        self.envelope.data()
-    }
-
-    /// The event type.
-    pub fn kind(&self) -> &str {
-        self.envelope.text("type").unwrap_or_default()
-    }
-
-    /// The Return Address, if the outcome is to be delivered to one.
-    pub fn reply_to(&self) -> Option<Id> {
-        self.envelope.text("replyto")?.parse().ok()
-    }
-
-    /// The Correlation Identifier: that of the flow that the job belongs to, else its own id.
-    pub fn correlation_id(&self) -> &str {
-        self.envelope.text("correlationid").unwrap_or(self.id.as_str())
-    }
-
-    /// Makes the envelope of a new job.
-    pub fn envelope(id: &Id, source: &str, kind: &str, time: Millis) -> Envelope {
-        let mut envelope = Envelope::new(id.as_str(), source, kind);
-        envelope.set("time", time.rfc3339());
-        envelope
     }
 }

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
+use super::Id;
+
 /// The result of everything here that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -23,6 +25,8 @@ pub enum ErrorKind {
     /// The operating system refused (full disk, no permission, I/O error). Nothing was lost;
     /// repeat when the cause is mended.
     Io,
+    /// The handler cannot be run. No job was harmed; go on when it is mended.
+    NoHandler,
     /// The time given ran out. Nothing was lost; ask again later.
     TimedOut,
 }
@@ -34,12 +38,13 @@ pub struct Error {
     message: String,
     path: Option<PathBuf>,
     source: Option<io::Error>,
+    ids: Vec<Id>,
 }
 
 impl Error {
     /// An error of this kind; `message` says what was wrong and what to do about it.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), path: None, source: None }
+        Self { kind, message: message.into(), path: None, source: None, ids: Vec::new() }
     }
 
     /// The operating system refused `doing` at `path`.
@@ -57,6 +62,18 @@ impl Error {
     pub fn because(mut self, source: io::Error) -> Self {
         self.source = Some(source);
         self
+    }
+
+    /// The same error, naming the jobs that it is about.
+    pub fn about(mut self, ids: Vec<Id>) -> Self {
+        self.ids = ids;
+        self
+    }
+
+    /// The jobs that it is about, as far as that is known. Those of an [`Uncertain`](ErrorKind::Uncertain) submission may be
+    /// [given again](crate::Submission::id).
+    pub fn ids(&self) -> &[Id] {
+        &self.ids
     }
 
     /// What to do next.
@@ -79,7 +96,11 @@ impl fmt::Display for Error {
         if let Some(source) = &self.source {
             write!(f, ": {source}")?;
         }
-        Ok(())
+        match &self.ids[..] {
+            [] => Ok(()),
+            [id] => write!(f, "; its id: {id}"),
+            [first, .., last] => write!(f, "; the ids: {first} … {last} ({})", self.ids.len()),
+        }
     }
 }
 

@@ -1,15 +1,26 @@
 //! The words of the protocol: pure types, no I/O, no clock.
 
+mod attempt;
 mod envelope;
 mod error;
+mod job;
 mod limits;
 mod name;
 mod outcome;
 mod payload;
+mod policy;
+mod problem;
 
-pub use envelope::{Envelope, Job};
+pub use attempt::Attempt;
+pub use envelope::Envelope;
 pub use error::{Error, ErrorKind, Result};
+pub use job::Job;
 pub use limits::{DEFAULT_LEASE, MAX_DATA_DEPTH, MAX_FILE_BYTES};
-pub use name::{DeliveryKind, Id, InboxName, Millis, NameError, Priority, RoomName, StagedName};
-pub use outcome::{Disposition, Outcome, Problem};
+pub use name::{
+    ClaimCheck, ClaimCheckKind, DelayedName, DeliveryKind, Id, InboxName, Millis, NameError, Priority,
+    RoomName, StagedName, StampedId,
+};
+pub use outcome::{Disposition, Outcome};
 pub use payload::Payload;
+pub use policy::{AfterFailure, Retry};
+pub use problem::Problem;

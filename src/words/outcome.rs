@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Envelope, Error, ErrorKind, Id, Job, Millis, Payload, Result};
+use super::{ClaimCheck, Envelope, Error, ErrorKind, Id, Job, Millis, Payload, Problem, Result};
 
 /// How a job ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -13,6 +13,8 @@ pub enum Disposition {
     Succeeded,
     /// Its handler failed, or nobody could read it. The data is a [`Problem`].
     Failed,
+    /// Nobody came to handle it before its `expirytime`. The data is a [`Problem`].
+    Expired,
 }
 
 impl Disposition {
@@ -21,55 +23,8 @@ impl Disposition {
         match self {
             Disposition::Succeeded => "succeeded",
             Disposition::Failed => "failed",
+            Disposition::Expired => "expired",
         }
-    }
-}
-
-/// Why a job failed: RFC 9457 problem details.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Problem {
-    /// A URN that names the kind of problem, `urn:filedrop:problem:…`
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// The kind of problem, in words.
-    pub title: String,
-    /// This one.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub detail: String,
-}
-
-impl Problem {
-    /// Nobody could read the job.
-    pub const INVALID: &'static str = "urn:filedrop:problem:invalid";
-    /// The handler said that it failed, or died.
-    pub const HANDLER: &'static str = "urn:filedrop:problem:handler";
-    /// The handler took longer than it may.
-    pub const TIMEOUT: &'static str = "urn:filedrop:problem:timeout";
-    /// The handler wrote more than an outcome holds.
-    pub const OUTPUT: &'static str = "urn:filedrop:problem:output";
-
-    /// The job could not be read.
-    pub fn invalid(detail: impl Into<String>) -> Self {
-        Self::of(Self::INVALID, "the job could not be read", detail)
-    }
-
-    /// The handler failed.
-    pub fn handler(detail: impl Into<String>) -> Self {
-        Self::of(Self::HANDLER, "the handler failed", detail)
-    }
-
-    /// The handler was ended because its time had run out.
-    pub fn timeout(detail: impl Into<String>) -> Self {
-        Self::of(Self::TIMEOUT, "the handler took too long", detail)
-    }
-
-    /// The handler's output does not fit an outcome.
-    pub fn output(detail: impl Into<String>) -> Self {
-        Self::of(Self::OUTPUT, "the handler wrote too much", detail)
-    }
-
-    fn of(kind: &str, title: &str, detail: impl Into<String>) -> Self {
-        Self { kind: kind.to_owned(), title: title.to_owned(), detail: detail.into() }
     }
 }
 
@@ -110,14 +65,18 @@ impl Outcome {
         time: Millis,
         result: Result<Payload, Problem>,
     ) -> Self {
-        let disposition = if result.is_ok() { Disposition::Succeeded } else { Disposition::Failed };
+        let disposition = match &result {
+            Ok(_) => Disposition::Succeeded,
+            Err(problem) if problem.kind == Problem::EXPIRED => Disposition::Expired,
+            Err(_) => Disposition::Failed,
+        };
         let mut envelope = Job::envelope(id, source, Self::TYPE, time);
         envelope.set("causationid", job.as_str());
         envelope.set("correlationid", job.as_str());
         envelope.set("outcome", disposition.as_str());
         envelope.set("attempt", attempt);
         envelope.payload = Some(result.unwrap_or_else(|problem| {
-            let json = serde_json::to_vec(&problem).expect("three strings serialise");
+            let json = serde_json::to_vec(&problem).expect("a problem serialises");
             Payload::typed(json, "application/problem+json")
         }));
         Self { envelope, disposition }
@@ -133,6 +92,7 @@ impl Outcome {
         let disposition = match envelope.text("outcome") {
             Some("succeeded") => Disposition::Succeeded,
             Some("failed") => Disposition::Failed,
+            Some("expired") => Disposition::Expired,
             _ => return Err(missing("outcome")),
         };
         envelope
@@ -156,8 +116,13 @@ impl Outcome {
 
     /// 64 bits that no other outcome of ours has: the random end of its id.
     pub(crate) fn nonce(&self) -> u64 {
+        self.bits() as u64
+    }
+
+    /// All bits of its id, if it is a UUID.
+    pub(crate) fn bits(&self) -> u128 {
         let id = self.envelope.text("id").and_then(|id| uuid::Uuid::try_parse(id).ok());
-        id.map_or(0, |id| id.as_u64_pair().1)
+        id.map_or(0, |id| id.as_u128())
     }
 
     /// What the handler wrote, byte for byte.
@@ -165,9 +130,19 @@ impl Outcome {
         self.envelope.data()
     }
 
-    /// Why it failed, if it did.
+    /// Where its data is, if it is too large for the envelope.
+    pub fn data_ref(&self) -> Option<ClaimCheck> {
+        self.envelope.claim_check("dataref")
+    }
+
+    /// Where the files are that travel with it.
+    pub fn files_ref(&self) -> Option<ClaimCheck> {
+        self.envelope.claim_check("filesref")
+    }
+
+    /// Why it failed or expired, if it did.
     pub fn problem(&self) -> Option<Problem> {
-        (self.disposition == Disposition::Failed).then(|| {
+        (self.disposition != Disposition::Succeeded).then(|| {
             serde_json::from_slice(self.data())
                 .unwrap_or_else(|_| Problem::handler(String::from_utf8_lossy(self.data())))
         })

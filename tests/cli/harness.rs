@@ -215,7 +215,7 @@ impl Folder {
     /// Handles what is there with a shell script.
     #[track_caller]
     pub(crate) fn drain(&self, script: &str) {
-        self.run("consumer run DROP --drain -- sh -c", &[script]).with(0);
+        self.run("consumer run DROP --drain --max-attempts 1 -- sh -c", &[script]).with(0);
     }
 
     /// The jobs in a room.

@@ -29,7 +29,9 @@ fn a_handler_that_cannot_be_run_is_said_before_any_claim() {
 fn a_drain_exits_with_0_whatever_became_of_the_jobs() {
     let folder = Folder::new();
     let ids = [folder.submit("1"), folder.submit("2"), folder.submit("3")];
-    let ended = folder.run("consumer run DROP --drain --concurrency 2 -- sh -c", &["[ $(cat) = 2 ]"]).with(0);
+    let ended = folder
+        .run("consumer run DROP --drain --max-attempts 1 --concurrency 2 -- sh -c", &["[ $(cat) = 2 ]"])
+        .with(0);
     assert!(ended.out.is_empty(), "{ended:?}");
     assert!(
         ended.err.contains("WARN") && ended.err.contains(&ids[0]),
@@ -41,7 +43,7 @@ fn a_drain_exits_with_0_whatever_became_of_the_jobs() {
     for (id, code) in ids.iter().zip([1, 0, 1]) {
         folder.run("producer wait DROP --timeout 0s", &[id]).with(code);
     }
-    folder.run("consumer run DROP --drain -- false", &[]).with(0);
+    folder.run("consumer run DROP --drain --max-attempts 1 -- false", &[]).with(0);
 }
 
 #[test]
@@ -57,7 +59,7 @@ fn what_it_says_and_how_to_have_more_or_less_of_it() {
     let folder = Folder::new();
     let run = |more: &str, rust_log: &str| {
         let id = folder.submit("1");
-        let words = format!("consumer run DROP --drain {more} --watch poll -- false");
+        let words = format!("consumer run DROP --drain --max-attempts 1 {more} --watch poll -- false");
         let mut command = folder.command(&words, &[]);
         if !rust_log.is_empty() {
             command.env("RUST_LOG", rust_log);
@@ -140,7 +142,9 @@ fn the_grace_ends_too() {
 fn a_handler_that_takes_too_long_fails() {
     let folder = Folder::new();
     let id = folder.submit("1");
-    folder.run("consumer run DROP --drain --handler-timeout 50ms -- sleep 1000", &[]).with(0);
+    folder
+        .run("consumer run DROP --drain --max-attempts 1 --handler-timeout 50ms -- sleep 1000", &[])
+        .with(0);
     let ended = folder.run("producer wait DROP --timeout 0s", &[&id]).with(1);
     assert!(ended.err.contains("the handler took too long"), "{ended:?}");
 }

@@ -72,7 +72,7 @@ fn what_is_no_job_is_counted_and_left_alone() {
 fn consumers_and_their_claims() {
     let folder = Folder::new();
     let ids = [folder.submit("1"), folder.submit("2")];
-    let script = "touch started; until [ -e go ]; do sleep 0.01; done; exit 3";
+    let script = "touch started; until [ -e go ]; do sleep 0.01; done; exit 65";
     let consumer = Running::start(folder.command("consumer run DROP -- sh -c", &[script]));
     wait_until("a handler runs", || folder.beside("started").exists().then_some(()));
     let seen = status(&folder);
@@ -99,7 +99,7 @@ fn show_tells_where_a_job_is_and_what_became_of_it() {
     let folder = Folder::new();
     let ids = [folder.submit("1"), folder.submit("2"), folder.submit("3")];
     folder.run(
-        "consumer run DROP --drain -- sh -c",
+        "consumer run DROP --drain --max-attempts 1 -- sh -c",
         &["[ $(cat) = 1 ] && printf 12345 && exit; printf 'no such order\\n' >&2; exit 3"],
     );
     let ready = folder.submit("4");

@@ -91,7 +91,8 @@ fn several_ids_are_told_as_they_arrive() {
         let mut waiting = folder.start(&words, &[&ids[1], &ids[0]]);
         let go = folder.beside("go");
         let script = "n=$(cat); until [ $n = 1 ] || [ -e go ]; do sleep 0.01; done; echo $n";
-        let mut consumer = folder.start("consumer run DROP --drain --concurrency 2 -- sh -c", &[script]);
+        let mut consumer =
+            folder.start("consumer run DROP --drain --max-attempts 1 --concurrency 2 -- sh -c", &[script]);
         assert_eq!(waiting.wait_for_lines(1), ["1"]);
         std::fs::write(go, "").unwrap();
         assert_eq!(waiting.wait_for_lines(1), ["2"]);

@@ -270,7 +270,7 @@ pub(crate) fn producer(ledger: &Ledger) -> Program {
         let raw = Raw::new(fs);
         let job = programs::new_job(&raw.host, Kind::Plain);
         ledger.attempt(&job);
-        let NewJob { name, bytes } = job;
+        let NewJob { name, bytes, .. } = job;
         let draft = raw.layout.room("tmp").join(format!("{:032x}", raw.host.entropy()));
         if raw.write(&draft, &bytes).is_none() {
             return;

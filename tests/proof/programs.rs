@@ -1,10 +1,12 @@
 //! The programs that talk through the folder, as the simulator runs them.
 
-use filedrop::actors::consumer::{Taken, conclude, take};
+use filedrop::actors::consumer::{Conclusion, Taken, Terms, conclude, finish, take};
 use filedrop::adapters::fs::sim::{SimFs, SimHost, World};
 use filedrop::adapters::store::local::{LocalRoom, LocalStore};
 use filedrop::ports::{Beat, Claim, Claimed, Fs, Host, NewJob, Store, Takeover, Vigil};
-use filedrop::words::{DEFAULT_LEASE, ErrorKind, Id, InboxName, Job, Outcome, Payload, Priority, Problem};
+use filedrop::words::{
+    DEFAULT_LEASE, ErrorKind, Id, InboxName, Job, Outcome, Payload, Priority, Problem, Retry,
+};
 
 use crate::ledger::Ledger;
 
@@ -53,7 +55,7 @@ pub(crate) fn producer(ledger: &Ledger, kinds: &[Kind]) -> Program {
             let mut certainly_not = true;
             for _ in 0..2 {
                 match store.submit(std::slice::from_ref(&job)) {
-                    Ok(()) => {
+                    Ok(_) => {
                         ledger.acknowledge(&job.name.id);
                         certainly_not = false;
                         break;
@@ -78,11 +80,11 @@ pub(crate) fn new_job(host: &SimHost, kind: Kind) -> NewJob {
         Kind::Failing => envelope.set("subject", "fail"),
         Kind::Garbage => {
             let name = InboxName::job(id, submitted, Priority::default());
-            return NewJob { name, bytes: b"not an envelope".to_vec() };
+            return NewJob { name, bytes: b"not an envelope".to_vec(), due: None, given: false };
         }
     }
     let bytes = envelope.encode().expect("a small envelope");
-    NewJob { name: InboxName::job(id, submitted, Priority::default()), bytes }
+    NewJob { name: InboxName::job(id, submitted, Priority::default()), bytes, due: None, given: false }
 }
 
 /// Takes over, takes, handles and settles until nothing is left to do or to wait for, then leaves.
@@ -144,24 +146,23 @@ fn register<'a>(store: &SimStore<'a>, name: &str) -> Option<SimRoom<'a>> {
 /// Takes all that is ready. Whether anything was.
 fn work(store: &SimStore<'_>, room: &SimRoom<'_>, ledger: &Ledger) -> bool {
     let Ok(scan) = store.scan(100) else { return true };
+    let consumer: Id = "sim".parse().expect("a name");
+    let retry = Retry { max_attempts: 1, ..Retry::default() };
+    let terms = Terms { consumer: &consumer, source: "/sim", retry: &retry, max_bytes: usize::MAX };
     for name in &scan.names {
         // A call that failed may have taken it all the same.
         for _ in 0..3 {
-            match take(store, room, name, store.host(), "/sim") {
+            match take(store, room, name, store.host(), terms) {
                 Ok(Taken::Job(claim, job)) => {
                     let result = match job.envelope.text("subject") {
                         Some("fail") => Err(Problem::handler("as asked")),
                         _ => Ok(Payload::detect(format!("{} by {}", job.id, store.host().pid()))),
                     };
-                    settle(
-                        store,
-                        room,
-                        &claim,
-                        &conclude(&claim, &job, result, store.host(), "/sim"),
-                        ledger,
-                    );
+                    let now = store.host().now();
+                    let conclusion = conclude(store, &claim, &job, result, now, store.host(), terms);
+                    settle(store, room, &claim, &conclusion, ledger);
                 }
-                Ok(Taken::Invalid(..) | Taken::Settled | Taken::Lost) => {}
+                Ok(Taken::Refused(..) | Taken::Settled | Taken::Lost) => {}
                 Err(_) => continue,
             }
             break;
@@ -171,8 +172,9 @@ fn work(store: &SimStore<'_>, room: &SimRoom<'_>, ledger: &Ledger) -> bool {
 }
 
 /// An error is answered by trying again; whether the outcome counts must be true in the end.
-fn settle(store: &SimStore<'_>, room: &SimRoom<'_>, claim: &Claim, outcome: &Outcome, ledger: &Ledger) {
-    let Some(counts) = (0..3).find_map(|_| store.settle(room, claim, outcome).ok()) else { return };
+fn settle(store: &SimStore<'_>, room: &SimRoom<'_>, claim: &Claim, conclusion: &Conclusion, ledger: &Ledger) {
+    let Some(done) = (0..3).find_map(|_| finish(store, room, claim, conclusion).ok()) else { return };
+    let (Conclusion::Settle(outcome), Some(counts)) = (conclusion, done) else { return };
     let slot = store.layout().slot(&claim.name).display().to_string();
     let decided = store.fs().world().peek(&slot).and_then(|(bytes, _)| Outcome::decode(&bytes).ok());
     if counts != decided.is_some_and(|decided| decided.envelope.text("id") == outcome.envelope.text("id")) {

@@ -15,7 +15,7 @@ async fn a_job_is_handled_and_its_outcome_found() {
     let sum = async |job: Job| -> Result<String, serde_json::Error> {
         Ok(serde_json::from_slice::<Vec<i64>>(job.data())?.iter().sum::<i64>().to_string())
     };
-    let summary = drop.consumer().drain(true).run(sum).await.unwrap();
+    let summary = drop.consumer().max_attempts(1).drain(true).run(sum).await.unwrap();
     assert_eq!((summary.succeeded, summary.failed), (1, 0));
     let outcome = drop.wait(&id, LONG).await.unwrap();
     assert_eq!((outcome.data(), outcome.disposition), (&b"3"[..], Disposition::Succeeded));
@@ -39,7 +39,7 @@ async fn jobs_are_handled_in_their_order() {
         sees.lock().unwrap().push(String::from_utf8(job.data().to_vec()).unwrap());
         async { Ok::<_, String>(()) }
     };
-    drop.consumer().drain(true).run(note).await.unwrap();
+    drop.consumer().max_attempts(1).drain(true).run(note).await.unwrap();
     let expected: Vec<_> =
         std::iter::once("first".to_owned()).chain((0..100).map(|n| n.to_string())).collect();
     assert_eq!(*seen.lock().unwrap(), expected);
@@ -112,10 +112,14 @@ async fn a_failure_is_an_outcome_with_its_reason() {
     let (_place, drop) = folder();
     let id = drop.submit(job("x")).unwrap();
     let fail = async |_: Job| Err::<(), _>("no paper in the printer");
-    let summary = drop.consumer().drain(true).run(fail).await.unwrap();
+    let summary = drop.consumer().max_attempts(1).drain(true).run(fail).await.unwrap();
     assert_eq!(summary.failed, 1);
     let outcome = drop.wait(&id, LONG).await.unwrap();
-    assert_eq!(outcome.problem(), Some(Problem::handler("no paper in the printer")));
+    let problem = outcome.problem().unwrap();
+    assert_eq!((problem.reason(), &*problem.detail), ("handler", "no paper in the printer"));
+    let [attempt] = &problem.attempts[..] else { panic!("one attempt: {problem:?}") };
+    assert_eq!((attempt.attempt, &attempt.problem), (1, &Problem::handler("no paper in the printer")));
+    assert!(attempt.began <= attempt.ended && attempt.next.is_none(), "{attempt:?}");
     let dead = names(&drop.path().join("dead"));
     assert_eq!(dead.len(), 2);
     assert!(dead[0].ends_with(".job.json") && dead[1].ends_with(".reason.json"), "{dead:?}");
@@ -129,7 +133,7 @@ async fn a_panic_is_a_failure_of_its_job_alone() {
         assert_ne!(job.data(), b"panic", "as asked for");
         Ok::<_, String>(())
     };
-    let summary = drop.consumer().drain(true).run(work).await.unwrap();
+    let summary = drop.consumer().max_attempts(1).drain(true).run(work).await.unwrap();
     assert_eq!((summary.succeeded, summary.failed), (1, 1));
     let problem = drop.wait(&ids[0], LONG).await.unwrap().problem().unwrap();
     assert!(problem.detail.starts_with("the handler panicked"), "{problem:?}");
@@ -143,7 +147,8 @@ async fn what_nobody_can_read_blocks_nobody() {
     let strange = drop.path().join("inbox/not a job of ours");
     std::fs::write(&strange, "").unwrap();
     let id = drop.submit(job("x")).unwrap();
-    let summary = drop.consumer().drain(true).run(async |_: Job| Ok::<_, String>(())).await.unwrap();
+    let summary =
+        drop.consumer().max_attempts(1).drain(true).run(async |_: Job| Ok::<_, String>(())).await.unwrap();
     assert_eq!((summary.succeeded, summary.invalid), (1, 1));
     drop.wait(&id, LONG).await.unwrap();
     let outcome = drop.outcome(&"broken".parse().unwrap()).unwrap().unwrap();
@@ -159,7 +164,7 @@ async fn too_large_an_answer_is_a_failure() {
     let id = drop.submit(job("x")).unwrap();
     // 4 MiB of control characters, escaped six bytes each.
     let much = async |_: Job| Ok::<_, String>(Payload::typed(vec![1; 4 << 20], "text/plain"));
-    drop.consumer().drain(true).run(much).await.unwrap();
+    drop.consumer().max_attempts(1).drain(true).run(much).await.unwrap();
     assert_eq!(drop.wait(&id, LONG).await.unwrap().problem().unwrap().kind, Problem::OUTPUT);
 }
 

@@ -10,10 +10,12 @@ use filedrop::adapters::fs::OsFs;
 use filedrop::adapters::host::OsHost;
 use filedrop::adapters::store::local::LocalStore;
 use filedrop::ports::{
-    Beat, Census, Chosen, Claim, Claimed, Interest, NewJob, Place, Scan, Store, Takeover, Vigil,
+    Beat, Census, Chosen, Claim, Claimed, Interest, NewJob, Place, Promotion, Scan, Store, Submitted,
+    Takeover, Vigil,
 };
 use filedrop::{
-    DropFolder, Error, ErrorKind, Id, Job, Observer, Outcome, Result, Stopper, Summary, WatchMode,
+    Attempt, DropFolder, Error, ErrorKind, Id, InboxName, Job, Millis, Observer, Outcome, Result, Stopper,
+    Summary, WatchMode,
 };
 
 type Local = LocalStore<OsFs, OsHost>;
@@ -87,7 +89,7 @@ impl filedrop::ports::Watch for Deaf {
 impl Store for Faulty<'_> {
     type Room = <Local as Store>::Room;
 
-    fn submit(&self, jobs: &[NewJob]) -> Result<()> {
+    fn submit(&self, jobs: &[NewJob]) -> Result<Vec<Submitted>> {
         self.local.submit(jobs)
     }
 
@@ -106,13 +108,29 @@ impl Store for Faulty<'_> {
         Ok(beat)
     }
 
-    fn claim(&self, room: &Self::Room, name: &filedrop::InboxName) -> Result<Claimed> {
+    fn claim(&self, room: &Self::Room, name: &InboxName) -> Result<Claimed> {
         (self.fault)(&Verb::Claim(&name.id))?;
         self.local.claim(room, name)
     }
 
+    fn promote(&self, limit: usize) -> Result<Promotion> {
+        self.local.promote(limit)
+    }
+
+    fn put_back(&self, name: &InboxName) -> Result<PathBuf> {
+        self.local.put_back(name)
+    }
+
     fn release(&self, room: &Self::Room, claim: &Claim) -> Result<()> {
         self.local.release(room, claim)
+    }
+
+    fn postpone(&self, room: &Self::Room, claim: &Claim, due: Millis, attempt: &Attempt) -> Result<()> {
+        self.local.postpone(room, claim, due, attempt)
+    }
+
+    fn attempts(&self, name: &InboxName) -> Result<Vec<Attempt>> {
+        self.local.attempts(name)
     }
 
     fn settle(&self, room: &Self::Room, claim: &Claim, outcome: &Outcome) -> Result<bool> {
@@ -147,6 +165,10 @@ impl Store for Faulty<'_> {
 
     fn census(&self) -> Result<Census> {
         self.local.census()
+    }
+
+    fn redrive(&self, letter: &InboxName) -> Result<Id> {
+        self.local.redrive(letter)
     }
 
     fn sweep(&self) -> Result<usize> {

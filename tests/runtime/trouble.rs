@@ -16,7 +16,7 @@ fn a_handler_that_vanishes_condemns_no_job() {
     let program = drop.path().join("handler");
     std::fs::write(&program, "#!/bin/sh\n").unwrap();
     let e = Exec::find(&program, vec![]).unwrap_err();
-    assert_eq!(e.kind(), ErrorKind::NotFound);
+    assert_eq!(e.kind(), ErrorKind::NoHandler);
     assert!(e.to_string().contains("not executable"), "{e}");
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
     let command = Exec::find(&program, vec![]).unwrap();
@@ -45,8 +45,9 @@ fn a_drain_whose_handler_vanished_ends_with_the_error() {
     let command = Exec::find(&program, vec![]).unwrap();
     let id = drop.submit(job("x")).unwrap();
     let e = drop.consumer().drain(true).run_command(command).unwrap_err();
-    assert_eq!(e.kind(), ErrorKind::Io);
-    assert_eq!(drop.locate(&id).unwrap()[0].room, "inbox");
+    assert_eq!(e.kind(), ErrorKind::NoHandler);
+    let place = drop.locate(&id).unwrap().remove(0);
+    assert_eq!((place.room, place.attempt), ("inbox", Some(1)), "no attempt was counted");
 }
 
 /// A consumer of a shared file system that died with a claim, and cannot be judged by a lock.

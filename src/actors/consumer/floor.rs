@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::pulse::Pulse;
 use super::ready::Ready;
 use super::stop::Stage;
-use super::{ConsumerOptions, MOST_ASIDE, Stopper, Summary};
+use super::{ConsumerOptions, MOST_ASIDE, Stopper, Summary, Terms};
 use crate::actors::handler::Handler;
 use crate::actors::observer::{Event, Observer, tell};
 use crate::ports::{Host, Store};
@@ -37,6 +37,8 @@ pub(super) struct Floor<'a, S: Store, H: Host> {
     pub(super) failure: Mutex<Option<Error>>,
     /// Jobs that a drain put aside since one was last settled.
     pub(super) aside: AtomicU32,
+    /// Handlers that could not be started, in a row.
+    pub(super) not_started: AtomicU32,
     /// Workers that have not ended.
     pub(super) live: AtomicUsize,
     /// Says that it is alive.
@@ -74,6 +76,16 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
             return self.give_up(error);
         }
         lock(&self.failure).get_or_insert(error);
+    }
+
+    /// On what terms it works.
+    pub(super) fn terms(&self) -> Terms<'_> {
+        Terms {
+            consumer: &self.options.name,
+            source: &self.source,
+            retry: &self.options.retry,
+            max_bytes: self.options.max_bytes,
+        }
     }
 
     pub(super) fn room(&self) -> Arc<S::Room> {

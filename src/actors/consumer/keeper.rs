@@ -8,7 +8,7 @@ use super::floor::Floor;
 use super::stop::Stage;
 use super::{PATIENCE_OF_A_DRAIN, pause_after};
 use crate::actors::observer::Event;
-use crate::ports::{Host, Interest, Store, Takeover, Vigil, Watch};
+use crate::ports::{Host, Interest, Promotion, Store, Takeover, Vigil, Watch};
 use crate::words::{DeliveryKind, Error, InboxName};
 
 /// A busy inbox rings at each job: recovery follows a ring, but not every ring.
@@ -18,6 +18,10 @@ const FIRST_RESCAN: Duration = Duration::from_secs(1);
 const LAST_RESCAN: Duration = Duration::from_secs(30);
 /// Whoever has something for the keeper rings.
 const IDLE: Duration = Duration::from_secs(60 * 60);
+/// What is due is moved in such portions, so that a beat of the keeper stays short.
+const PROMOTE_AT_ONCE: usize = 1000;
+/// How many times its own cost a look at the delayed jobs must be old before a ring is followed by another.
+const PROMOTION_REST: u32 = 10;
 const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
 /// How many names a drain looks at, at first, to see whether there is a job among them.
 const GLANCE: usize = 16;
@@ -38,6 +42,9 @@ pub(super) struct Keeper<'a, S: Store, H: Host> {
     failed_looks: u32,
     look_after: Option<Instant>,
     recovered_at: Instant,
+    /// When delayed jobs may be looked at again after a ring.
+    promotion_rest: Instant,
+    promotion_due: Instant,
     cut_at: Option<Instant>,
     recovery_due: Instant,
     rescan_due: Instant,
@@ -59,6 +66,8 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
             failed_looks: 0,
             look_after: None,
             recovered_at: now,
+            promotion_rest: now,
+            promotion_due: now,
             cut_at: None,
             recovery_due: now,
             rescan_due: now,
@@ -95,6 +104,9 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
         if now >= self.recovery_due {
             self.recover(now);
         }
+        if now >= self.promotion_due {
+            self.promote();
+        }
         if self.floor.options.drain {
             self.end_if_drained(now);
         }
@@ -106,7 +118,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
         let mut due = self.cut_at.unwrap_or(now + IDLE);
         if running {
             due = self.look_after.map_or(due, |look| due.min(look));
-            due = due.min(self.recovery_due).min(self.rescan_due).min(self.sweep_due);
+            due = due.min(self.recovery_due).min(self.rescan_due).min(self.sweep_due).min(self.promotion_due);
         }
         due.saturating_duration_since(now)
     }
@@ -118,6 +130,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
             self.floor.ready.mark();
         }
         self.recover_by(self.recovered_at + RECOVERY_REST);
+        self.promotion_due = self.promotion_due.min(self.promotion_rest);
     }
 
     /// Looks without having been told. The watch is armed first, and anew: its folder may have been made again.
@@ -129,6 +142,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
         self.given = given;
         self.floor.ready.mark();
         self.recover_by(now);
+        self.promotion_due = self.promotion_due.min(self.promotion_rest);
         self.rescan_due = now + if self.hears { self.rescan } else { self.floor.options.poll_interval };
     }
 
@@ -143,6 +157,31 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
             }
         }
         hears
+    }
+
+    /// Moves what is due to the inbox. Whether anything was.
+    fn promote(&mut self) -> bool {
+        let began = Instant::now();
+        let answer = self.floor.store.promote(PROMOTE_AT_ONCE);
+        let now = Instant::now();
+        self.promotion_rest = now + (now - began) * PROMOTION_REST;
+        match answer {
+            Ok(Promotion { moved, next }) => {
+                // The wall clock may be set meanwhile: the safety rescan looks again.
+                let pause = next.map(|due| due.since(self.floor.host.now()));
+                self.promotion_due = now + pause.unwrap_or(IDLE).min(IDLE);
+                if moved > 0 {
+                    self.floor.ready.mark();
+                }
+                moved > 0
+            }
+            Err(e) => {
+                self.promotion_rest = now + FIRST_RESCAN;
+                self.promotion_due = self.promotion_rest;
+                self.floor.trouble("move delayed jobs that are due", None, &e, Some(FIRST_RESCAN));
+                false
+            }
+        }
     }
 
     /// `None` if it did not work.
@@ -223,6 +262,9 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
         match self.recover(Instant::now()) {
             Some(takeover) if takeover.unjudged == 0 => {}
             _ => return,
+        }
+        if self.promote() {
+            return;
         }
         let mut limit = GLANCE;
         let ready = loop {

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub use options::{ConsumerOptions, Summary};
 pub use run::{Setup, run};
-pub use steps::{Taken, conclude, finish, take};
+pub use steps::{Conclusion, Taken, Terms, conclude, finish, take};
 pub use stop::Stopper;
 
 /// How long to wait after the `tries`th failure in a row: 100 ms, doubled each time, at most 30 s.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::actors::plain_name;
 use crate::ports::Host;
-use crate::words::{DEFAULT_LEASE, Id};
+use crate::words::{DEFAULT_LEASE, Id, MAX_FILE_BYTES, Retry};
 
 /// How a consumer works.
 #[derive(Debug, Clone)]
@@ -21,6 +21,10 @@ pub struct ConsumerOptions {
     pub lease: Duration,
     /// How long a handler may take. The job fails if it takes longer.
     pub handler_timeout: Option<Duration>,
+    /// How often, and after what pauses, a job is attempted.
+    pub retry: Retry,
+    /// The largest envelope that it takes, in bytes. Larger ones are invalid.
+    pub max_bytes: usize,
     /// How long a gentle stop waits for the handlers before it ends them and hands their jobs back.
     pub grace: Duration,
 }
@@ -36,6 +40,8 @@ impl ConsumerOptions {
             poll_interval: Duration::from_secs(1),
             lease: DEFAULT_LEASE,
             handler_timeout: None,
+            retry: Retry::default(),
+            max_bytes: MAX_FILE_BYTES,
             grace: Duration::from_secs(10),
         }
     }
@@ -47,10 +53,14 @@ impl ConsumerOptions {
 pub struct Summary {
     /// Jobs that succeeded.
     pub succeeded: u64,
-    /// Jobs whose handler failed.
+    /// Jobs that are dead letters now: their handler failed for good, or nobody who tried them lived to answer.
     pub failed: u64,
     /// Jobs that nobody could read.
     pub invalid: u64,
+    /// Jobs that had expired.
+    pub expired: u64,
+    /// Attempts that failed, and are to be repeated.
+    pub postponed: u64,
     /// Jobs that were handed back, unhandled.
     pub handed_back: u64,
     /// Jobs that were handled here although another attempt's outcome counts.

@@ -8,9 +8,9 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::pause_after;
+use super::{Conclusion, pause_after};
 use crate::ports::{Claim, Scan};
-use crate::words::{DeliveryKind, Error, InboxName, Outcome, Result};
+use crate::words::{DeliveryKind, Error, InboxName, Result};
 
 /// How many times its own cost a scan must be old before a change is followed by another while there is work left.
 const REST: u32 = 10;
@@ -48,6 +48,8 @@ struct State<R> {
     given: u64,
     /// Something was done or looked for since a worker last said that there is nothing to do.
     busy: bool,
+    /// Until when no names are given out: their handler could not be run.
+    held_back_until: Option<Instant>,
     /// Until when names may be given out, if there is an end to it.
     trusted_until: Option<Instant>,
     closed: bool,
@@ -74,7 +76,7 @@ pub(super) struct Again<R> {
 pub(super) enum Task<R> {
     /// To take a name into this room: it may be there already.
     Take(InboxName, R),
-    /// To settle a claim with its one outcome.
+    /// To do with a claim what was concluded.
     Settle(Box<Unsettled<R>>),
 }
 
@@ -82,7 +84,7 @@ pub(super) enum Task<R> {
 pub(super) struct Unsettled<R> {
     pub(super) room: R,
     pub(super) claim: Claim,
-    pub(super) outcome: Outcome,
+    pub(super) conclusion: Conclusion,
     /// When it was claimed.
     pub(super) began: Instant,
 }
@@ -114,6 +116,7 @@ impl<R> Ready<R> {
             again: Vec::new(),
             given: 0,
             busy: true,
+            held_back_until: None,
             trusted_until: None,
             closed: false,
             cut: false,
@@ -138,7 +141,7 @@ impl<R> Ready<R> {
             if state.closed && state.again.is_empty() {
                 return Next::Closed;
             }
-            if state.closed || state.is_fenced(now) || state.unsettled() >= MOST_UNSETTLED {
+            if state.closed || !state.may_begin(now) {
                 state = self.wait(state);
                 continue;
             }
@@ -184,8 +187,9 @@ impl<R> Ready<R> {
     fn wait<'a>(&'a self, state: MutexGuard<'a, State<R>>) -> MutexGuard<'a, State<R>> {
         let now = Instant::now();
         let scan = (state.failures > 0 && !state.scanning && !state.closed).then_some(state.scan_after);
+        let held_back = state.held_back_until.filter(|until| *until > now && !state.closed);
         let again = state.again.iter().filter(|again| state.may_give(again, now)).map(|again| again.due);
-        match again.chain(scan.filter(|_| !state.is_fenced(now))).min() {
+        match again.chain(scan.filter(|_| !state.is_fenced(now))).chain(held_back).min() {
             None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
             Some(due) => {
                 let left = due.saturating_duration_since(Instant::now());
@@ -204,6 +208,13 @@ impl<R> Ready<R> {
     pub(super) fn trust_until(&self, until: Instant) {
         self.lock().trusted_until = Some(until);
         self.changed.notify_all();
+    }
+
+    /// No names are given out for so long.
+    pub(super) fn hold_back(&self, pause: Duration) {
+        let until = Instant::now() + pause;
+        let mut state = self.lock();
+        state.held_back_until = state.held_back_until.max(Some(until));
     }
 
     /// Whether names may not be given out any more.
@@ -296,6 +307,13 @@ impl<R> State<R> {
 
     fn is_fenced(&self, now: Instant) -> bool {
         self.trusted_until.is_some_and(|until| now >= until)
+    }
+
+    /// Whether another name may be given out.
+    fn may_begin(&self, now: Instant) -> bool {
+        !self.is_fenced(now)
+            && self.held_back_until.is_none_or(|until| now >= until)
+            && self.unsettled() < MOST_UNSETTLED
     }
 
     /// Who may be taken for dead takes nothing more. What it has may be settled: the slot decides.

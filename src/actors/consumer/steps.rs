@@ -2,22 +2,48 @@
 //! however they are interrupted, the protocol holds.
 
 use crate::ports::{Claim, Claimed, Host, Store};
-use crate::words::{InboxName, Job, MAX_FILE_BYTES, Outcome, Payload, Problem, Result};
+use crate::words::{
+    AfterFailure, Attempt, Id, InboxName, Job, MAX_FILE_BYTES, Millis, Outcome, Payload, Problem, Result,
+    Retry,
+};
+
+/// On what terms a consumer works.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// Its name.
+    pub consumer: &'a Id,
+    /// `source` of the outcomes.
+    pub source: &'a str,
+    /// How failed attempts are repeated.
+    pub retry: &'a Retry,
+    /// The largest envelope that it takes, in bytes.
+    pub max_bytes: usize,
+}
 
 /// What became of an attempt to take a job.
 #[derive(Debug)]
 pub enum Taken {
-    /// It is ours, to be handled and then [finished](conclude).
+    /// It is ours, to be handled and then [concluded](conclude).
     Job(Claim, Job),
-    /// It was ours, nobody could have read it, and so it is settled: the problem, and whether this outcome counts.
-    Invalid(Claim, Problem, bool),
+    /// It was ours and is settled already, without having been handled: nobody could have read it, it had expired, or all its
+    /// attempts were used up. The outcome, and whether it counts.
+    Refused(Claim, Box<Outcome>, bool),
     /// It was settled already, and is archived now.
     Settled,
     /// Another took it.
     Lost,
 }
 
-/// Takes a job. What cannot be read is settled at once, so that it stands in nobody's way.
+/// What is to become of a job that was handled. It is decided once: if it has to be done again, then this same.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Conclusion {
+    /// This is its outcome.
+    Settle(Box<Outcome>),
+    /// It failed, and is attempted again when it is due.
+    Postpone(Millis, Box<Attempt>),
+}
+
+/// Takes a job. What is not to be handled is settled at once, so that it stands in nobody's way.
 ///
 /// # Errors
 /// If the store could not tell, or could not settle. The claim may be ours nevertheless: take the same name into the same
@@ -27,66 +53,131 @@ pub fn take<S: Store, H: Host>(
     room: &S::Room,
     name: &InboxName,
     host: &H,
-    source: &str,
+    terms: Terms<'_>,
 ) -> Result<Taken> {
+    let too_large = |claim: &Claim| {
+        let (size, most) = (claim.bytes.len(), terms.max_bytes);
+        (size > most).then(|| format!("its envelope has {size} bytes, and this consumer takes {most}"))
+    };
     let (claim, why) = match store.claim(room, name)? {
         Claimed::Lost => return Ok(Taken::Lost),
         Claimed::Settled => return Ok(Taken::Settled),
         Claimed::Unreadable(claim, why) => (claim, why),
-        Claimed::Taken(claim) => match Job::decode(&name.id, name.attempt, &claim.bytes) {
-            Ok(job) => return Ok(Taken::Job(claim, job)),
-            Err(e) => (claim, e.to_string()),
+        Claimed::Taken(claim) => match (too_large(&claim), Job::decode(&name.id, name.attempt, &claim.bytes))
+        {
+            (Some(why), _) => (claim, why),
+            (None, Err(e)) => (claim, e.to_string()),
+            (None, Ok(job)) => {
+                let Some(problem) = terms.retry.why_not(&job, host.now()) else {
+                    return Ok(Taken::Job(claim, job));
+                };
+                let problem = Problem { attempts: attempts_before(store, &claim), ..problem };
+                let (id, now) = host.mint();
+                let outcome = Outcome::of(&job, &id, terms.source, now, Err(problem));
+                return refuse(store, room, claim, outcome);
+            }
         },
     };
     let (id, now) = host.mint();
-    let problem = Problem::invalid(why);
-    let outcome = Outcome::unreadable(&name.id, name.attempt, &id, source, now, problem.clone());
-    let counts = store.settle(room, &claim, &outcome)?;
-    Ok(Taken::Invalid(claim, problem, counts))
+    let outcome = Outcome::unreadable(&name.id, name.attempt, &id, terms.source, now, Problem::invalid(why));
+    refuse(store, room, claim, outcome)
 }
 
-/// Makes the outcome of a job that was handled. It is made once: if it has to be settled again, then this same one.
-pub fn conclude<H: Host>(
+fn refuse<S: Store>(store: &S, room: &S::Room, claim: Claim, outcome: Outcome) -> Result<Taken> {
+    let counts = store.settle(room, &claim, &outcome)?;
+    Ok(Taken::Refused(claim, Box::new(outcome), counts))
+}
+
+/// Decides what follows from an attempt that began then and has ended now.
+pub fn conclude<S: Store, H: Host>(
+    store: &S,
     claim: &Claim,
     job: &Job,
     result: Result<Payload, Problem>,
+    began: Millis,
     host: &H,
-    source: &str,
-) -> Outcome {
+    terms: Terms<'_>,
+) -> Conclusion {
     let (id, now) = host.mint();
-    // Text may grow sixfold when it is escaped. Only what could be too large is encoded to see whether it is.
-    let size = |result: &Result<Payload, Problem>| result.as_ref().map_or(0, |payload| payload.bytes.len());
-    if claim.bytes.len() + 6 * size(&result) + (64 << 10) <= MAX_FILE_BYTES {
-        return Outcome::of(job, &id, source, now, result);
+    let problem = match result {
+        Ok(payload) => {
+            return Conclusion::Settle(Box::new(succeed(claim, job, payload, &id, now, terms.source)));
+        }
+        Err(problem) => problem,
+    };
+    let mut attempt = Attempt {
+        attempt: job.attempt,
+        consumer: terms.consumer.to_string(),
+        began: began.rfc3339(),
+        ended: now.rfc3339(),
+        problem: problem.clone(),
+        next: None,
+    };
+    match terms.retry.after(job, &problem, now, host.nonce()) {
+        AfterFailure::Again(due) => {
+            attempt.next = Some(due.rfc3339());
+            Conclusion::Postpone(due, Box::new(attempt))
+        }
+        AfterFailure::Bury => {
+            let mut attempts = attempts_before(store, claim);
+            // Its last words are the problem's own.
+            attempt.problem.stderr.clear();
+            attempts.push(attempt);
+            let problem = Problem { attempts, ..problem };
+            Conclusion::Settle(Box::new(fitting(job, &id, now, terms.source, problem)))
+        }
     }
-    let bytes = size(&result);
-    let outcome = Outcome::of(job, &id, source, now, result);
-    if outcome.envelope.encode().is_ok() {
-        return outcome;
-    }
-    let why =
-        || Problem::output(format!("{bytes} bytes do not fit an outcome of at most {MAX_FILE_BYTES} bytes"));
-    let outcome = Outcome::of(job, &id, source, now, Err(why()));
-    if outcome.envelope.encode().is_ok() {
-        return outcome;
-    }
-    // The job's own attributes, that are passed on, do not fit.
-    Outcome::unreadable(&job.id, job.attempt, &id, source, now, why())
 }
 
-/// Settles a job that was handled. Returns whether its outcome is the one that counts.
+/// Does what was concluded: `Some` says whether the outcome is the one that counts, `None` that the job is put off.
 ///
 /// # Errors
-/// If the store could not settle it. The outcome is lost then, and the job runs again when its claim is recovered; who
-/// wants to try again [concludes](conclude) and settles himself.
-pub fn finish<S: Store, H: Host>(
+/// If the store could not do it. Do it again, or leave the claim to recovery: then the job runs again.
+pub fn finish<S: Store>(
     store: &S,
     room: &S::Room,
     claim: &Claim,
-    job: &Job,
-    result: Result<Payload, Problem>,
-    host: &H,
-    source: &str,
-) -> Result<bool> {
-    store.settle(room, claim, &conclude(claim, job, result, host, source))
+    conclusion: &Conclusion,
+) -> Result<Option<bool>> {
+    match conclusion {
+        Conclusion::Settle(outcome) => store.settle(room, claim, outcome).map(Some),
+        Conclusion::Postpone(due, attempt) => store.postpone(room, claim, *due, attempt).map(|()| None),
+    }
+}
+
+/// More than the last of them tell nothing new, and have to fit an outcome.
+const MOST_ATTEMPTS: usize = 32;
+
+/// For people; that they cannot be read keeps nobody from an outcome.
+fn attempts_before<S: Store>(store: &S, claim: &Claim) -> Vec<Attempt> {
+    if claim.name.attempt == 1 {
+        return Vec::new();
+    }
+    let mut attempts = store.attempts(&claim.name).unwrap_or_else(|e| {
+        tracing::warn!(id = %claim.name.id, error = %e, "the attempts before are not told");
+        Vec::new()
+    });
+    attempts.drain(..attempts.len().saturating_sub(MOST_ATTEMPTS));
+    attempts
+}
+
+fn succeed(claim: &Claim, job: &Job, payload: Payload, id: &Id, now: Millis, source: &str) -> Outcome {
+    let bytes = payload.bytes.len();
+    // Text may grow sixfold when it is escaped. Only what could be too large is encoded to see whether it is.
+    let surely_fits = claim.bytes.len() + 6 * bytes + (64 << 10) <= MAX_FILE_BYTES;
+    let outcome = Outcome::of(job, id, source, now, Ok(payload));
+    if surely_fits || outcome.envelope.encode().is_ok() {
+        return outcome;
+    }
+    let why = format!("{bytes} bytes do not fit an outcome of at most {MAX_FILE_BYTES} bytes");
+    fitting(job, id, now, source, Problem::output(why))
+}
+
+/// A failed outcome, if need be without the attributes of the job that are passed on.
+fn fitting(job: &Job, id: &Id, now: Millis, source: &str, problem: Problem) -> Outcome {
+    let outcome = Outcome::of(job, id, source, now, Err(problem.clone()));
+    if outcome.envelope.encode().is_ok() {
+        return outcome;
+    }
+    Outcome::unreadable(&job.id, job.attempt, id, source, now, problem)
 }

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use super::floor::Floor;
 use super::ready::{Next, Task, Unsettled};
-use super::{PATIENCE_OF_A_DRAIN, Taken, conclude, pause_after, take};
+use super::{Conclusion, PATIENCE_OF_A_DRAIN, Taken, conclude, finish, pause_after, take};
 use crate::actors::handler::{Call, Cut, Ended, Why};
 use crate::actors::observer::Event;
-use crate::ports::{Claim, Host, Store};
-use crate::words::{Disposition, Error, Id, InboxName, Job, Payload, Problem};
+use crate::ports::{Claim, Host, Scan, Store};
+use crate::words::{Attempt, Error, Id, InboxName, Job, Millis, Outcome, Payload, Problem};
 
 /// After so many claims lost in a row, the worker makes sure that its room is still there, and lets others go first.
 const UNLUCKY: u32 = 64;
@@ -27,8 +27,6 @@ const MOMENT: Duration = Duration::from_millis(100);
 struct Luck {
     /// Claims that could not be told, in a row.
     failures: u32,
-    /// Handlers that could not be started, in a row.
-    not_started: u32,
     /// Outcomes that could not be settled, in a row.
     unsettled: u32,
     /// Claims lost in a row.
@@ -45,7 +43,7 @@ enum Verdict {
 impl<S: Store, H: Host> Floor<'_, S, H> {
     /// Works until the end.
     pub(super) fn work(&self) {
-        let scan = |limit| self.store.scan(limit);
+        let scan = |limit| self.scan(limit);
         let idle = || {
             if self.options.drain {
                 self.stopper.bell().ring();
@@ -78,6 +76,18 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
         }
     }
 
+    /// What is ready. What somebody moved to the inbox and is no job any more is moved back.
+    fn scan(&self, limit: usize) -> Result<Scan, Error> {
+        let scan = self.store.scan(limit)?;
+        for name in &scan.misplaced {
+            match self.store.put_back(name) {
+                Ok(path) => self.tell(&Event::PutBack { id: &name.id, path: &path }),
+                Err(e) => self.trouble("move a dead letter back", Some(&name.id), &e, None),
+            }
+        }
+        Ok(scan)
+    }
+
     fn try_patience(&self, tries: u32, e: Error) {
         if self.options.drain && tries >= PATIENCE_OF_A_DRAIN {
             self.give_up(e);
@@ -85,12 +95,12 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
     }
 
     fn attend(&self, name: InboxName, room: Arc<S::Room>, tries: u32, luck: &mut Luck) {
-        let taken = take(self.store, &room, &name, self.host, &self.source);
+        let taken = take(self.store, &room, &name, self.host, self.terms());
         if taken.is_ok() {
             luck.failures = 0;
         }
         // A claim that worked says nothing of the outcome that is to come.
-        if matches!(taken, Ok(Taken::Settled | Taken::Invalid(..))) {
+        if matches!(taken, Ok(Taken::Settled | Taken::Refused(..))) {
             self.aside.store(0, Ordering::Release);
         }
         match taken {
@@ -98,9 +108,9 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
                 luck.lost = 0;
                 self.handle(room, claim, job, luck);
             }
-            Ok(Taken::Invalid(claim, problem, counts)) => {
+            Ok(Taken::Refused(claim, outcome, counts)) => {
                 luck.lost = 0;
-                self.settled(&claim, Disposition::Failed, Some(problem), counts, Duration::ZERO);
+                self.settled(&claim, &outcome, counts, Duration::ZERO);
             }
             Ok(Taken::Settled) => self.ready.done(&name),
             Ok(Taken::Lost) => {
@@ -140,24 +150,29 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
     }
 
     fn handle(&self, room: Arc<S::Room>, claim: Claim, job: Job, luck: &mut Luck) {
-        let began = Instant::now();
+        let (began, began_at) = (Instant::now(), self.host.now());
         self.tell(&Event::Claimed { id: &job.id, attempt: job.attempt });
         match self.verdict(&claim, &job) {
             Verdict::Settle(result) => {
-                luck.not_started = 0;
-                let outcome = conclude(&claim, &job, result, self.host, &self.source);
-                self.settle(Box::new(Unsettled { room, claim, outcome, began }), 0, luck);
+                self.not_started.store(0, Ordering::Release);
+                let conclusion =
+                    conclude(self.store, &claim, &job, result, began_at, self.host, self.terms());
+                self.settle(Box::new(Unsettled { room, claim, conclusion, began }), 0, luck);
             }
             Verdict::HandBack(why) => self.hand_back(&room, &claim, why),
-            Verdict::NotStarted(e) => {
-                luck.not_started += 1;
-                let pause = pause_after(luck.not_started);
-                self.trouble("start the handler", Some(&job.id), &e, Some(pause));
-                self.hand_back(&room, &claim, "its handler could not be started");
-                self.try_patience(luck.not_started, e);
-                self.ready.pause(pause);
-            }
+            Verdict::NotStarted(e) => self.could_not_start(&room, &claim, e),
         }
+    }
+
+    /// A deployment is broken, or the machine is at its limits: no job is to blame. All workers wait, and try again with one
+    /// job each.
+    fn could_not_start(&self, room: &Arc<S::Room>, claim: &Claim, e: Error) {
+        let tries = self.not_started.fetch_add(1, Ordering::AcqRel) + 1;
+        let pause = pause_after(tries);
+        self.ready.hold_back(pause);
+        self.trouble("start the handler", Some(&claim.name.id), &e, Some(pause));
+        self.hand_back(room, claim, "its handler could not be started");
+        self.try_patience(tries, e);
     }
 
     fn verdict(&self, claim: &Claim, job: &Job) -> Verdict {
@@ -194,15 +209,20 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
         self.is_stopping()
     }
 
-    /// Settles this one outcome. If that does not work it is put aside, to be tried again until it works, or the
+    /// Does what was concluded. If that does not work it is put aside, to be tried again until it works, or the
     /// consumer or the patience of a drain ends: others may be settled meanwhile, if only one reply cannot be delivered.
     fn settle(&self, unsettled: Box<Unsettled<Arc<S::Room>>>, tries: u32, luck: &mut Luck) {
-        let Unsettled { room, claim, outcome, began } = &*unsettled;
-        match self.store.settle(room, claim, outcome) {
+        let Unsettled { room, claim, conclusion, began } = &*unsettled;
+        match finish(self.store, room, claim, conclusion) {
             Ok(counts) => {
                 luck.unsettled = 0;
                 self.aside.store(0, Ordering::Release);
-                self.settled(claim, outcome.disposition, outcome.problem(), counts, began.elapsed());
+                match conclusion {
+                    Conclusion::Settle(outcome) => {
+                        self.settled(claim, outcome, counts == Some(true), began.elapsed());
+                    }
+                    Conclusion::Postpone(due, attempt) => self.postponed(claim, *due, attempt),
+                }
             }
             Err(e) => {
                 let tries = tries + 1;
@@ -273,26 +293,36 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
         self.ready.done(&claim.name);
     }
 
-    fn settled(
-        &self,
-        claim: &Claim,
-        disposition: Disposition,
-        problem: Option<Problem>,
-        counts: bool,
-        took: Duration,
-    ) {
-        self.count(|tally| match (counts, disposition, &problem) {
-            (false, ..) => tally.superseded += 1,
-            (true, Disposition::Succeeded, _) => tally.succeeded += 1,
-            (true, _, Some(problem)) if problem.kind == Problem::INVALID => tally.invalid += 1,
-            (true, ..) => tally.failed += 1,
+    fn settled(&self, claim: &Claim, outcome: &Outcome, counts: bool, took: Duration) {
+        let problem = outcome.problem();
+        self.count(|tally| match (counts, problem.as_ref().map(|problem| problem.kind.as_str())) {
+            (false, _) => tally.superseded += 1,
+            (true, None) => tally.succeeded += 1,
+            (true, Some(Problem::INVALID)) => tally.invalid += 1,
+            (true, Some(Problem::EXPIRED)) => tally.expired += 1,
+            (true, Some(_)) => tally.failed += 1,
         });
         let id: &Id = &claim.name.id;
-        let why = problem.map(|problem| format!("{}: {}", problem.title, problem.detail));
+        let why = problem.as_ref().map(in_words);
         let (attempt, problem) = (claim.name.attempt, why.as_deref());
+        let disposition = outcome.disposition;
         self.tell(&Event::Settled { id, attempt, disposition, problem, counts, took });
         self.ready.done(&claim.name);
     }
+
+    fn postponed(&self, claim: &Claim, due: Millis, attempt: &Attempt) {
+        self.count(|tally| tally.postponed += 1);
+        let problem = &in_words(&attempt.problem);
+        let (id, attempt) = (&claim.name.id, attempt.attempt);
+        self.tell(&Event::Postponed { id, attempt, due, problem });
+        self.ready.done(&claim.name);
+        // The keeper has to learn when it is due.
+        self.stopper.bell().ring();
+    }
+}
+
+fn in_words(problem: &Problem) -> String {
+    format!("{}: {}", problem.title, problem.detail)
 }
 
 /// What a panic said, if it was text.

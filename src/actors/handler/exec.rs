@@ -22,6 +22,9 @@ pub const MAX_OUTPUT_BYTES: usize = MAX_FILE_BYTES / 2;
 /// process that it left behind may keep the pipe open for ever.
 const LINGER: Duration = Duration::from_millis(200);
 
+/// The exit status of a handler that wants to see the job no more: EX_DATAERR of `sysexits.h`.
+const FINAL: i32 = 65;
+
 /// The environment of one process cannot hold much more than this; less is not a job's fault.
 const LARGE_ATTRIBUTES: usize = 64 << 10;
 
@@ -57,7 +60,7 @@ impl Exec {
     /// Looks a program up as a shell does: in `PATH`, unless there is a `/` in its name. It is looked up only this once.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if there is no such program, or it may not be executed.
+    /// [`ErrorKind::NoHandler`] if there is no such program, or it may not be executed.
     pub fn find(program: impl Into<OsString>, args: Vec<OsString>) -> Result<Self> {
         let name = program.into();
         Ok(Self { program: find::program(&name)?, name, args, drop: PathBuf::new() })
@@ -146,7 +149,9 @@ impl Exec {
             let why = format!("attributes of {size} bytes fit no environment: {e}");
             return Ended::Failed(Problem::handler(why));
         }
-        Ended::NotStarted(Error::new(ErrorKind::Io, "cannot run the handler").at(&self.program).because(e))
+        Ended::NotStarted(
+            Error::new(ErrorKind::NoHandler, "cannot run the handler").at(&self.program).because(e),
+        )
     }
 }
 
@@ -191,6 +196,7 @@ async fn drain(stdout: Option<ChildStdout>, output: &mut Vec<u8>) -> io::Result<
 fn ended(status: ExitStatus, output: Vec<u8>) -> Ended {
     match (status.success(), status.code(), status.signal()) {
         (true, ..) => Ended::Done(Payload::detect(output)),
+        (_, Some(FINAL), _) => Ended::Failed(Problem::rejected(format!("exit status {FINAL}"))),
         (_, Some(code), _) => Ended::Failed(Problem::handler(format!("exit status {code}"))),
         (_, None, Some(signal)) => {
             let name = group::signal_name(signal).map_or_else(String::new, |name| format!(" ({name})"));

@@ -14,7 +14,7 @@ const USUAL_PATH: &str = "/bin:/usr/bin";
 /// The absolute path of a program.
 pub(super) fn program(name: &OsStr) -> Result<PathBuf> {
     let missing = |why: &str| {
-        Err(Error::new(ErrorKind::NotFound, format!("the handler {:?} {why}", name.to_string_lossy())))
+        Err(Error::new(ErrorKind::NoHandler, format!("the handler {:?} {why}", name.to_string_lossy())))
     };
     if name.is_empty() {
         return missing("has no name");

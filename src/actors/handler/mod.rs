@@ -10,7 +10,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
 
-pub use closure::Closure;
+pub use closure::{Closure, Rejected};
 pub use cut::{Cut, Why};
 pub use exec::{Exec, MAX_OUTPUT_BYTES};
 

@@ -3,5 +3,5 @@
 mod submission;
 mod wait;
 
-pub use submission::{Submission, submit};
+pub use submission::{Receipt, Submission, submit};
 pub use wait::{Waiter, wait};

@@ -1,7 +1,9 @@
 //! Dropping jobs.
 
+use std::time::Duration;
+
 use crate::actors::plain_name;
-use crate::ports::{Host, NewJob, Store};
+use crate::ports::{Host, NewJob, Store, Submitted};
 use crate::words::{Error, ErrorKind, Id, InboxName, Job, Millis, Payload, Priority, Result};
 
 /// A job to be dropped.
@@ -13,13 +15,51 @@ pub struct Submission {
     source: Option<String>,
     /// Further attributes of the envelope, all text.
     attributes: Vec<(&'static str, String)>,
+    id: Option<Id>,
+    due: Option<When>,
+    expires: Option<When>,
+    max_attempts: Option<u32>,
+}
+
+/// A time, or one that counts from the submission.
+#[derive(Debug, Clone, Copy)]
+enum When {
+    At(Millis),
+    After(Duration),
+}
+
+impl When {
+    fn from(self, now: Millis) -> Millis {
+        match self {
+            When::At(time) => time,
+            When::After(pause) => now.later(pause),
+        }
+    }
+}
+
+/// A job that was dropped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// Its id.
+    pub id: Id,
+    /// Whether a job of this given id had been dropped before. Then that one counts, and this one is not there.
+    pub before: bool,
 }
 
 impl Submission {
     /// A job of this event type, without data, of priority 5.
     pub fn new(kind: impl Into<String>) -> Self {
-        let priority = Priority::default();
-        Self { kind: kind.into(), payload: None, priority, source: None, attributes: Vec::new() }
+        Self {
+            kind: kind.into(),
+            payload: None,
+            priority: Priority::default(),
+            source: None,
+            attributes: Vec::new(),
+            id: None,
+            due: None,
+            expires: None,
+            max_attempts: None,
+        }
     }
 
     /// Its data. The handler gets exactly these bytes; whether they are JSON, text or neither is found out.
@@ -60,36 +100,96 @@ impl Submission {
         self.attribute("traceparent", trace_parent.into())
     }
 
+    /// Its id, given rather than minted. To drop two jobs of one id is to drop the first one, whatever has become of it, for
+    /// as long as its archive is kept: so a submission that may have worked can be repeated.
+    pub fn id(mut self, id: Id) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// Not to be handled earlier than so long after its submission, by the wall clock of whoever handles it.
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.due = Some(When::After(delay));
+        self
+    }
+
+    /// Not to be handled before this time, likewise.
+    pub fn not_before(mut self, time: Millis) -> Self {
+        self.due = Some(When::At(time));
+        self
+    }
+
+    /// Not to be handled later than so long after its submission, by the wall clock of whoever handles it: then its outcome
+    /// is that it expired.
+    pub fn expires_after(mut self, time: Duration) -> Self {
+        self.expires = Some(When::After(time));
+        self
+    }
+
+    /// Not to be handled from this time on, likewise.
+    pub fn expires_at(mut self, time: Millis) -> Self {
+        self.expires = Some(When::At(time));
+        self
+    }
+
+    /// How often it is attempted at most, whatever its consumer says. At least once.
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = Some(attempts.max(1));
+        self
+    }
+
     fn attribute(mut self, name: &'static str, value: String) -> Self {
         self.attributes.retain(|(other, _)| *other != name);
         self.attributes.push((name, value));
         self
     }
 
-    fn into_job(self, id: Id, now: Millis, default_source: &str) -> Result<NewJob> {
+    fn into_job(self, minted: Id, now: Millis, default_source: &str) -> Result<NewJob> {
         let source = self.source.as_deref().unwrap_or(default_source);
         for (what, value) in [("type", self.kind.as_str()), ("source", source)] {
             if value.is_empty() {
                 return Err(Error::new(ErrorKind::Invalid, format!("a job's {what} must not be empty")));
             }
         }
-        let mut envelope = Job::envelope(&id, source, &self.kind, now);
+        let given = self.id.is_some();
+        let id = self.id.unwrap_or(minted);
+        // Who repeats a submission has to find the first one under the name that it had.
+        let submitted = id.minted_at().filter(|_| given).unwrap_or(now);
+        let due = self.due.map(|due| due.from(now)).filter(|due| *due > now);
+        let expires = self.expires.map(|expires| expires.from(now));
+        if let Some(expires) = expires.filter(|expires| *expires <= due.unwrap_or(now)) {
+            let (expires, from) = (expires.rfc3339(), due.unwrap_or(now).rfc3339());
+            let why = format!("the job would expire ({expires}) before it could be handled ({from})");
+            return Err(Error::new(ErrorKind::Invalid, why));
+        }
+        let mut envelope = Job::envelope(&id, source, &self.kind, submitted);
         for (name, value) in self.attributes {
             envelope.set(name, value);
         }
+        for (name, time) in [("notbefore", due), ("expirytime", expires)] {
+            if let Some(time) = time {
+                envelope.set(name, time.rfc3339());
+            }
+        }
+        if self.priority != Priority::default() {
+            envelope.set("priority", self.priority.get());
+        }
+        if let Some(attempts) = self.max_attempts {
+            envelope.set("maxattempts", attempts);
+        }
         envelope.payload = self.payload;
         let bytes = envelope.encode()?;
-        Ok(NewJob { name: InboxName::job(id, now, self.priority), bytes })
+        Ok(NewJob { name: InboxName::job(id, submitted, self.priority), bytes, due, given })
     }
 }
 
-/// Drops jobs, and returns their ids, in order, when all are durable. None is dropped if one of them is not valid.
+/// Drops jobs, and returns their receipts, in order, when all are durable. None is dropped if one of them is not valid.
 ///
 /// # Errors
-/// [`ErrorKind::Invalid`] if an event type or a source is empty, or a job is larger than
-/// [`MAX_FILE_BYTES`](crate::MAX_FILE_BYTES); [`ErrorKind::Uncertain`] if some may be there, with their ids in its
-/// text; [`ErrorKind::Io`] if none is.
-pub fn submit<S: Store, H: Host>(store: &S, host: &H, jobs: Vec<Submission>) -> Result<Vec<Id>> {
+/// [`ErrorKind::Invalid`] if an event type or a source is empty, a job would expire before it is due, or is larger than
+/// [`MAX_FILE_BYTES`](crate::MAX_FILE_BYTES); [`ErrorKind::Uncertain`] if some may be there: [`Error::ids`] names them, and
+/// to drop them again [with these ids](Submission::id) is safe; [`ErrorKind::Io`] if none is.
+pub fn submit<S: Store, H: Host>(store: &S, host: &H, jobs: Vec<Submission>) -> Result<Vec<Receipt>> {
     if jobs.is_empty() {
         return Ok(Vec::new());
     }
@@ -102,12 +202,11 @@ pub fn submit<S: Store, H: Host>(store: &S, host: &H, jobs: Vec<Submission>) -> 
         .zip(minted)
         .map(|(job, (id, now))| job.into_job(id, now, &source))
         .collect::<Result<_>>()?;
-    store.submit(&jobs).map_err(|e| match e.kind() {
-        ErrorKind::Uncertain => {
-            let ids: Vec<_> = jobs.iter().map(|job| job.name.id.as_str()).collect();
-            Error::new(ErrorKind::Uncertain, format!("{e}; the ids: {}", ids.join(" ")))
-        }
+    let ids = || jobs.iter().map(|job| job.name.id.clone());
+    let submitted = store.submit(&jobs).map_err(|e| match e.kind() {
+        ErrorKind::Uncertain => e.about(ids().collect()),
         _ => e,
     })?;
-    Ok(jobs.into_iter().map(|job| job.name.id).collect())
+    let receipt = |(id, submitted)| Receipt { id, before: submitted == Submitted::Before };
+    Ok(ids().zip(submitted).map(receipt).collect())
 }

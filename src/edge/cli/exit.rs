@@ -72,7 +72,7 @@ impl Exit {
             Exit::BadData => "bad data, named on stderr; of a batch, the good lines were submitted",
             Exit::NoInput => "no such file, one that cannot be opened, or not a drop folder",
             Exit::NoHandler => {
-                "the handler's command is not there or cannot be executed; nothing was claimed"
+                "the handler's command is not there or cannot be run; its jobs are in the inbox"
             }
             Exit::CannotCreate => "the drop folder cannot be made",
             Exit::Io => "the operating system refused: full disk, no permission, I/O error",
@@ -96,6 +96,7 @@ impl Exit {
             },
             ErrorKind::Unsupported => Exit::Unsupported,
             ErrorKind::NotFound => Exit::NoInput,
+            ErrorKind::NoHandler => Exit::NoHandler,
             ErrorKind::Uncertain => Exit::Uncertain,
             ErrorKind::TimedOut => Exit::TimedOut,
             ErrorKind::Io => Exit::Io,

@@ -9,7 +9,7 @@ use clap::Args;
 use super::exit::{Exit, Failure};
 use super::watching::Watching;
 use super::{duration, signals};
-use crate::{Exec, Summary};
+use crate::{Exec, MAX_FILE_BYTES, Summary};
 
 #[derive(Debug, Args)]
 #[command(after_help = after_help())]
@@ -35,6 +35,18 @@ pub(super) struct RunArgs {
     /// How long a handler may take; then it is ended and the job has failed [default: for ever]
     #[arg(long, value_name = "D", value_parser = duration::some)]
     handler_timeout: Option<Duration>,
+
+    /// How often a job is attempted at most, if it does not say so itself
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), default_value = "5")]
+    max_attempts: u32,
+
+    /// The longest pause before the second attempt; it doubles with each attempt, up to an hour
+    #[arg(long, value_name = "D", value_parser = duration::any, default_value = "10s")]
+    backoff: Duration,
+
+    /// The largest envelope to take, in bytes; larger ones are invalid [default: 16 MiB, the most there can be]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1024..=MAX_FILE_BYTES as i64))]
+    max_bytes: Option<u32>,
 
     /// How long handlers may go on after a gentle stop; then they are ended and their jobs handed back
     #[arg(long, value_name = "D", value_parser = duration::any, default_value = "10s")]
@@ -84,14 +96,17 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let mut command = args.command.into_iter();
     let program = command.next().unwrap_or_default();
     // Before anything is claimed: a job must not fail because of a mistyped command.
-    let handler = Exec::find(program, command.collect()).map_err(|e| Failure::new(Exit::NoHandler, e))?;
+    let handler = Exec::find(program, command.collect())?;
     let consumer = folder
         .consumer()
         .concurrency(args.concurrency.into())
         .drain(args.drain)
         .lease(args.lease)
         .handler_timeout(args.handler_timeout)
-        .grace(args.grace);
+        .grace(args.grace)
+        .max_attempts(args.max_attempts)
+        .backoff(args.backoff)
+        .max_bytes(args.max_bytes.map_or(MAX_FILE_BYTES, |bytes| bytes as usize));
     let stopper = consumer.stopper();
     let mut told = false;
     signals::listen(move |signal| {
@@ -103,11 +118,11 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
             stopper.stop();
         }
     })?;
-    let Summary { succeeded, failed, invalid, handed_back, superseded, left } =
+    let Summary { succeeded, failed, invalid, expired, postponed, handed_back, superseded, left } =
         consumer.run_command(handler)?;
     // Rare, and worth a question: they are only there if there is something to ask.
     let some = |n: u64| (n > 0).then_some(n);
-    let (superseded, left) = (some(superseded), some(left));
-    tracing::info!(succeeded, failed, invalid, handed_back, superseded, left, "done");
+    let (expired, superseded, left) = (some(expired), some(superseded), some(left));
+    tracing::info!(succeeded, failed, invalid, expired, postponed, handed_back, superseded, left, "done");
     Ok(Exit::Done)
 }

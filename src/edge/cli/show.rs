@@ -9,7 +9,7 @@ use serde_json::json;
 use super::exit::{Exit, Failure};
 use super::output::{self, plain};
 use super::status::LOOK_CODES;
-use crate::{Disposition, Id, Outcome, Place};
+use crate::{Id, Outcome, Place};
 
 #[derive(Debug, Args)]
 #[command(after_help = after_help())]
@@ -80,10 +80,7 @@ fn in_words(id: &Id, places: &[Place], outcome: Option<&Outcome>, out: &mut dyn 
         writeln!(out, "{:<7}  {}", "", plain(&place.path.to_string_lossy()))?;
     }
     let Some(outcome) = outcome else { return writeln!(out, "outcome  none yet") };
-    let how = match outcome.disposition {
-        Disposition::Succeeded => "succeeded",
-        Disposition::Failed => "failed",
-    };
+    let how = outcome.disposition.as_str();
     let when = plain(outcome.envelope.text("time").unwrap_or("a time that is not recorded"));
     writeln!(out, "outcome  {how} at {when}, in attempt {}", outcome.attempt())?;
     match outcome.problem() {

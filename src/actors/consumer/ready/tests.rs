@@ -16,7 +16,7 @@ fn scan<'a>(jobs: std::ops::Range<u64>, scans: &'a Cell<u32>) -> impl Fn(usize) 
         scans.set(scans.get() + 1);
         let names: Vec<_> = jobs.clone().take(limit).map(name).collect();
         let beyond = jobs.clone().count() - names.len();
-        Ok(Scan { names, beyond })
+        Ok(Scan { names, beyond, misplaced: Vec::new() })
     }
 }
 
@@ -59,8 +59,9 @@ fn at_the_end_outcomes_come_first_and_then_nothing() {
     let claim = Claim { name: name(7), bytes: Vec::new(), path: "7".into() };
     let (id, now) = (&claim.name.id, claim.name.submitted);
     let why = crate::words::Problem::handler("");
-    let outcome = Outcome::unreadable(id, 1, id, "/", now, why);
-    let unsettled = Unsettled { room: (), claim, outcome, began: Instant::now() };
+    let outcome = crate::words::Outcome::unreadable(id, 1, id, "/", now, why);
+    let conclusion = Conclusion::Settle(Box::new(outcome));
+    let unsettled = Unsettled { room: (), claim, conclusion, began: Instant::now() };
     ready.again(Task::Settle(Box::new(unsettled)), 1, Duration::from_secs(3600));
     ready.close();
     ready.cut();

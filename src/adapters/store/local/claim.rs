@@ -6,7 +6,7 @@ use std::io::ErrorKind as Io;
 use super::LocalStore;
 use super::moves::found;
 use crate::ports::{Claim, Claimed, FileKind, Fs, Host, Scan};
-use crate::words::{Error, InboxName, MAX_FILE_BYTES, Result, RoomName};
+use crate::words::{DeliveryKind, Error, InboxName, MAX_FILE_BYTES, Result, RoomName};
 
 impl<F: Fs, H: Host> LocalStore<F, H> {
     /// Keeps no more than `limit` names in memory, however many there are.
@@ -14,11 +14,15 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         let inbox = self.layout.room("inbox");
         let mut first = BinaryHeap::with_capacity(limit + 1);
         let mut beyond = 0;
+        let mut misplaced = Vec::new();
         let mut each = |entry: crate::ports::Listed| {
             if entry.kind != FileKind::File {
                 return;
             }
-            let Some(name) = entry.name.to_str().and_then(|name| name.parse::<InboxName>().ok()) else {
+            let Some(name) = entry.name.to_str() else { return };
+            let Ok(name) = name.parse::<InboxName>() else {
+                let archived = InboxName::parse_archived(name).ok();
+                misplaced.extend(archived.filter(|name| name.kind == DeliveryKind::Job));
                 return;
             };
             first.push(name);
@@ -28,7 +32,8 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             }
         };
         self.fs.list(&inbox, &mut each).map_err(|e| Error::io("list the inbox", &inbox, e))?;
-        Ok(Scan { names: first.into_sorted_vec(), beyond })
+        misplaced.sort_unstable();
+        Ok(Scan { names: first.into_sorted_vec(), beyond, misplaced })
     }
 
     /// P6, P7. What the rename answers is not asked: the job is in the room or it is not.

@@ -10,13 +10,12 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     pub(super) fn folders_of(&self, what: Interest<'_>) -> Vec<PathBuf> {
         match what {
             // One watch on `claimed/` sees every room come and every presence close.
-            Interest::Ready => vec![self.layout.room("inbox"), self.layout.room("claimed")],
+            Interest::Ready => ["inbox", "claimed", "delayed"].map(|room| self.layout.room(room)).into(),
             // The day folders may not be there yet: their making rings in `outcomes/`. Ids that do not tell their day
             // are looked for in all days when anything rings, or at the safety rescan.
             Interest::Outcomes(ids) => {
                 let outcomes = self.layout.room("outcomes");
-                let days: BTreeSet<_> =
-                    ids.iter().filter_map(|id| id.minted_at()).map(|at| at.day()).collect();
+                let days: BTreeSet<_> = ids.iter().filter_map(|id| self.day_of(id)).collect();
                 let days = days.into_iter().map(|day| outcomes.join(day));
                 std::iter::once(outcomes.clone()).chain(days).collect()
             }

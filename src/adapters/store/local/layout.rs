@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::words::{DeliveryKind, Disposition, Id, InboxName, Outcome, Problem, RoomName, StagedName};
+use crate::words::{
+    ClaimCheck, DelayedName, DeliveryKind, Disposition, Id, InboxName, Outcome, Problem, RoomName, StagedName,
+};
 
 /// The paths of one drop folder.
 #[derive(Debug, Clone)]
@@ -43,6 +45,11 @@ impl Layout {
         self.root.join("inbox").join(name.to_string())
     }
 
+    /// `delayed/<due-ms>.<name>`
+    pub fn delayed(&self, name: &DelayedName) -> PathBuf {
+        self.root.join("delayed").join(name.to_string())
+    }
+
     /// `claimed/<consumer>-<nonce>/`
     pub fn claims(&self, room: &RoomName) -> PathBuf {
         self.root.join("claimed").join(room.to_string())
@@ -73,6 +80,26 @@ impl Layout {
         self.slot_day(name).join(name.slot())
     }
 
+    /// The record of an attempt that failed, beside the slot.
+    pub fn attempt_record(&self, name: &InboxName) -> PathBuf {
+        self.slot_day(name).join(name.attempt_record())
+    }
+
+    /// `ids/<xx>/`
+    pub fn shelf(&self, id: &Id) -> PathBuf {
+        self.root.join("ids").join(id.shelf())
+    }
+
+    /// `ids/<xx>/<id>`: the entry of a given id.
+    pub fn entry(&self, id: &Id) -> PathBuf {
+        self.shelf(id).join(id.as_str())
+    }
+
+    /// `payload/<id>.<nonce>` or `….data`
+    pub fn payload(&self, check: &ClaimCheck) -> PathBuf {
+        self.root.join("payload").join(check.name())
+    }
+
     /// `done/<day>/`
     pub fn archive_day(&self, name: &InboxName) -> PathBuf {
         self.root.join("done").join(name.day())
@@ -87,7 +114,7 @@ impl Layout {
     pub fn grave(&self, outcome: &Outcome) -> Option<PathBuf> {
         match outcome.disposition {
             Disposition::Succeeded => None,
-            Disposition::Failed => {
+            Disposition::Failed | Disposition::Expired => {
                 let invalid = outcome.problem().is_some_and(|problem| problem.kind == Problem::INVALID);
                 Some(self.room(if invalid { "invalid" } else { "dead" }))
             }

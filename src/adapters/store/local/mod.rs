@@ -3,10 +3,13 @@
 mod census;
 mod claim;
 mod collect;
+mod dead;
+mod delay;
 mod draft;
 mod hints;
 mod init;
 mod layout;
+mod ledger;
 mod moves;
 mod presence;
 mod recover;
@@ -22,9 +25,10 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::ports::{
-    Beat, Census, Claim, Claimed, Fs, Host, Interest, NewJob, Place, Scan, Store, Takeover, Vigil,
+    Beat, Census, Claim, Claimed, Fs, Host, Interest, NewJob, Place, Promotion, Scan, Store, Submitted,
+    Takeover, Vigil,
 };
-use crate::words::{Id, InboxName, Outcome, Result};
+use crate::words::{Attempt, Id, InboxName, Millis, Outcome, Result};
 
 pub use layout::Layout;
 pub use presence::LocalRoom;
@@ -64,7 +68,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
 impl<F: Fs, H: Host> Store for LocalStore<F, H> {
     type Room = LocalRoom<F::File>;
 
-    fn submit(&self, jobs: &[NewJob]) -> Result<()> {
+    fn submit(&self, jobs: &[NewJob]) -> Result<Vec<Submitted>> {
         self.publish_jobs(jobs)
     }
 
@@ -84,8 +88,24 @@ impl<F: Fs, H: Host> Store for LocalStore<F, H> {
         self.take(room.name(), name)
     }
 
+    fn promote(&self, limit: usize) -> Result<Promotion> {
+        self.bring_due(limit)
+    }
+
+    fn put_back(&self, name: &InboxName) -> Result<PathBuf> {
+        self.move_back(name)
+    }
+
     fn release(&self, room: &Self::Room, claim: &Claim) -> Result<()> {
         self.hand_back(room.name(), &claim.name)
+    }
+
+    fn postpone(&self, room: &Self::Room, claim: &Claim, due: Millis, attempt: &Attempt) -> Result<()> {
+        self.put_off(room.name(), claim, due, attempt)
+    }
+
+    fn attempts(&self, name: &InboxName) -> Result<Vec<Attempt>> {
+        self.records(name)
     }
 
     fn settle(&self, room: &Self::Room, claim: &Claim, outcome: &Outcome) -> Result<bool> {
@@ -118,6 +138,10 @@ impl<F: Fs, H: Host> Store for LocalStore<F, H> {
 
     fn census(&self) -> Result<Census> {
         self.count()
+    }
+
+    fn redrive(&self, letter: &InboxName) -> Result<Id> {
+        self.submit_again(letter)
     }
 
     fn sweep(&self) -> Result<usize> {

@@ -2,14 +2,14 @@
 
 use super::LocalStore;
 use crate::ports::{FileKind, Fs, Host, Place};
-use crate::words::{Error, ErrorKind, Id, InboxName, Outcome, Result};
+use crate::words::{DelayedName, Error, ErrorKind, Id, InboxName, Outcome, Result};
 
 impl<F: Fs, H: Host> LocalStore<F, H> {
     /// Durable before it is told.
     pub(super) fn report(&self, id: &Id) -> Result<Option<Outcome>> {
         let outcomes = self.layout.room("outcomes");
         let slot = format!("{id}.outcome.json");
-        let shortcut = id.minted_at().map(|at| at.day());
+        let shortcut = self.day_of(id);
         if let Some(day) = &shortcut
             && let Some(outcome) = self.report_from(&outcomes.join(day), &slot)?
         {
@@ -80,7 +80,10 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         let slot = format!("{id}.outcome.json");
         for entry in self.names(&full)? {
             let Some(name) = entry.name.to_str().filter(|_| entry.kind == FileKind::File) else { continue };
-            let job = name.parse::<InboxName>();
+            let (due, job) = match name.parse::<DelayedName>() {
+                Ok(delayed) if room == "delayed" => (Some(delayed.due), Ok(delayed.job)),
+                _ => (None, name.parse::<InboxName>()),
+            };
             let found = match &job {
                 Ok(job) => job.id == *id,
                 Err(_) if room == "outcomes" => name == slot,
@@ -92,6 +95,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                     path: dir.join(name),
                     attempt: job.ok().map(|job| job.attempt),
                     consumer: consumer.clone(),
+                    due,
                 });
             }
         }

@@ -1,0 +1,83 @@
+//! P21, P22: a dead letter is submitted again as a new job, and never as itself.
+
+use std::path::PathBuf;
+
+use super::LocalStore;
+use super::moves::found;
+use crate::ports::{Fs, Host, NewJob};
+use crate::words::{Envelope, Error, ErrorKind, Id, InboxName, Job, MAX_FILE_BYTES, Millis, Outcome, Result};
+
+impl<F: Fs, H: Host> LocalStore<F, H> {
+    /// P22. What has no outcome was never a dead letter: its name is wrong.
+    pub(super) fn move_back(&self, name: &InboxName) -> Result<PathBuf> {
+        let misplaced = self.layout.room("inbox").join(name.archived());
+        let invalid = self.layout.room("invalid");
+        let outcome = self.read_outcome(&self.layout.slot(name))?;
+        let grave = match &outcome {
+            Some(outcome) => self.layout.grave(outcome),
+            None if self.look(&self.layout.room("dead").join(name.reason()))?.is_some() => {
+                Some(self.layout.room("dead"))
+            }
+            None => Some(invalid.clone()),
+        };
+        let place = match grave {
+            Some(grave) => grave.join(name.archived()),
+            None => self.layout.archived(name),
+        };
+        let own = self.look(&misplaced)?.map(|meta| meta.id);
+        let taken = self.look(&place)?.is_some_and(|there| Some(there.id) != own);
+        let place = if taken { invalid.join(name.archived()) } else { place };
+        let day = self.layout.archive_day(name);
+        match place.starts_with(&day) {
+            true => self.inside(&day, || self.relocate(&misplaced, &place))?,
+            false => self.relocate(&misplaced, &place)?,
+        }
+        Ok(place)
+    }
+
+    /// P21. A redrive that was interrupted is finished by the next one: the new id is always the same.
+    pub(super) fn submit_again(&self, letter: &InboxName) -> Result<Id> {
+        let dead = self.layout.room("dead").join(letter.archived());
+        let failed = |e| Error::io("read a dead letter", &dead, e);
+        let file = found(self.fs.open(&dead)).map_err(failed)?;
+        let file =
+            file.ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such dead letter").at(&dead))?;
+        let bytes = self.fs.read(&file, MAX_FILE_BYTES).map_err(failed)?;
+        let job = Job::decode(&letter.id, letter.attempt, &bytes).map_err(|e| e.at(&dead))?;
+        let outcome = self.read_outcome(&self.layout.slot(letter))?;
+        let outcome = outcome
+            .ok_or_else(|| Error::new(ErrorKind::NotFound, "a dead letter without an outcome").at(&dead))?;
+        let (id, submitted) = successor(letter, &outcome);
+        let envelope = renewed(&job, &id, submitted);
+        let name = InboxName::job(id.clone(), submitted, letter.priority);
+        let new = NewJob { name, bytes: envelope.encode()?, due: None, given: true };
+        self.publish_given(&new, false)?;
+        self.flush_dir(&self.layout.room("inbox"))?;
+        let day = self.layout.archive_day(letter);
+        self.inside(&day, || self.relocate(&dead, &self.layout.archived(letter)))?;
+        self.flush_dir(&day)?;
+        self.remove(&self.layout.room("dead").join(letter.reason()))?;
+        Ok(id)
+    }
+}
+
+/// The id of the job that a dead letter becomes, and the millisecond in it: they follow from its outcome.
+pub(super) fn successor(letter: &InboxName, outcome: &Outcome) -> (Id, Millis) {
+    let died = outcome.envelope.text("id").and_then(|id| id.parse::<Id>().ok());
+    let submitted = died.and_then(|id| id.minted_at()).unwrap_or(letter.submitted);
+    // The last 80 bits: all but the milliseconds.
+    (Id::mint(submitted, !outcome.bits() << 48), submitted)
+}
+
+/// The same job under another id.
+fn renewed(job: &Job, id: &Id, submitted: Millis) -> Envelope {
+    let mut envelope = job.envelope.clone();
+    envelope.set("id", id.as_str());
+    envelope.set("time", submitted.rfc3339());
+    envelope.set("correlationid", job.correlation_id());
+    envelope.set("causationid", job.id.as_str());
+    for over in ["expirytime", "notbefore"] {
+        envelope.unset(over);
+    }
+    envelope
+}

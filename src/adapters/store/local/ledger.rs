@@ -1,0 +1,158 @@
+//! P20: an id that is given twice is one job.
+//!
+//! The entry `ids/<xx>/<id>` is a link to the first job's own file: whoever links it has the id. The draft beside it is the one
+//! name that is renamed to the inbox, by its submitter or by anyone who gives the id again: so it arrives there once.
+
+use std::io::ErrorKind as Io;
+use std::path::{Path, PathBuf};
+
+use super::LocalStore;
+use super::moves::found;
+use super::submit::uncertain;
+use crate::ports::{FileId, Fs, Host, NewJob, Submitted};
+use crate::words::{Envelope, Error, Id, InboxName, MAX_FILE_BYTES, Millis, Result, StampedId};
+
+/// How often an entry that turns out to be void is replaced before that is called an error.
+const TRIES: usize = 3;
+
+impl<F: Fs, H: Host> LocalStore<F, H> {
+    /// `look_first`: the id may have been submitted without an entry, so that to have the entry is not enough.
+    pub(super) fn publish_given(&self, job: &NewJob, look_first: bool) -> Result<Submitted> {
+        for _ in 0..TRIES {
+            if let Some(answer) = self.try_given(job, look_first)? {
+                return Ok(answer);
+            }
+        }
+        let e = "publish a job: its entry was removed again and again; repeat with the same id";
+        Err(uncertain(Error::io(e, self.layout.entry(&job.name.id), Io::NotFound.into())))
+    }
+
+    /// `None`: the entry that was there was void, and is gone.
+    fn try_given(&self, job: &NewJob, look_first: bool) -> Result<Option<Submitted>> {
+        let id = &job.name.id;
+        let shelf = self.layout.shelf(id);
+        let entry = self.layout.entry(id);
+        let stamp = StampedId { id: id.clone(), nonce: self.host.nonce() };
+        let draft = shelf.join(stamp.to_string());
+        self.ensure_dir(&shelf)?;
+        // Many ids are given again and again: then nothing need be written.
+        if self.look(&entry)?.is_some() {
+            return self.settle_given(id, &entry).map_err(uncertain);
+        }
+        self.publish(&job.bytes, &draft)?;
+        let Some(file) = self.look(&draft)? else { return Ok(None) };
+        let ours = match self.link_if_free(&draft, file.id, &entry) {
+            Ok(ours) => ours,
+            Err(e) => {
+                // It may be linked all the same, and is then nobody's: a day later it goes.
+                return Err(uncertain(e));
+            }
+        };
+        let publish = || {
+            self.flush_dir(&shelf)?;
+            if !ours {
+                self.remove(&draft)?;
+                return self.settle_given(id, &entry);
+            }
+            if look_first && self.vouch_for(id)? {
+                self.remove(&draft)?;
+                return Ok(Some(Submitted::Before));
+            }
+            let place = self.first_place(&job.name, job.due);
+            match self.fs.rename(&draft, &place) {
+                Ok(()) => Ok(Some(Submitted::New)),
+                Err(e) if self.look(&draft)?.is_some() => Err(Error::io("publish a job", place, e)),
+                // Another gave the id too, and has done it; or the draft was swept away.
+                Err(_) => self.settle_given(id, &entry),
+            }
+        };
+        publish().map_err(uncertain)
+    }
+
+    /// The id is taken. Sees to it that its job is there, durably. `None`: there is no such job, and the entry is gone.
+    fn settle_given(&self, id: &Id, entry: &Path) -> Result<Option<Submitted>> {
+        let shelf = self.layout.shelf(id);
+        self.flush_dir(&shelf)?;
+        let Some((file, envelope)) = self.read_entry(entry)? else { return Ok(None) };
+        if let Some(draft) = self.draft_of(id, file)? {
+            let place = self.place_of_entry(id, &envelope);
+            self.relocate(&draft, &place)?;
+        }
+        // It moves while we look, and may move back: what one look misses the next one sees.
+        for _ in 0..2 {
+            if self.vouch_for(id)? {
+                return Ok(Some(Submitted::Before));
+            }
+        }
+        self.void(entry, file)
+    }
+
+    /// The draft that waits to become the job of this entry.
+    fn draft_of(&self, id: &Id, file: FileId) -> Result<Option<PathBuf>> {
+        let shelf = self.layout.shelf(id);
+        for listed in self.names(&shelf)? {
+            let stamp = listed.name.to_str().and_then(|name| name.parse::<StampedId>().ok());
+            if stamp.is_some_and(|stamp| stamp.id == *id) {
+                let draft = shelf.join(&listed.name);
+                if self.look(&draft)?.is_some_and(|there| there.id == file) {
+                    return Ok(Some(draft));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether there is a job or an outcome of this id. Where it is, it is durable when this returns.
+    fn vouch_for(&self, id: &Id) -> Result<bool> {
+        let places = self.find(id)?;
+        for place in &places {
+            let path = self.layout.root().join(&place.path);
+            self.flush_dir_if_there(super::moves::parent(&path))?;
+        }
+        Ok(!places.is_empty())
+    }
+
+    /// Removes an entry without a job: its draft was swept away, or all that came of it was kept long enough. Never another
+    /// one that has taken its place.
+    fn void(&self, entry: &Path, file: FileId) -> Result<Option<Submitted>> {
+        let failed = |e| Error::io("lock an entry", entry, e);
+        let Some(open) = found(self.fs.open(entry)).map_err(failed)? else { return Ok(None) };
+        if self.fs.is_local() && !self.fs.try_lock(&open).map_err(failed)? {
+            return Err(failed(Io::WouldBlock.into()));
+        }
+        if self.look(entry)?.is_some_and(|there| there.id == file) {
+            tracing::debug!(entry = %entry.display(), "an entry without a job; beginning anew");
+            self.remove(entry)?;
+        }
+        Ok(None)
+    }
+
+    fn read_entry(&self, entry: &Path) -> Result<Option<(FileId, Envelope)>> {
+        let failed = |e| Error::io("read an entry", entry, e);
+        let Some(open) = found(self.fs.open(entry)).map_err(failed)? else { return Ok(None) };
+        let file = self.fs.stat_open(&open).map_err(failed)?.id;
+        let bytes = self.fs.read(&open, MAX_FILE_BYTES).map_err(failed)?;
+        let envelope = Envelope::decode(&bytes).map_err(|e| e.at(entry))?;
+        Ok(Some((file, envelope)))
+    }
+
+    /// Where the job of an entry first goes: everything that is needed for it stands in its envelope.
+    fn place_of_entry(&self, id: &Id, envelope: &Envelope) -> PathBuf {
+        self.first_place(&name_of_entry(id, envelope), envelope.time("notbefore"))
+    }
+
+    /// The day of a job, if its id or its entry tells: only a shortcut.
+    pub(super) fn day_of(&self, id: &Id) -> Option<String> {
+        let minted = id.minted_at().map(Millis::day);
+        minted.or_else(|| {
+            let (_, envelope) = self.read_entry(&self.layout.entry(id)).ok()??;
+            Some(name_of_entry(id, &envelope).day())
+        })
+    }
+}
+
+/// The name of an entry's job in the inbox.
+pub(super) fn name_of_entry(id: &Id, envelope: &Envelope) -> InboxName {
+    let submitted = id.minted_at().or_else(|| envelope.time("time")).unwrap_or(Millis::MIN);
+    InboxName::job(id.clone(), submitted, envelope.priority())
+}

@@ -1,0 +1,93 @@
+//! The queue's verbs. The local folder implements them with links and renames; a bucket could with conditional puts.
+
+mod submit;
+mod survey;
+mod work;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::words::{Attempt, Id, InboxName, Millis, Outcome, Result};
+
+pub use submit::{NewJob, Submitted};
+pub use survey::{Census, ConsumerCensus, Place, RoomCounts};
+pub(crate) use work::Sighting;
+pub use work::{Beat, Claim, Claimed, Interest, Promotion, Scan, Takeover, Vigil};
+
+/// A queue of jobs, and where their outcomes are decided.
+///
+/// Every verb may be repeated, by anyone, after it was interrupted at any point.
+pub trait Store {
+    /// A consumer's registration. Dropping it without [`retire`](Store::retire) is what a crash does.
+    type Room;
+
+    /// Publishes jobs, and returns when all are durable (P2, P3, P20). Says of each whether it is new, or was submitted
+    /// before under the same given id: then the first one counts.
+    ///
+    /// # Errors
+    /// [`Uncertain`](crate::ErrorKind::Uncertain): some may be there. Any other kind: the named ones are not.
+    fn submit(&self, jobs: &[NewJob]) -> Result<Vec<Submitted>>;
+
+    /// The first `limit` ready names in the order in which they should be taken.
+    fn scan(&self, limit: usize) -> Result<Scan>;
+
+    /// Makes a room for a consumer that is silent for no longer than `lease` (P4).
+    fn register(&self, consumer: &Id, lease: Duration) -> Result<Self::Room>;
+
+    /// Says that the consumer is alive (P5).
+    fn beat(&self, room: &Self::Room) -> Result<Beat>;
+
+    /// Takes a job, or a delivered outcome, unless another was quicker or it is settled already (P6, P7).
+    fn claim(&self, room: &Self::Room, name: &InboxName) -> Result<Claimed>;
+
+    /// Moves jobs that are due into the inbox, at most `limit` (P19).
+    fn promote(&self, limit: usize) -> Result<Promotion>;
+
+    /// Moves what was a dead letter, and somebody put into the inbox, back to where it belongs (P22). Returns where.
+    fn put_back(&self, name: &InboxName) -> Result<PathBuf>;
+
+    /// Gives a claim back, as if it had never been taken (P8).
+    fn release(&self, room: &Self::Room, claim: &Claim) -> Result<()>;
+
+    /// Keeps the record of an attempt that failed, and puts the job off until the next one is due (P25, P18).
+    fn postpone(&self, room: &Self::Room, claim: &Claim, due: Millis, attempt: &Attempt) -> Result<()>;
+
+    /// The records of the attempts at a job that failed.
+    fn attempts(&self, name: &InboxName) -> Result<Vec<Attempt>>;
+
+    /// Decides a job's outcome, delivers it to its Return Address and archives the job (P9–P12). Returns whether it was
+    /// this outcome that counts. An error means: settle it again, or leave it to recovery.
+    fn settle(&self, room: &Self::Room, claim: &Claim, outcome: &Outcome) -> Result<bool>;
+
+    /// Settles the claim of a delivered outcome that was handed over (P15). Returns whether this was its first collection.
+    fn collected(&self, room: &Self::Room, claim: &Claim) -> Result<bool>;
+
+    /// Takes over what absent consumers left, and clears their rooms (P13). `vigil` remembers what was seen before.
+    fn recover(&self, room: &Self::Room, vigil: &mut Vigil) -> Result<Takeover>;
+
+    /// Gives back the room, which must be empty of claims.
+    fn retire(&self, room: Self::Room) -> Result<()>;
+
+    /// The outcome of a job, durable, if it is decided (P14).
+    fn outcome(&self, id: &Id) -> Result<Option<Outcome>>;
+
+    /// The folders in which a change may mean that there is something new. None, if this store has no folders: then
+    /// whoever waits has to look again after a while.
+    fn hints(&self, what: Interest<'_>) -> Vec<PathBuf> {
+        let _ = what;
+        Vec::new()
+    }
+
+    /// Where a job is, for people: it may be elsewhere a moment later.
+    fn locate(&self, id: &Id) -> Result<Vec<Place>>;
+
+    /// What lies where.
+    fn census(&self) -> Result<Census>;
+
+    /// Submits a dead letter again, as a new job, and archives it (P21). Returns the new job's id. To redrive one again that
+    /// is redriven already returns the same.
+    fn redrive(&self, letter: &InboxName) -> Result<Id>;
+
+    /// Removes litter of the dead (P16); returns how much.
+    fn sweep(&self) -> Result<usize>;
+}

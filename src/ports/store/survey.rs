@@ -1,0 +1,62 @@
+//! What lies where, for people.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::words::Millis;
+
+/// One place where a job, or its outcome, was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The room: `inbox`, `delayed`, `claimed`, `outcomes`, `done`, `dead` or `invalid`.
+    pub room: &'static str,
+    /// The file, below the drop folder.
+    pub path: PathBuf,
+    /// Which attempt, where the name tells.
+    pub attempt: Option<u32>,
+    /// Who has it, if it is claimed.
+    pub consumer: Option<String>,
+    /// When it is due, if it is delayed.
+    pub due: Option<Millis>,
+}
+
+/// How many jobs (in `outcomes`: outcomes) lie in each room.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[allow(missing_docs)] // the rooms' names
+pub struct RoomCounts {
+    pub inbox: usize,
+    pub delayed: usize,
+    pub claimed: usize,
+    pub outcomes: usize,
+    pub done: usize,
+    pub dead: usize,
+    pub invalid: usize,
+    pub tmp: usize,
+}
+
+/// A consumer, as others see it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ConsumerCensus {
+    /// Its name.
+    pub name: String,
+    /// Whether it lives. `None` if only watching it for its lease could tell.
+    pub present: Option<bool>,
+    /// How many claims it has.
+    pub claimed: usize,
+}
+
+/// What lies where.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
+pub struct Census {
+    /// Jobs in each room.
+    pub rooms: RoomCounts,
+    /// What lies in `inbox/` and is no job.
+    pub unrecognised: usize,
+    /// How long the oldest ready job has waited, by its name and this machine's clock.
+    pub oldest_ready_seconds: Option<f64>,
+    /// Who has a room.
+    pub consumers: Vec<ConsumerCensus>,
+    /// Delivered and not yet collected outcomes, for each Return Address.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub replies: BTreeMap<String, usize>,
+}

@@ -1,0 +1,105 @@
+//! What a consumer sees of its work.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::words::{Id, InboxName, Millis, RoomName};
+
+/// What somebody waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interest<'a> {
+    /// Jobs that are ready, and consumers that come and go.
+    Ready,
+    /// The outcomes of these jobs.
+    Outcomes(&'a [Id]),
+}
+
+/// What a beat found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beat {
+    /// All is well.
+    Alive,
+    /// Others took this consumer for dead and cleared its room: register anew.
+    Evicted,
+}
+
+/// What a scan saw.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scan {
+    /// The first names, in order.
+    pub names: Vec<InboxName>,
+    /// How many more there are.
+    pub beyond: usize,
+    /// Names without an attempt: these are no jobs any more, and somebody put them here (P22).
+    pub misplaced: Vec<InboxName>,
+}
+
+/// What came due.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Promotion {
+    /// How many jobs moved to the inbox.
+    pub moved: usize,
+    /// When the next one is due.
+    pub next: Option<Millis>,
+}
+
+/// A file in a consumer's room.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// Its name.
+    pub name: InboxName,
+    /// Its envelope.
+    pub bytes: Vec<u8>,
+    /// Where it can be read as long as it is claimed.
+    pub path: PathBuf,
+}
+
+/// What became of a claim.
+#[derive(Debug)]
+pub enum Claimed {
+    /// It is ours.
+    Taken(Claim),
+    /// It is ours, but nobody can read it, and why. Its bytes are empty.
+    Unreadable(Claim, String),
+    /// It had an outcome already and was archived.
+    Settled,
+    /// Another took it.
+    Lost,
+}
+
+/// What a recovery did, and what it must look at again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Takeover {
+    /// Claims that went back to the inbox.
+    pub returned: usize,
+    /// Staged outcomes that were helped on.
+    pub helped: usize,
+    /// Claims that were settled already, and archived.
+    pub archived: usize,
+    /// Rooms that are gone now.
+    pub cleared: usize,
+    /// Files in rooms of the dead that bear no name of ours; they are left, and so are their rooms.
+    pub strangers: Vec<PathBuf>,
+    /// What did not work, in rooms that are to be tried again. The others were recovered.
+    pub troubles: Vec<String>,
+    /// Consumers that can be judged by nothing but their silence, and are not judged yet.
+    pub unjudged: usize,
+    /// When to look again at the silent, at the latest.
+    pub look_again: Option<Duration>,
+}
+
+/// What a judge remembers of the consumers that it watches: what their presence said, and since when (on its own clock).
+#[derive(Debug, Default)]
+pub struct Vigil {
+    pub(crate) seen: HashMap<RoomName, Sighting>,
+}
+
+/// A presence, and since when it has not changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sighting {
+    pub(crate) content: Vec<u8>,
+    pub(crate) since: Duration,
+    /// It changed under our eyes, so somebody is alive there.
+    pub(crate) stirred: bool,
+}

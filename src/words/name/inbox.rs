@@ -1,0 +1,166 @@
+//! Names in an inbox, in `delayed/` and in the archives.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{Id, Millis, NameError, Priority, StagedName};
+
+/// What lies in an inbox: a job in that of a drop folder, an outcome in that of a Return Address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DeliveryKind {
+    /// `….job.json`
+    Job,
+    /// `….outcome.json`
+    Outcome,
+}
+
+impl DeliveryKind {
+    const fn suffix(self) -> &'static str {
+        match self {
+            DeliveryKind::Job => "job.json",
+            DeliveryKind::Outcome => "outcome.json",
+        }
+    }
+}
+
+/// `<priority>.<submitted-ms>.<id>.<attempt>.job.json`, or `.outcome.json` for a delivered outcome (its id is the job's).
+///
+/// Names order as consumers take them: by priority, then by time of submission.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InboxName {
+    /// 0 first.
+    pub priority: Priority,
+    /// When the job was submitted, by the producer's clock.
+    pub submitted: Millis,
+    /// The job's id.
+    pub id: Id,
+    /// Which attempt (for an outcome: which collection) this is, from 1. The fencing token.
+    pub attempt: u32,
+    /// Job or outcome.
+    pub kind: DeliveryKind,
+}
+
+impl InboxName {
+    /// The name of a new job.
+    pub fn job(id: Id, submitted: Millis, priority: Priority) -> Self {
+        Self { priority, submitted, id, attempt: 1, kind: DeliveryKind::Job }
+    }
+
+    /// The same, one attempt later.
+    pub fn next_attempt(&self) -> Self {
+        Self { attempt: self.attempt.saturating_add(1), ..self.clone() }
+    }
+
+    /// The same, due only then.
+    pub fn delayed(&self, due: Millis) -> DelayedName {
+        DelayedName { due, job: self.clone() }
+    }
+
+    /// The UTC day below which its outcome and its archive lie.
+    pub fn day(&self) -> String {
+        self.submitted.day()
+    }
+
+    /// `<id>.outcome.json`
+    pub fn slot(&self) -> String {
+        format!("{}.outcome.json", self.id)
+    }
+
+    /// Its name in an archive, without the attempt: two attempts of one job are one there.
+    pub fn archived(&self) -> String {
+        format!("{}.{}", self.stem(), self.kind.suffix())
+    }
+
+    /// `<id>.<attempt>.attempt.json`: the record of an attempt that failed, beside the slot.
+    pub fn attempt_record(&self) -> String {
+        format!("{}.{}.attempt.json", self.id, self.attempt)
+    }
+
+    /// The name of the reason beside a dead letter.
+    pub fn reason(&self) -> String {
+        format!("{}.reason.json", self.stem())
+    }
+
+    /// The name under which its outcome is delivered to a Return Address.
+    pub fn delivery(&self) -> Self {
+        Self { attempt: 1, kind: DeliveryKind::Outcome, ..self.clone() }
+    }
+
+    /// The name of its outcome while it is staged in a consumer's room.
+    pub fn staged(&self, nonce: u64) -> StagedName {
+        StagedName { job: self.clone(), nonce }
+    }
+
+    pub(super) fn stem(&self) -> String {
+        format!("{}.{}.{}", self.priority, self.submitted, self.id)
+    }
+
+    /// Parses a name in `done/`, `dead/` or `invalid/`. The attempt is not in it; it is given as 1.
+    pub fn parse_archived(s: &str) -> Result<Self, NameError> {
+        let with_attempt = |kind: DeliveryKind| {
+            let stem = s.strip_suffix(kind.suffix())?.strip_suffix('.')?;
+            format!("{stem}.1.{}", kind.suffix()).parse().ok()
+        };
+        with_attempt(DeliveryKind::Job)
+            .or_else(|| with_attempt(DeliveryKind::Outcome))
+            .ok_or_else(|| NameError(s.to_owned(), "the name of an archived file"))
+    }
+}
+
+impl fmt::Display for InboxName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}.{}.{}", self.priority, self.submitted, self.id, self.attempt, self.kind.suffix())
+    }
+}
+
+impl FromStr for InboxName {
+    type Err = NameError;
+    fn from_str(s: &str) -> Result<Self, NameError> {
+        let parse = || {
+            let mut parts = s.splitn(5, '.');
+            let priority = parts.next()?.parse().ok()?;
+            let submitted = parts.next()?.parse().ok()?;
+            let id = parts.next()?.parse().ok()?;
+            let attempt = parse_attempt(parts.next()?)?;
+            let kind = match parts.next()? {
+                "job.json" => DeliveryKind::Job,
+                "outcome.json" => DeliveryKind::Outcome,
+                _ => return None,
+            };
+            Some(Self { priority, submitted, id, attempt, kind })
+        };
+        parse().ok_or_else(|| NameError(s.to_owned(), "the name of a job or a delivered outcome"))
+    }
+}
+
+/// Only the one way that a number is printed: no sign, no leading zero.
+fn parse_attempt(s: &str) -> Option<u32> {
+    let attempt: u32 = s.parse().ok()?;
+    (attempt >= 1 && attempt.to_string() == s).then_some(attempt)
+}
+
+/// `<due-ms>.<inbox name>`: a job that is not due yet. Names order by when they are due.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DelayedName {
+    /// When it is due, by the wall clock of whoever looks.
+    pub due: Millis,
+    /// What it is called when it is due.
+    pub job: InboxName,
+}
+
+impl fmt::Display for DelayedName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.due, self.job)
+    }
+}
+
+impl FromStr for DelayedName {
+    type Err = NameError;
+    fn from_str(s: &str) -> Result<Self, NameError> {
+        let parse = || {
+            let (due, job) = s.split_once('.')?;
+            Some(Self { due: due.parse().ok()?, job: job.parse().ok()? })
+        };
+        parse().ok_or_else(|| NameError(s.to_owned(), "the name of a delayed job"))
+    }
+}

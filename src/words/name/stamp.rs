@@ -1,0 +1,98 @@
+//! Names that are made once: an id and a nonce.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{Id, NameError, parse_nonce};
+
+/// `<id>.<nonce>`: nobody else ever makes it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StampedId {
+    /// The job's id.
+    pub id: Id,
+    /// Never used twice.
+    pub nonce: u64,
+}
+
+impl fmt::Display for StampedId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:016x}", self.id, self.nonce)
+    }
+}
+
+impl FromStr for StampedId {
+    type Err = NameError;
+    fn from_str(s: &str) -> Result<Self, NameError> {
+        let parse = || {
+            let (id, nonce) = s.split_once('.')?;
+            Some(Self { id: id.parse().ok()?, nonce: parse_nonce(nonce)? })
+        };
+        parse().ok_or_else(|| NameError(s.to_owned(), "an id and a nonce"))
+    }
+}
+
+/// What travels beside a job or an outcome (Claim Check), below `payload/`: a reference in an envelope leads there.
+///
+/// It names nothing outside of `payload/`, whatever the envelope says.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClaimCheck {
+    /// The job that it travels with (or with its outcome), and a nonce.
+    pub stamp: StampedId,
+    /// A folder of files, or data.
+    pub kind: ClaimCheckKind,
+}
+
+/// What a [`ClaimCheck`] stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ClaimCheckKind {
+    /// `<id>.<nonce>/`: a folder of files (`filesref`).
+    Files,
+    /// `<id>.<nonce>.data`: data that is too large for an envelope (`dataref`).
+    Data,
+}
+
+impl ClaimCheck {
+    /// The attribute that refers to it.
+    pub fn attribute(&self) -> &'static str {
+        match self.kind {
+            ClaimCheckKind::Files => "filesref",
+            ClaimCheckKind::Data => "dataref",
+        }
+    }
+
+    /// Its name in `payload/`.
+    pub fn name(&self) -> String {
+        match self.kind {
+            ClaimCheckKind::Files => self.stamp.to_string(),
+            ClaimCheckKind::Data => format!("{}.data", self.stamp),
+        }
+    }
+
+    /// Parses a name in `payload/`.
+    pub fn parse_name(name: &str) -> Result<Self, NameError> {
+        let (stamp, kind) = match name.strip_suffix(".data") {
+            Some(stamp) => (stamp, ClaimCheckKind::Data),
+            None => (name, ClaimCheckKind::Files),
+        };
+        Ok(Self { stamp: stamp.parse()?, kind })
+    }
+}
+
+/// As it stands in an envelope: relative to the drop folder.
+impl fmt::Display for ClaimCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let slash = if self.kind == ClaimCheckKind::Files { "/" } else { "" };
+        write!(f, "payload/{}{slash}", self.name())
+    }
+}
+
+impl FromStr for ClaimCheck {
+    type Err = NameError;
+    fn from_str(s: &str) -> Result<Self, NameError> {
+        let parse = || {
+            let check = Self::parse_name(s.strip_prefix("payload/")?.trim_end_matches('/')).ok()?;
+            (check.to_string() == s).then_some(check)
+        };
+        parse().ok_or_else(|| NameError(s.to_owned(), "a reference below payload/"))
+    }
+}

@@ -1,0 +1,102 @@
+//! Why a job failed: RFC 9457 problem details.
+
+use serde::{Deserialize, Serialize};
+
+use super::Attempt;
+
+/// Why a job failed or expired.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// A URN that names the kind of problem, `urn:filedrop:problem:…`
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind of problem, in words.
+    pub title: String,
+    /// This one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+    /// The last lines that the handler wrote to stderr.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub stderr: String,
+    /// The attempts before, as far as they are known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<Attempt>,
+}
+
+impl Problem {
+    const URN: &'static str = "urn:filedrop:problem:";
+    /// Nobody could read the job.
+    pub const INVALID: &'static str = "urn:filedrop:problem:invalid";
+    /// The handler said that it failed, or died.
+    pub const HANDLER: &'static str = "urn:filedrop:problem:handler";
+    /// The handler took longer than it may.
+    pub const TIMEOUT: &'static str = "urn:filedrop:problem:timeout";
+    /// The handler wrote more than an outcome holds.
+    pub const OUTPUT: &'static str = "urn:filedrop:problem:output";
+    /// The handler said that no attempt at this job will ever succeed.
+    pub const REJECTED: &'static str = "urn:filedrop:problem:rejected";
+    /// All its attempts ended without an answer: its consumers vanished.
+    pub const ABANDONED: &'static str = "urn:filedrop:problem:abandoned";
+    /// Its time was over before somebody came to handle it.
+    pub const EXPIRED: &'static str = "urn:filedrop:problem:expired";
+
+    /// The job could not be read.
+    pub fn invalid(detail: impl Into<String>) -> Self {
+        Self::of(Self::INVALID, "the job could not be read", detail)
+    }
+
+    /// The handler failed.
+    pub fn handler(detail: impl Into<String>) -> Self {
+        Self::of(Self::HANDLER, "the handler failed", detail)
+    }
+
+    /// The handler was ended because its time had run out.
+    pub fn timeout(detail: impl Into<String>) -> Self {
+        Self::of(Self::TIMEOUT, "the handler took too long", detail)
+    }
+
+    /// The handler's output does not fit an outcome.
+    pub fn output(detail: impl Into<String>) -> Self {
+        Self::of(Self::OUTPUT, "the handler wrote too much", detail)
+    }
+
+    /// The handler refused the job for good.
+    pub fn rejected(detail: impl Into<String>) -> Self {
+        Self::of(Self::REJECTED, "the handler rejected the job", detail)
+    }
+
+    /// Nobody who tried the job lived to answer.
+    pub fn abandoned(detail: impl Into<String>) -> Self {
+        Self::of(Self::ABANDONED, "every attempt ended without an answer", detail)
+    }
+
+    /// The job came too late.
+    pub fn expired(detail: impl Into<String>) -> Self {
+        Self::of(Self::EXPIRED, "the job expired", detail)
+    }
+
+    /// The same, with what the handler last wrote to stderr.
+    pub fn with_stderr(self, stderr: impl Into<String>) -> Self {
+        Self { stderr: stderr.into(), ..self }
+    }
+
+    /// The kind's last word: `invalid`, `handler`, `timeout` …
+    pub fn reason(&self) -> &str {
+        self.kind.strip_prefix(Self::URN).unwrap_or(&self.kind)
+    }
+
+    /// Whether another attempt may end otherwise.
+    pub fn is_worth_another_attempt(&self) -> bool {
+        matches!(self.kind.as_str(), Self::HANDLER | Self::TIMEOUT)
+    }
+
+    fn of(kind: &str, title: &str, detail: impl Into<String>) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            title: title.to_owned(),
+            detail: detail.into(),
+            stderr: String::new(),
+            attempts: Vec::new(),
+        }
+    }
+}
