@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use filedrop::adapters::fs::sim::World;
-use filedrop::words::{DeliveryKind, Envelope, InboxName, Job, Outcome, Problem, RoomName, StagedName};
+use filedrop::words::{
+    Attempt, DelayedName, DeliveryKind, Envelope, Id, InboxName, Job, Outcome, Problem, RoomName, StagedName,
+    StampedId,
+};
 
-use crate::ledger::Ledger;
+use crate::ledger::{Facts, Ledger};
 use crate::programs::{ADDRESS, DROP};
 
 /// What a file is, and the row of PROTOCOL.md that names it.
@@ -14,12 +17,18 @@ pub(crate) enum Place {
     Marker,
     Draft,
     Ready(InboxName),
+    Delayed(DelayedName),
     Claim(RoomName, InboxName),
     Staged(RoomName, StagedName),
     Presence(RoomName),
     Slot(String),
     Archived(&'static str, InboxName),
     Reason,
+    /// The record of an attempt.
+    Record,
+    /// The entry of a given id, and its draft.
+    Entry,
+    EntryDraft,
     Folder,
 }
 
@@ -34,6 +43,9 @@ impl Place {
             Place::Staged(..) => "P9",
             Place::Slot(_) => "P10",
             Place::Archived(..) | Place::Reason => "P11",
+            Place::Delayed(_) => "P18",
+            Place::Entry | Place::EntryDraft => "P20",
+            Place::Record => "P25",
         }
     }
 }
@@ -50,7 +62,18 @@ pub(crate) fn classify(path: &str) -> Option<Place> {
         [room] if !room.contains('.') => Some(Place::Folder),
         ["filedrop.json"] => Some(Place::Marker),
         ["tmp", _] => Some(Place::Draft),
-        ["inbox", name] => name.parse().ok().map(Place::Ready),
+        ["inbox", name] => {
+            // P22: what a person put there.
+            let misplaced = || Some(Place::Archived("inbox", InboxName::parse_archived(name).ok()?));
+            name.parse().ok().map(Place::Ready).or_else(misplaced)
+        }
+        ["delayed", name] => name.parse().ok().map(Place::Delayed),
+        ["ids", _] => Some(Place::Folder),
+        ["ids", shelf, name] => match (name.parse::<Id>(), name.parse::<StampedId>()) {
+            (Ok(id), _) => (id.shelf() == shelf).then_some(Place::Entry),
+            (_, Ok(stamp)) => (stamp.id.shelf() == shelf).then_some(Place::EntryDraft),
+            _ => None,
+        },
         ["claimed", room] => match room.strip_suffix(".presence") {
             Some(room) => room.parse().ok().map(Place::Presence),
             None => room.parse::<RoomName>().ok().map(|_| Place::Folder),
@@ -61,6 +84,7 @@ pub(crate) fn classify(path: &str) -> Option<Place> {
             staged.or_else(|| name.parse().ok().map(|claim| Place::Claim(room, claim)))
         }
         ["outcomes" | "done", day] => is_day(day).then_some(Place::Folder),
+        ["outcomes", day, name] if name.ends_with(".attempt.json") => is_day(day).then_some(Place::Record),
         ["outcomes", day, name] => {
             let id = name.strip_suffix(".outcome.json")?;
             is_day(day).then(|| Place::Slot(id.to_owned()))
@@ -107,9 +131,12 @@ pub(crate) fn after_crash(world: &World, ledger: &Ledger) {
             Some(place) => {
                 complete(&place, &data, ledger);
                 let nested = path.contains("/replies/");
-                if let (Place::Ready(name) | Place::Claim(_, name), false) = (&place, nested) {
-                    seen.insert(name.id.to_string());
-                }
+                let held = match &place {
+                    Place::Ready(name) | Place::Claim(_, name) => Some(name),
+                    Place::Delayed(name) => Some(&name.job),
+                    _ => None,
+                };
+                seen.extend(held.filter(|_| !nested).map(|name| name.id.to_string()));
                 if let Place::Slot(id) = place {
                     seen.insert(id);
                 }
@@ -126,7 +153,11 @@ pub(crate) fn after_crash(world: &World, ledger: &Ledger) {
 /// I3: whatever has a name that others read is whole.
 fn complete(place: &Place, data: &[u8], ledger: &Ledger) {
     let whole = match place {
-        Place::Draft | Place::Presence(_) | Place::Folder => true,
+        // A draft of an entry is read only once the entry is that file.
+        Place::Draft | Place::Presence(_) | Place::Folder | Place::EntryDraft => true,
+        Place::Record => serde_json::from_slice::<Attempt>(data).is_ok(),
+        Place::Entry => Envelope::decode(data).is_ok(),
+        Place::Delayed(name) => Job::decode(&name.job.id, name.job.attempt, data).is_ok(),
         Place::Marker => serde_json::from_slice::<serde_json::Value>(data).is_ok(),
         Place::Staged(..) | Place::Slot(_) | Place::Reason => Outcome::decode(data).is_ok(),
         Place::Ready(name) | Place::Claim(_, name) | Place::Archived(_, name) => {
@@ -164,7 +195,13 @@ pub(crate) fn at_rest(world: &World, ledger: &Ledger) {
                 let outcome = outcome.and_then(|outcome| outcome.envelope.text("id").map(str::to_owned));
                 slots.entry(id.clone()).or_default().push(outcome.unwrap_or_default());
             }
-            (Place::Ready(name) | Place::Claim(_, name) | Place::Archived(_, name), data) => {
+            (
+                Place::Ready(name)
+                | Place::Claim(_, name)
+                | Place::Archived(_, name)
+                | Place::Delayed(DelayedName { job: name, .. }),
+                data,
+            ) => {
                 rests.insert(name.id.to_string(), (path.clone(), data.unwrap_or_default().to_vec()));
                 at.entry(name.id.to_string()).or_default().push(place.clone());
             }
@@ -177,24 +214,39 @@ pub(crate) fn at_rest(world: &World, ledger: &Ledger) {
         }
     }
     let facts = ledger.facts();
+    let caused: BTreeSet<String> = rests.values().filter_map(|(_, data)| cause(data)).collect();
+    // Given ids may have been submitted under several names: whichever came first is the job.
+    let mut submitted: BTreeMap<String, Vec<(&InboxName, &Vec<u8>)>> = BTreeMap::new();
     for (name, bytes) in &facts.attempted {
-        let id = name.id.to_string();
+        submitted.entry(name.id.to_string()).or_default().push((name, bytes));
+    }
+    for (id, submissions) in submitted {
+        let job: Id = id.parse().expect("an id");
+        let acknowledged = facts.acknowledged.contains(&job);
         let places = at.remove(&id).unwrap_or_default();
         let outcomes = slots.remove(&id).unwrap_or_default();
         match (&places[..], &outcomes[..]) {
-            ([], []) if !facts.acknowledged.contains(&name.id) => {}
-            ([Place::Archived(room, _)], [_]) => at_its_place(world, room, name, bytes, &rests[&id], ledger),
+            ([], []) if !acknowledged => {}
+            ([Place::Archived(room, _)], [_]) => {
+                let rest = &rests[&id];
+                let is_it = |(name, _): &&(&InboxName, &Vec<u8>)| rest.0.ends_with(&name.archived());
+                let (name, bytes) = submissions.iter().find(is_it).unwrap_or(&submissions[0]);
+                at_its_place(world, room, name, bytes, rest, caused.contains(&id), ledger);
+            }
             // P3: a job that was not acknowledged may survive as its outcome alone.
-            ([], [_]) if !facts.acknowledged.contains(&name.id) => {}
+            ([], [_]) if !acknowledged => {}
+            // P21: a redrive that was interrupted is finished by the next one, and nobody was told that it is done.
+            ([Place::Archived("dead", _), Place::Archived("done", _)], [_])
+                if caused.contains(&id) && !facts.redriven.contains_key(&job) => {}
             ([], []) => ledger.violation("I1: an acknowledged job is gone"),
             (_, []) => ledger.violation("I4: no outcome was published"),
             (_, [_]) => ledger.violation(format!("I4: one job, one room; it is in {places:?}")),
             (_, _) => ledger.violation("I2: one job has two slots"),
         }
-        if facts.refused.contains(&name.id) && !outcomes.is_empty() {
+        if facts.refused.contains(&job) && !outcomes.is_empty() {
             ledger.violation("I7: a submission was refused for certain, and the job was handled");
         }
-        if let (Some(told), [outcome]) = (facts.told.get(&name.id), &outcomes[..])
+        if let (Some(told), [outcome]) = (facts.told.get(&job), &outcomes[..])
             && !told.contains(outcome)
         {
             ledger.violation("I2: the outcome that was reported is not the one in the slot");
@@ -213,8 +265,55 @@ pub(crate) fn at_rest(world: &World, ledger: &Ledger) {
             _ => ledger.violation("I2: one outcome was delivered under two names"),
         }
     }
+    successors(&facts, &mut at, &mut slots, &rests, ledger);
+    // P3, of a redrive: nobody was told that the new job is there, and it is there as its outcome alone.
+    for (path, data) in world.disk().tree() {
+        if let (Some(Place::Slot(id)), Some(outcome)) =
+            (classify(&path), data.and_then(|d| Outcome::decode(&d).ok()))
+        {
+            let flow = outcome.envelope.text("correlationid").unwrap_or_default();
+            let of_ours = facts.attempted.keys().any(|name| name.id.as_str() == flow);
+            if of_ours && flow != id && !facts.redriven.values().any(|new| new.as_str() == id) {
+                slots.remove(&id);
+            }
+        }
+    }
     if !at.is_empty() || !slots.is_empty() {
         ledger.violation("I1: a job that nobody submitted");
+    }
+}
+
+/// Whose dead letter a job was before.
+fn cause(job: &[u8]) -> Option<String> {
+    Envelope::decode(job).ok()?.text("causationid").map(str::to_owned)
+}
+
+/// P21: what is left is what dead letters became: one job each, with an outcome of its own.
+fn successors(
+    facts: &Facts,
+    at: &mut BTreeMap<String, Vec<Place>>,
+    slots: &mut BTreeMap<String, Vec<String>>,
+    rests: &BTreeMap<String, (String, Vec<u8>)>,
+    ledger: &Ledger,
+) {
+    let mut of: BTreeMap<String, usize> = BTreeMap::new();
+    at.retain(|id, places| {
+        let Some(dead) = cause(&rests[id].1) else { return true };
+        *of.entry(dead).or_default() += 1;
+        let outcomes = slots.remove(id).unwrap_or_default();
+        if !matches!((&places[..], &outcomes[..]), ([Place::Archived(..)], [_])) {
+            ledger.violation(format!(
+                "I4: a redriven job is at {places:?} and has {} outcomes",
+                outcomes.len()
+            ));
+        }
+        false
+    });
+    if of.values().any(|jobs| *jobs > 1) {
+        ledger.violation("I8: one dead letter became two jobs");
+    }
+    if facts.redriven.keys().any(|dead| !of.contains_key(dead.as_str())) {
+        ledger.violation("I1: a dead letter was redriven, and its new job is gone");
     }
 }
 
@@ -225,12 +324,15 @@ fn at_its_place(
     name: &InboxName,
     bytes: &[u8],
     (path, found): &(String, Vec<u8>),
+    redriven: bool,
     ledger: &Ledger,
 ) {
     let slot = format!("{DROP}/outcomes/{}/{}", name.day(), name.slot());
     let outcome = world.peek(&slot).and_then(|(data, _)| Outcome::decode(&data).ok());
     let expected = match outcome.as_ref().map(Outcome::problem) {
         Some(None) => "done",
+        // A redrive archives it at its end; one that was interrupted has not.
+        Some(Some(_)) if redriven && room == "done" => "done",
         Some(Some(problem)) if problem.kind == Problem::INVALID => "invalid",
         _ => "dead",
     };

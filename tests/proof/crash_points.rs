@@ -8,18 +8,18 @@ use crate::ledger::Ledger;
 use crate::programs::{self, Kind, Patience, Program};
 use crate::search::{MODELS, Search, is_full, prepared, with_address};
 
-type Setup = fn(World) -> (World, Ledger);
-type Transition = fn(&Ledger) -> Program;
+pub(crate) type Setup = fn(World) -> (World, Ledger);
+pub(crate) type Transition = fn(&Ledger) -> Program;
 
 const SEED: u64 = 1;
 
 /// Runs a transition and stops everything after each of its calls. In a full search the recovery is itself stopped after each
 /// of its calls.
-fn crash_everywhere(what: &str, setup: Setup, transition: Transition) {
+pub(crate) fn crash_everywhere(what: &str, setup: Setup, transition: Transition) {
     crash_to_depth(usize::from(is_full()), what, setup, transition);
 }
 
-fn crash_to_depth(depth: usize, what: &str, setup: Setup, transition: Transition) {
+pub(crate) fn crash_to_depth(depth: usize, what: &str, setup: Setup, transition: Transition) {
     for model in MODELS {
         for (kind, world) in file_systems(World::new(model, SEED)) {
             let mut search = Search::new(depth);
@@ -48,7 +48,7 @@ fn file_systems(world: World) -> [(&'static str, Make); 3] {
 }
 
 /// Every call of a transition, one at a time, answers with an error: after it was done, or without having been done.
-fn errors_everywhere(what: &str, setup: Setup, transition: Transition) {
+pub(crate) fn errors_everywhere(what: &str, setup: Setup, transition: Transition) {
     for model in MODELS {
         for (kind, make) in file_systems(World::new(model, SEED)) {
             let mut search = Search::new(0);

@@ -286,6 +286,56 @@ pub(crate) fn producer(ledger: &Ledger) -> Program {
     })
 }
 
+/// H10: an id is given, and nobody remembers it.
+pub(crate) fn forgetful(ledger: &Ledger) -> Program {
+    let ledger = ledger.clone();
+    Box::new(move |fs| {
+        let host = fs.host();
+        let Ok(store) = LocalStore::open(fs, host, DROP) else { return };
+        let job = programs::new_job(store.host(), Kind::Given(5));
+        ledger.attempt(&job);
+        if store.submit(&[NewJob { given: false, ..job.clone() }]).is_ok() {
+            ledger.acknowledge(&job.name.id);
+        }
+    })
+}
+
+/// H10: the id is taken first and the job published then; whose id is taken believes that the job is there.
+pub(crate) fn trusting(ledger: &Ledger) -> Program {
+    let ledger = ledger.clone();
+    Box::new(move |fs| {
+        let raw = Raw::new(fs);
+        let job = programs::new_job(&raw.host, Kind::Given(5));
+        ledger.attempt(&job);
+        let NewJob { name, bytes, .. } = job;
+        let _ = raw.fs.make_dir(&raw.layout.shelf(&name.id));
+        let _ = raw.fs.flush_dir(&raw.layout.room("ids"));
+        let entry = raw.layout.entry(&name.id);
+        if !raw.exists(&entry) {
+            let taken =
+                raw.write(&entry, &bytes).is_some() && raw.fs.flush_dir(&raw.layout.shelf(&name.id)).is_ok();
+            let published = taken && raw.write(&raw.layout.ready(&name), &bytes).is_some();
+            if !published || raw.fs.flush_dir(&raw.layout.room("inbox")).is_err() {
+                return;
+            }
+        }
+        ledger.acknowledge(&name.id);
+    })
+}
+
+/// H13: a dead letter is given another try under its own id, and its outcome another name.
+pub(crate) fn reviver() -> Program {
+    Box::new(|fs| {
+        let raw = Raw::new(fs);
+        let dead = raw.layout.room("dead");
+        for letter in raw.names(&dead).iter().filter_map(|name| InboxName::parse_archived(name).ok()) {
+            let _ = raw.fs.unlink(&raw.layout.slot(&letter));
+            let _ = raw.fs.rename(&dead.join(letter.archived()), &raw.layout.ready(&letter.next_attempt()));
+            let _ = raw.fs.unlink(&dead.join(letter.reason()));
+        }
+    })
+}
+
 /// Removes everything in `tmp/`, as a sweep does to drafts that were forgotten for a day.
 pub(crate) fn sweep_all() -> Program {
     Box::new(|fs| {

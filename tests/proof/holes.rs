@@ -194,6 +194,35 @@ fn h9_the_day_of_the_slot_is_the_jobs_not_the_calendars() {
 }
 
 #[test]
+fn h10_an_id_that_is_given_twice() {
+    let start = || prepared(world(Model::B), &[]);
+    // Two jobs: the second one has the slot of another day.
+    let forgetful: Drain =
+        |ledger| [vec![draft::forgetful(ledger)], drain(ledger)].into_iter().flatten().collect();
+    let mut search = Search::with(forgetful, 0);
+    let (first, ledger) = start();
+    Actor::start(&first, 2, draft::forgetful(&ledger)).finish();
+    first.advance(24 * 3600 * 1000);
+    search.conclude(&first, &ledger, 0);
+    finds(search, "I2: one job has two slots");
+    // None: the first submitter dies when it has the id, the second one believes.
+    let trusting: Drain =
+        |ledger| [vec![draft::trusting(ledger)], drain(ledger)].into_iter().flatten().collect();
+    finds(crashed(start, draft::trusting, trusting), "I1: an acknowledged job is gone");
+    // Ours, likewise.
+    let ours: Make = |ledger| programs::producer(ledger, &[Kind::Given(5)]);
+    let again: Drain = |ledger| {
+        let second = programs::producer(ledger, &[Kind::Given(4)]);
+        let second: Program = Box::new(move |fs| {
+            fs.world().advance(24 * 3600 * 1000);
+            second(fs);
+        });
+        std::iter::once(second).chain(drain(ledger)).collect()
+    };
+    crashed(start, ours, again).expect_none("H10");
+}
+
+#[test]
 fn h12_a_draft_that_was_swept_away_was_not_published() {
     let start = || prepared(world(Model::B).without_unnamed_files(), &[]);
     let sweep: Make = |_| draft::sweep_all();
@@ -202,6 +231,26 @@ fn h12_a_draft_that_was_swept_away_was_not_published() {
     interleaved(start, produce, sweep, drain, false).expect_none("H12");
     let consume = || prepared(world(Model::B).without_unnamed_files(), &[Kind::Plain, Kind::Reply]);
     interleaved(consume, ours, sweep, drain, false).expect_none("H12, outcomes");
+}
+
+/// A failure was an outcome, was told, and stands for ever.
+#[test]
+fn h13_a_dead_letter_that_is_redriven() {
+    let told = || {
+        let (world, ledger) = prepared(world(Model::B), &[Kind::Failing]);
+        Actor::start(&world, 5, programs::consumer(&ledger, "earlier", Patience::Drain)).finish();
+        Actor::start(&world, 6, programs::waiter(&ledger)).finish();
+        world.flush_all();
+        world.take_changes();
+        (world, ledger)
+    };
+    let reviver: Make = |_| draft::reviver();
+    finds(crashed(told, reviver, drain), "I2: two outcomes were reported for one job");
+    let ours: Make = crate::operators::redriver;
+    crashed(told, ours, |ledger| {
+        std::iter::once(crate::operators::redriver(ledger)).chain(drain(ledger)).collect()
+    })
+    .expect_none("H13");
 }
 
 /// Without RENAME_NOREPLACE a rename into the slot replaces what is there.

@@ -23,6 +23,8 @@ pub(crate) struct Facts {
     pub(crate) handed_over: BTreeMap<Id, usize>,
     /// Collections that were acknowledged as the first.
     pub(crate) collected: BTreeMap<Id, usize>,
+    /// What a dead letter became.
+    pub(crate) redriven: BTreeMap<Id, Id>,
     /// What must never have happened.
     pub(crate) violations: BTreeSet<String>,
 }
@@ -42,6 +44,14 @@ impl Ledger {
 
     pub(crate) fn acknowledge(&self, id: &Id) {
         self.0.borrow_mut().acknowledged.insert(id.clone());
+    }
+
+    pub(crate) fn redrive(&self, dead: &Id, new: &Id) {
+        let mut facts = self.0.borrow_mut();
+        facts.acknowledged.insert(new.clone());
+        if facts.redriven.insert(dead.clone(), new.clone()).is_some_and(|earlier| earlier != *new) {
+            facts.violations.insert("I8: one dead letter became two jobs".to_owned());
+        }
     }
 
     pub(crate) fn tell(&self, id: &Id, outcome: &str) {

@@ -6,6 +6,8 @@ mod draft;
 mod faults;
 mod holes;
 mod ledger;
+mod operators;
+mod policies;
 mod programs;
 mod races;
 mod replay;

@@ -1,5 +1,7 @@
 //! The programs that talk through the folder, as the simulator runs them.
 
+use std::time::Duration;
+
 use filedrop::actors::consumer::{Conclusion, Taken, Terms, conclude, finish, take};
 use filedrop::adapters::fs::sim::{SimFs, SimHost, World};
 use filedrop::adapters::store::local::{LocalRoom, LocalStore};
@@ -38,9 +40,22 @@ pub(crate) enum Kind {
     Reply,
     /// Its body is no envelope.
     Garbage,
-    /// Its handler fails.
+    /// Its handler fails, and it has but one attempt.
     Failing,
+    /// Its handler fails at the first attempt and succeeds at the second.
+    Flaky,
+    /// Its handler fails at both of its attempts.
+    Hopeless,
+    /// It is due in a minute.
+    Delayed,
+    /// It expires in ten seconds.
+    Expiring,
+    /// Its id is given: by this submitter, which differs from others in the priority.
+    Given(u8),
 }
+
+/// The id that is given.
+pub(crate) const GIVEN: &str = "order-4711";
 
 pub(crate) const ADDRESS: &str = "asker";
 
@@ -63,7 +78,8 @@ pub(crate) fn producer(ledger: &Ledger, kinds: &[Kind]) -> Program {
                     Err(e) => certainly_not &= e.kind() != ErrorKind::Uncertain,
                 }
             }
-            if certainly_not {
+            // Another may have submitted the same id.
+            if certainly_not && !job.given {
                 ledger.refuse(&job.name.id);
             }
         }
@@ -71,20 +87,44 @@ pub(crate) fn producer(ledger: &Ledger, kinds: &[Kind]) -> Program {
 }
 
 pub(crate) fn new_job(host: &SimHost, kind: Kind) -> NewJob {
-    let (id, submitted) = host.mint();
+    let (mut id, submitted) = host.mint();
+    let (mut priority, mut due) = (Priority::default(), None);
+    if let Kind::Given(other) = kind {
+        id = GIVEN.parse().expect("an id");
+        priority = Priority::new(other).expect("a digit");
+    }
     let mut envelope = Job::envelope(&id, "/sim", "sim", submitted);
     envelope.payload = Some(Payload::detect(format!(r#"{{"job":"{id}"}}"#)));
     match kind {
         Kind::Plain => {}
         Kind::Reply => envelope.set("replyto", ADDRESS),
-        Kind::Failing => envelope.set("subject", "fail"),
+        Kind::Failing => {
+            envelope.set("subject", "fail");
+            envelope.set("maxattempts", 1);
+        }
+        Kind::Flaky => envelope.set("subject", "fail once"),
+        Kind::Hopeless => {
+            envelope.set("subject", "fail");
+            envelope.set("maxattempts", 2);
+        }
+        Kind::Delayed => {
+            due = Some(submitted.later(Duration::from_secs(60)));
+            envelope.set("notbefore", submitted.later(Duration::from_secs(60)).rfc3339());
+        }
+        Kind::Expiring => envelope.set("expirytime", submitted.later(Duration::from_secs(10)).rfc3339()),
+        Kind::Given(_) => envelope.set("priority", priority.get()),
         Kind::Garbage => {
             let name = InboxName::job(id, submitted, Priority::default());
             return NewJob { name, bytes: b"not an envelope".to_vec(), due: None, given: false };
         }
     }
     let bytes = envelope.encode().expect("a small envelope");
-    NewJob { name: InboxName::job(id, submitted, Priority::default()), bytes, due: None, given: false }
+    NewJob {
+        name: InboxName::job(id, submitted, priority),
+        bytes,
+        due,
+        given: matches!(kind, Kind::Given(_)),
+    }
 }
 
 /// Takes over, takes, handles and settles until nothing is left to do or to wait for, then leaves.
@@ -104,10 +144,13 @@ pub(crate) fn consumer(ledger: &Ledger, name: &'static str, patience: Patience) 
                 }
             }
             let takeover = store.recover(&room, &mut vigil);
+            let next = store.promote(100).map_or(None, |promotion| promotion.next);
             let worked = work(&store, &room, &ledger);
             match takeover {
                 Ok(takeover) if takeover.returned == 0 && !worked => {
-                    if let Some(pause) = patience.pause(&takeover) {
+                    let due = next.filter(|_| patience == Patience::Endless);
+                    let due = due.map(|due| due.since(store.host().now()));
+                    if let Some(pause) = patience.pause(&takeover).into_iter().chain(due).min() {
                         world.advance(pause.as_millis() as u64);
                     } else if std::mem::replace(&mut quiet, true) {
                         break;
@@ -120,7 +163,7 @@ pub(crate) fn consumer(ledger: &Ledger, name: &'static str, patience: Patience) 
     })
 }
 
-const ROUNDS: usize = 12;
+const ROUNDS: usize = 60;
 
 /// How long a consumer stays for others whom it cannot judge at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,9 +189,12 @@ fn register<'a>(store: &SimStore<'a>, name: &str) -> Option<SimRoom<'a>> {
 /// Takes all that is ready. Whether anything was.
 fn work(store: &SimStore<'_>, room: &SimRoom<'_>, ledger: &Ledger) -> bool {
     let Ok(scan) = store.scan(100) else { return true };
+    for name in &scan.misplaced {
+        let _ = (0..3).any(|_| store.put_back(name).is_ok());
+    }
     let consumer: Id = "sim".parse().expect("a name");
-    let retry = Retry { max_attempts: 1, ..Retry::default() };
-    let terms = Terms { consumer: &consumer, source: "/sim", retry: &retry, max_bytes: usize::MAX };
+    let terms =
+        Terms { consumer: &consumer, source: "/sim", retry: &Retry::default(), max_bytes: usize::MAX };
     for name in &scan.names {
         // A call that failed may have taken it all the same.
         for _ in 0..3 {
@@ -156,6 +202,7 @@ fn work(store: &SimStore<'_>, room: &SimRoom<'_>, ledger: &Ledger) -> bool {
                 Ok(Taken::Job(claim, job)) => {
                     let result = match job.envelope.text("subject") {
                         Some("fail") => Err(Problem::handler("as asked")),
+                        Some("fail once") if job.attempt == 1 => Err(Problem::handler("as asked, once")),
                         _ => Ok(Payload::detect(format!("{} by {}", job.id, store.host().pid()))),
                     };
                     let now = store.host().now();

@@ -11,10 +11,10 @@ use crate::search::{Counts, Search, prepared, stops, with_address};
 
 const SEED: u64 = 2;
 
-type Make = fn(&Ledger) -> Program;
+pub(crate) type Make = fn(&Ledger) -> Program;
 
 /// Every history of the form: `a` does i calls, `b` does j, `a` does the rest, `b` does the rest.
-fn interleave(what: &str, setup: fn(World) -> (World, Ledger), a: Make, b: Make) -> Counts {
+pub(crate) fn interleave(what: &str, setup: fn(World) -> (World, Ledger), a: Make, b: Make) -> Counts {
     let mut total = Counts::default();
     for model in [Model::A, Model::B] {
         for (kind, make) in [("local", false), ("shared by machines", true)] {

@@ -3,6 +3,7 @@
 use filedrop::adapters::fs::sim::{Actor, Fate, Model, World};
 
 use crate::ledger::Ledger;
+use crate::operators;
 use crate::programs::{self, Kind, Patience};
 use crate::search::{Search, prepared};
 
@@ -25,13 +26,17 @@ fn history(seed: u64, search: &mut Search) -> Vec<String> {
     if dice.roll(3) == 0 {
         world = world.shared_by_machines();
     }
-    let (mut world, ledger) = prepared(world, &[Kind::Plain, Kind::Reply, Kind::Failing]);
+    let first = [Kind::Plain, Kind::Reply, Kind::Failing, Kind::Flaky, Kind::Delayed, Kind::Hopeless];
+    let (mut world, ledger) = prepared(world, &first);
     let mut traces = Vec::new();
     let mut pids = 20..;
     let mut start = |dice: &mut Dice, world: &World, ledger: &Ledger| {
         let pid = pids.next().expect("there are many numbers");
-        let program = match dice.roll(6) {
+        let program = match dice.roll(9) {
             0 => programs::producer(ledger, &[Kind::Plain, Kind::Reply]),
+            5 => programs::producer(ledger, &[Kind::Given(dice.roll(10) as u8), Kind::Expiring]),
+            6 => programs::producer(ledger, &[Kind::Flaky, Kind::Delayed]),
+            7 => operators::redriver(ledger),
             1 => programs::waiter(ledger),
             2 => programs::collector(ledger, Patience::Drain),
             3 => programs::returner(),
@@ -78,7 +83,7 @@ fn one_seed_is_one_run() {
 
 #[test]
 fn random_histories() {
-    let seeds = std::env::var("FILEDROP_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(400);
+    let seeds = std::env::var("FILEDROP_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(150);
     for seed in 0..seeds {
         let mut search = Search::new(0);
         history(seed, &mut search);

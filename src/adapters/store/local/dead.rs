@@ -11,28 +11,40 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     /// P22. What has no outcome was never a dead letter: its name is wrong.
     pub(super) fn move_back(&self, name: &InboxName) -> Result<PathBuf> {
         let misplaced = self.layout.room("inbox").join(name.archived());
-        let invalid = self.layout.room("invalid");
-        let outcome = self.read_outcome(&self.layout.slot(name))?;
-        let grave = match &outcome {
-            Some(outcome) => self.layout.grave(outcome),
-            None if self.look(&self.layout.room("dead").join(name.reason()))?.is_some() => {
-                Some(self.layout.room("dead"))
-            }
-            None => Some(invalid.clone()),
-        };
-        let place = match grave {
-            Some(grave) => grave.join(name.archived()),
-            None => self.layout.archived(name),
-        };
+        let place = self.rest_of(name)?;
         let own = self.look(&misplaced)?.map(|meta| meta.id);
         let taken = self.look(&place)?.is_some_and(|there| Some(there.id) != own);
-        let place = if taken { invalid.join(name.archived()) } else { place };
+        let place = if taken { self.layout.room("invalid").join(name.archived()) } else { place };
         let day = self.layout.archive_day(name);
-        match place.starts_with(&day) {
-            true => self.inside(&day, || self.relocate(&misplaced, &place))?,
-            false => self.relocate(&misplaced, &place)?,
+        if place.starts_with(&day) {
+            self.inside(&day, || self.relocate(&misplaced, &place))?;
+        } else {
+            self.relocate(&misplaced, &place)?;
+            let slot = self.layout.slot(name);
+            if let Some(file) = self.look(&slot)? {
+                self.link_if_free(&slot, file.id, &place.with_file_name(name.reason()))?;
+            }
         }
         Ok(place)
+    }
+
+    /// Where a job lies whose outcome stands.
+    fn rest_of(&self, name: &InboxName) -> Result<PathBuf> {
+        let dead = self.layout.room("dead");
+        let Some(outcome) = self.read_outcome(&self.layout.slot(name))? else {
+            let was_dead = self.look(&dead.join(name.reason()))?.is_some();
+            let grave = if was_dead { dead } else { self.layout.room("invalid") };
+            return Ok(grave.join(name.archived()));
+        };
+        let grave = self.grave_of(name, &outcome)?;
+        Ok(grave.map_or_else(|| self.layout.archived(name), |grave| grave.join(name.archived())))
+    }
+
+    /// The folder for a job that this outcome stands for: none if it succeeded, or was redriven.
+    pub(super) fn grave_of(&self, name: &InboxName, outcome: &Outcome) -> Result<Option<PathBuf>> {
+        let Some(grave) = self.layout.grave(outcome) else { return Ok(None) };
+        let (id, _) = successor(name, outcome);
+        Ok(self.look(&self.layout.entry(&id))?.is_none().then_some(grave))
     }
 
     /// P21. A redrive that was interrupted is finished by the next one: the new id is always the same.
@@ -57,6 +69,8 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         self.inside(&day, || self.relocate(&dead, &self.layout.archived(letter)))?;
         self.flush_dir(&day)?;
         self.remove(&self.layout.room("dead").join(letter.reason()))?;
+        // Nobody else would end it, if a power cut brought the old name back beside the new one.
+        self.flush_dir(&self.layout.room("dead"))?;
         Ok(id)
     }
 }

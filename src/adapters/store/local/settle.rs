@@ -102,7 +102,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             DeliveryKind::Outcome => self.remove(&self.layout.claim(room, name)),
             DeliveryKind::Job => {
                 let grave = match self.read_outcome(&self.layout.slot(name))? {
-                    Some(outcome) => self.layout.grave(&outcome),
+                    Some(outcome) => self.grave_of(name, &outcome)?,
                     // What lies in the slot is not an outcome. It decides all the same; people should look at it.
                     None => Some(self.layout.room("dead")),
                 };
