@@ -10,6 +10,7 @@ mod outcome;
 mod payload;
 mod policy;
 mod problem;
+mod turns;
 
 pub use attempt::Attempt;
 pub use envelope::Envelope;
@@ -22,5 +23,6 @@ pub use name::{
 };
 pub use outcome::{Disposition, Outcome};
 pub use payload::Payload;
-pub use policy::{AfterFailure, Retry};
+pub use policy::{AfterFailure, Retry, pause_after};
 pub use problem::Problem;
+pub use turns::Turns;

@@ -77,3 +77,9 @@ impl Retry {
         Duration::from_millis(chance % (millis + 1))
     }
 }
+
+/// How long to wait after the `tries`th trouble in a row, with the folder or with a handler that cannot be started: 100 ms,
+/// doubled each time, at most 30 s.
+pub fn pause_after(tries: u32) -> Duration {
+    Duration::from_millis(100 << tries.saturating_sub(1).min(9)).min(Duration::from_secs(30))
+}

@@ -6,6 +6,7 @@ mod draft;
 mod faults;
 mod holes;
 mod ledger;
+mod load;
 mod operators;
 mod policies;
 mod programs;

@@ -44,6 +44,8 @@ pub(crate) enum Kind {
     Failing,
     /// Its handler fails at the first attempt and succeeds at the second.
     Flaky,
+    /// Its handler fails, as often as its consumer lets it.
+    Flailing,
     /// Its handler fails at both of its attempts.
     Hopeless,
     /// It is due in a minute.
@@ -102,6 +104,7 @@ pub(crate) fn new_job(host: &SimHost, kind: Kind) -> NewJob {
             envelope.set("subject", "fail");
             envelope.set("maxattempts", 1);
         }
+        Kind::Flailing => envelope.set("subject", "fail"),
         Kind::Flaky => envelope.set("subject", "fail once"),
         Kind::Hopeless => {
             envelope.set("subject", "fail");

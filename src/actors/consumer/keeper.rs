@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::PATIENCE_OF_A_DRAIN;
 use super::floor::Floor;
 use super::stop::Stage;
-use super::{PATIENCE_OF_A_DRAIN, pause_after};
 use crate::actors::observer::Event;
 use crate::ports::{Host, Interest, Promotion, Store, Takeover, Vigil, Watch};
-use crate::words::{DeliveryKind, Error, InboxName};
+use crate::words::{DeliveryKind, Error, InboxName, pause_after};
 
 /// A busy inbox rings at each job: recovery follows a ring, but not every ring.
 const RECOVERY_REST: Duration = Duration::from_millis(100);

@@ -14,17 +14,10 @@ mod steps;
 mod stop;
 mod worker;
 
-use std::time::Duration;
-
 pub use options::{ConsumerOptions, Summary};
 pub use run::{Setup, run};
 pub use steps::{Conclusion, Taken, Terms, conclude, finish, take};
 pub use stop::Stopper;
-
-/// How long to wait after the `tries`th failure in a row: 100 ms, doubled each time, at most 30 s.
-fn pause_after(tries: u32) -> Duration {
-    Duration::from_millis(100 << tries.saturating_sub(1).min(9)).min(Duration::from_secs(30))
-}
 
 /// After so many failures in a row a drain, which nobody watches, ends with the error, or puts the job aside that it is
 /// about. Others go on for ever.

@@ -4,13 +4,13 @@
 //! new scan is due when the window is empty and something may have changed, or when something did change and the last scan
 //! is ten times as old as it was long. So a new job of priority 0 is seen soon, and scanning costs a tenth at most.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Conclusion, pause_after};
+use super::Conclusion;
 use crate::ports::{Claim, Scan};
-use crate::words::{DeliveryKind, Error, InboxName, Result};
+use crate::words::{DeliveryKind, Error, InboxName, Result, Turns, pause_after};
 
 /// How many times its own cost a scan must be old before a change is followed by another while there is work left.
 const REST: u32 = 10;
@@ -30,7 +30,7 @@ pub(super) struct Ready<R> {
 }
 
 struct State<R> {
-    window: VecDeque<InboxName>,
+    window: Turns,
     limit: usize,
     /// Something may have changed since the last scan began.
     dirty: bool,
@@ -104,7 +104,7 @@ pub(super) enum Next<R> {
 impl<R> Ready<R> {
     pub(super) fn new() -> Self {
         let state = State {
-            window: VecDeque::new(),
+            window: Turns::default(),
             limit: WINDOW,
             dirty: true,
             scanning: false,
@@ -169,7 +169,7 @@ impl<R> Ready<R> {
                 }
                 continue;
             }
-            if let Some(name) = state.window.pop_front() {
+            if let Some(name) = state.window.next() {
                 if !state.held.insert(name.clone()) {
                     continue;
                 }
@@ -346,7 +346,7 @@ impl<R> State<R> {
         self.failures = 0;
         // Delivered outcomes are for who collects them.
         let mine = |name: &InboxName| name.kind == DeliveryKind::Job && !self.held.contains(name);
-        self.window = found.names.into_iter().filter(mine).collect();
+        self.window.renew(found.names.into_iter().filter(mine));
         let more = found.beyond > 0;
         if more && self.window.is_empty() {
             // What we cannot take fills the window: look beyond it.

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use super::floor::Floor;
 use super::ready::{Next, Task, Unsettled};
-use super::{Conclusion, PATIENCE_OF_A_DRAIN, Taken, conclude, finish, pause_after, take};
+use super::{Conclusion, PATIENCE_OF_A_DRAIN, Taken, conclude, finish, take};
 use crate::actors::handler::{Call, Cut, Ended, Why};
 use crate::actors::observer::Event;
 use crate::ports::{Claim, Host, Scan, Store};
-use crate::words::{Attempt, Error, Id, InboxName, Job, Millis, Outcome, Payload, Problem};
+use crate::words::{Attempt, Error, Id, InboxName, Job, Millis, Outcome, Payload, Problem, pause_after};
 
 /// After so many claims lost in a row, the worker makes sure that its room is still there, and lets others go first.
 const UNLUCKY: u32 = 64;

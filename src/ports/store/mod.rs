@@ -28,7 +28,7 @@ pub trait Store {
     /// [`Uncertain`](crate::ErrorKind::Uncertain): some may be there. Any other kind: the named ones are not.
     fn submit(&self, jobs: &[NewJob]) -> Result<Vec<Submitted>>;
 
-    /// The first `limit` ready names in the order in which they should be taken.
+    /// The first `limit` ready names of first attempts and as many of repeated ones, in order.
     fn scan(&self, limit: usize) -> Result<Scan>;
 
     /// Makes a room for a consumer that is silent for no longer than `lease` (P4).

@@ -9,31 +9,33 @@ use crate::ports::{Claim, Claimed, FileKind, Fs, Host, Scan};
 use crate::words::{DeliveryKind, Error, InboxName, MAX_FILE_BYTES, Result, RoomName};
 
 impl<F: Fs, H: Host> LocalStore<F, H> {
-    /// Keeps no more than `limit` names in memory, however many there are.
+    /// Keeps no more than `limit` names of first attempts and as many of repeated ones in memory, however many there are: the
+    /// ones must not hide the others.
     pub(super) fn scan_inbox(&self, limit: usize) -> Result<Scan> {
         let inbox = self.layout.room("inbox");
-        let mut first = BinaryHeap::with_capacity(limit + 1);
-        let mut beyond = 0;
+        let (mut fresh, mut repeated) = (First::of(limit), First::of(limit));
         let mut misplaced = Vec::new();
         let mut each = |entry: crate::ports::Listed| {
             if entry.kind != FileKind::File {
                 return;
             }
             let Some(name) = entry.name.to_str() else { return };
-            let Ok(name) = name.parse::<InboxName>() else {
-                let archived = InboxName::parse_archived(name).ok();
-                misplaced.extend(archived.filter(|name| name.kind == DeliveryKind::Job));
-                return;
-            };
-            first.push(name);
-            if first.len() > limit {
-                first.pop();
-                beyond += 1;
+            match name.parse::<InboxName>() {
+                Ok(name) if name.attempt == 1 => fresh.offer(name),
+                Ok(name) => repeated.offer(name),
+                Err(_) => {
+                    let archived = InboxName::parse_archived(name).ok();
+                    misplaced.extend(archived.filter(|name| name.kind == DeliveryKind::Job));
+                }
             }
         };
         self.fs.list(&inbox, &mut each).map_err(|e| Error::io("list the inbox", &inbox, e))?;
         misplaced.sort_unstable();
-        Ok(Scan { names: first.into_sorted_vec(), beyond, misplaced })
+        let beyond = fresh.beyond + repeated.beyond;
+        let mut names = fresh.names.into_sorted_vec();
+        names.append(&mut repeated.names.into_vec());
+        names.sort_unstable();
+        Ok(Scan { names, beyond, misplaced })
     }
 
     /// P6, P7. What the rename answers is not asked: the job is in the room or it is not.
@@ -93,5 +95,26 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         self.relocate(&self.layout.claim(room, name), &self.layout.ready(name))?;
         self.flush_dir(&self.layout.room("inbox"))?;
         self.flush_dir(&self.layout.claims(room))
+    }
+}
+
+/// The first names of many.
+struct First {
+    names: BinaryHeap<InboxName>,
+    limit: usize,
+    beyond: usize,
+}
+
+impl First {
+    fn of(limit: usize) -> Self {
+        Self { names: BinaryHeap::new(), limit, beyond: 0 }
+    }
+
+    fn offer(&mut self, name: InboxName) {
+        self.names.push(name);
+        if self.names.len() > self.limit {
+            self.names.pop();
+            self.beyond += 1;
+        }
     }
 }
