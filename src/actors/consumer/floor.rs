@@ -70,7 +70,6 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
     /// A drain cannot do this one, and ends with the error; but first it does the others. If none of those works either,
     /// it ends now.
     pub(super) fn put_aside(&self, name: &InboxName, error: Error) {
-        self.count(|tally| tally.left += 1);
         self.ready.put_aside(name);
         if self.aside.fetch_add(1, Ordering::AcqRel) + 1 >= MOST_ASIDE {
             return self.give_up(error);

@@ -33,6 +33,22 @@ struct Luck {
     lost: u32,
 }
 
+/// What is being done with a claim.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Doing {
+    Settle,
+    HandBack,
+}
+
+impl Doing {
+    fn words(self) -> &'static str {
+        match self {
+            Doing::Settle => "settle a job",
+            Doing::HandBack => "hand a job back",
+        }
+    }
+}
+
 /// What is to become of a job that was handled.
 enum Verdict {
     Settle(Result<Payload, Problem>),
@@ -131,7 +147,10 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
         let pause = (!self.options.drain || tries < PATIENCE_OF_A_DRAIN).then(|| pause_after(tries));
         self.trouble("take a job", Some(&name.id), &e, pause);
         match pause {
-            None => self.put_aside(&name, e),
+            None => {
+                self.count(|tally| tally.left += 1);
+                self.put_aside(&name, e);
+            }
             Some(pause) => {
                 self.ready.again(Task::Take(name, room), tries, pause);
                 if tries == 1 {
@@ -227,7 +246,7 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
             Err(e) => {
                 let tries = tries + 1;
                 let pause = pause_after(tries);
-                if self.may_try_again("settle a job", claim, tries, pause, e) {
+                if self.may_try_again(Doing::Settle, room, claim, tries, e) {
                     self.ready.again(Task::Settle(unsettled), tries, pause);
                     // Only at first: who pauses until it is due again gets to nothing else.
                     if tries == 1 {
@@ -250,45 +269,46 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
                 }
                 // Our room is gone: others have taken the claim over.
                 Err(e) if !Arc::ptr_eq(room, &self.room()) => {
-                    return self.leave("hand a job back", claim, &e);
+                    return self.leave(Doing::HandBack, claim, &e);
                 }
                 Err(e) => {
                     tries += 1;
-                    let pause = pause_after(tries);
-                    if !self.may_try_again("hand a job back", claim, tries, pause, e) {
+                    if !self.may_try_again(Doing::HandBack, room, claim, tries, e) {
                         return;
                     }
-                    self.ready.pause(pause);
+                    self.ready.pause(pause_after(tries));
                 }
             }
         }
     }
 
-    /// Whether to try again, after the pause. If not, the claim is left, or a drain has put it aside.
-    fn may_try_again(
-        &self,
-        doing: &'static str,
-        claim: &Claim,
-        tries: u32,
-        pause: Duration,
-        e: Error,
-    ) -> bool {
+    /// Whether to try again, after the pause. If not, the claim is parted with.
+    fn may_try_again(&self, doing: Doing, room: &Arc<S::Room>, claim: &Claim, tries: u32, e: Error) -> bool {
+        let out_of_patience = self.options.drain && tries >= PATIENCE_OF_A_DRAIN;
+        if !self.is_cut() && !out_of_patience {
+            self.trouble(doing.words(), Some(&claim.name.id), &e, Some(pause_after(tries)));
+            return true;
+        }
+        self.trouble(doing.words(), Some(&claim.name.id), &e, None);
+        // A full disk takes no outcome, but it still renames. The job goes back, uncounted: it must not be taken for one whose
+        // consumers vanish.
+        let back = doing == Doing::Settle && self.store.release(room, claim).is_ok();
+        self.count(|tally| if back { tally.handed_back += 1 } else { tally.left += 1 });
+        if back {
+            let (id, attempt) = (&claim.name.id, claim.name.attempt);
+            self.tell(&Event::HandedBack { id, attempt, why: "its outcome could not be written" });
+        }
         if self.is_cut() {
-            self.leave(doing, claim, &e);
-            return false;
-        }
-        if self.options.drain && tries >= PATIENCE_OF_A_DRAIN {
-            self.trouble(doing, Some(&claim.name.id), &e, None);
+            self.ready.done(&claim.name);
+        } else {
             self.put_aside(&claim.name, e);
-            return false;
         }
-        self.trouble(doing, Some(&claim.name.id), &e, Some(pause));
-        true
+        false
     }
 
     /// Leaves a claim where it is. Recovery will see to it, when our presence is gone.
-    fn leave(&self, doing: &'static str, claim: &Claim, e: &Error) {
-        self.trouble(doing, Some(&claim.name.id), e, None);
+    fn leave(&self, doing: Doing, claim: &Claim, e: &Error) {
+        self.trouble(doing.words(), Some(&claim.name.id), e, None);
         self.count(|tally| tally.left += 1);
         self.ready.done(&claim.name);
     }
