@@ -5,6 +5,7 @@ mod terminal;
 
 mod errors;
 mod help;
+mod live;
 mod logging;
 mod pipes;
 mod run;

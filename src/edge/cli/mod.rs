@@ -9,6 +9,7 @@ mod filedrop;
 mod init;
 mod job;
 mod lines;
+mod live;
 mod log;
 mod loudness;
 mod output;
