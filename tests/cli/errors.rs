@@ -25,6 +25,9 @@ fn wrong_command_lines() {
         ("consumer run DROP --watch deaf --", "cat"),
         ("filedrop show DROP", "A"),
         ("filedrop status DROP -q", "-v"),
+        ("filedrop status DROP", "--watch=0"),
+        ("filedrop status DROP", "--watch=often"),
+        ("filedrop status DROP --log-format", "xml"),
     ] {
         let ended = folder.run(words, &[more]).with(2);
         assert!(ended.out.is_empty(), "{ended:?}");

@@ -22,7 +22,7 @@ pub(crate) fn program(name: &str) -> Command {
         _ => unreachable!("three programs"),
     };
     let mut command = Command::new(path);
-    command.env_remove("RUST_LOG").env("NO_COLOR", "1").stdin(Stdio::null());
+    command.env_remove("RUST_LOG").env("NO_COLOR", "1").env("TERM", "xterm").stdin(Stdio::null());
     command
 }
 
@@ -67,7 +67,16 @@ impl Running {
     pub(crate) fn start(mut command: Command) -> Self {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
-        let mut stdout = child.stdout.take().expect("piped");
+        let (stdout, stderr) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
+        Self::of(child, stdout, stderr)
+    }
+
+    /// A process, and where its output is read.
+    pub(crate) fn of(
+        child: Child,
+        mut stdout: impl Read + Send + 'static,
+        stderr: impl Read + Send + 'static,
+    ) -> Self {
         let (send, out) = channel();
         thread::spawn(move || {
             let mut buffer = [0; 4096];
@@ -75,7 +84,7 @@ impl Running {
                 let _ = send.send(buffer[..n].to_vec());
             }
         });
-        let stderr = BufReader::new(child.stderr.take().expect("piped"));
+        let stderr = BufReader::new(stderr);
         let (send, err) = channel();
         thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
         Self { child, out, err, said: String::new() }

@@ -1,9 +1,12 @@
 //! The command lines, as processes on real folders.
 
 mod harness;
+mod terminal;
 
 mod errors;
 mod help;
+mod live;
+mod logging;
 mod pipes;
 mod run;
 mod status;

@@ -18,6 +18,8 @@ fn every_command_that_prints() {
         "producer submit DROP --type t",
         "filedrop status DROP",
         "filedrop status DROP --json",
+        "filedrop status DROP --watch",
+        "filedrop status DROP --watch --json",
         "filedrop show DROP ID",
         "filedrop show DROP ID --json",
     ] {

@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::exit::{Exit, Failure};
 use super::lines::{Line, Lines};
+use super::loudness::Format;
 use super::output::{self, Voice};
 use super::{job, signals};
 use crate::{DropFolder, Error, ErrorKind, Id, Payload, Submission};
@@ -210,7 +211,7 @@ fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
 
 /// Only for people: hidden unless stderr is a terminal.
 fn progress(voice: &Voice, length: Option<u64>) -> ProgressBar {
-    if voice.quiet {
+    if voice.quiet || voice.format == Format::Json {
         return ProgressBar::hidden();
     }
     let (bar, template) = match length {

@@ -9,19 +9,28 @@ pub(super) fn any(text: &str) -> Result<Duration, String> {
 
 /// A length of time that is not too short to make sense: at least a millisecond.
 pub(super) fn some(text: &str) -> Result<Duration, String> {
-    at_least(Duration::from_millis(1), text)
+    at_least(Duration::from_millis(1), any(text)?)
 }
 
 /// A lease: long enough that a busy machine can still beat three times in it.
 pub(super) fn lease(text: &str) -> Result<Duration, String> {
-    at_least(Duration::from_millis(100), text)
+    at_least(Duration::from_millis(100), any(text)?)
 }
 
-fn at_least(least: Duration, text: &str) -> Result<Duration, String> {
-    match any(text)? {
-        given if given < least => Err(format!("too short, it must be at least {}", show(least))),
-        given => Ok(given),
+/// A pause between two looks at everything, also as a plain number of seconds, as `sleep` and `watch` have it.
+pub(super) fn pause(text: &str) -> Result<Duration, String> {
+    let given = match text.parse() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).map_err(|e| e.to_string()),
+        Err(_) => any(text),
+    };
+    at_least(Duration::from_millis(100), given?)
+}
+
+fn at_least(least: Duration, given: Duration) -> Result<Duration, String> {
+    if given < least {
+        return Err(format!("too short, it must be at least {}", show(least)));
     }
+    Ok(given)
 }
 
 /// As people write it.
@@ -42,5 +51,10 @@ mod tests {
         assert!(some("0s").is_err() && some("1ms").is_ok());
         assert!(lease("99ms").unwrap_err().contains("at least 100ms"));
         assert!(lease("100ms").is_ok());
+        assert_eq!(
+            [pause("0.5"), pause("500ms")],
+            [Ok(Duration::from_millis(500)), Ok(Duration::from_millis(500))]
+        );
+        assert!(["0.09", "99ms", "-1", "nan", "1e99", "soon"].into_iter().all(|text| pause(text).is_err()));
     }
 }

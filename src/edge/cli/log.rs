@@ -1,14 +1,15 @@
 //! The library's log lines, on stderr.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
 use tracing_subscriber::EnvFilter;
 
+use super::loudness::{Format, Loudness};
 use super::output::Voice;
 
 /// From now on, log lines go to stderr. `usual` is the level without `-q` or `-v`; `RUST_LOG`, if set, wins over all.
-pub(super) fn start(voice: &Voice, usual: &str) {
-    let level = match (voice.quiet, voice.verbose) {
+pub(super) fn start(loudness: &Loudness, voice: &Voice, usual: &str) {
+    let level = match (loudness.quiet, loudness.verbose) {
         // A job that failed went wrong, too: cron mails what -q prints.
         (true, _) => "warn",
         (false, 0) => usual,
@@ -26,16 +27,14 @@ pub(super) fn start(voice: &Voice, usual: &str) {
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
-        .with_ansi(colour())
+        .with_ansi(loudness.colours())
         .with_target(false)
         // It would use `eprintln!`, which panics when stderr is gone.
         .log_internal_errors(false);
     // Only a second start fails, and then the first one serves.
-    let _ = subscriber.try_init();
+    let _ = match loudness.log_format {
+        Format::Text => subscriber.try_init(),
+        Format::Json => subscriber.json().flatten_event(true).try_init(),
+    };
     let _ = io::stderr().flush();
-}
-
-/// Only for people who look at it, and have not said no (<https://no-color.org>).
-fn colour() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty())
 }

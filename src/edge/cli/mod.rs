@@ -9,7 +9,9 @@ mod filedrop;
 mod init;
 mod job;
 mod lines;
+mod live;
 mod log;
+mod loudness;
 mod output;
 mod producer;
 mod run;
@@ -23,11 +25,12 @@ mod watching;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Args, Parser};
+use clap::{ColorChoice, Parser};
 
 pub use exit::Exit;
 
 use exit::Failure;
+use loudness::{Format, Loudness};
 use output::Voice;
 
 use crate::DropFolder;
@@ -56,26 +59,14 @@ trait Program: Parser {
     fn run(self, voice: &Voice) -> Result<Exit, Failure>;
 }
 
-/// How much is said on stderr.
-#[derive(Debug, Args)]
-struct Loudness {
-    /// Say only what went wrong
-    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Global options")]
-    quiet: bool,
-
-    /// Say more; twice: everything
-    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
-    verbose: u8,
-}
-
 fn start<P: Program>() -> ExitCode {
-    let program = match P::try_parse() {
+    let program = match parse::<P>() {
         Ok(program) => program,
-        Err(asked_or_wrong) => return say(&asked_or_wrong).into(),
+        Err(asked_or_wrong) => return say::<P>(&asked_or_wrong).into(),
     };
-    let &Loudness { quiet, verbose } = program.loudness();
-    let voice = Voice { program: P::NAME, quiet, verbose };
-    log::start(&voice, P::LOGS);
+    let loudness = program.loudness();
+    let voice = Voice { program: P::NAME, quiet: loudness.quiet, format: loudness.log_format };
+    log::start(loudness, &voice, P::LOGS);
     let exit = program.run(&voice).unwrap_or_else(|failure| {
         if let Some(message) = failure.message {
             voice.error(message);
@@ -83,6 +74,13 @@ fn start<P: Program>() -> ExitCode {
         failure.exit
     });
     exit.into()
+}
+
+fn parse<P: Program>() -> Result<P, clap::Error> {
+    let color = loudness::asked("--color").unwrap_or(ColorChoice::Auto);
+    let mut command = P::command().color(color);
+    let mut matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    P::from_arg_matches_mut(&mut matches).map_err(|e| e.format(&mut command))
 }
 
 /// Opens the drop folder that the command line names.
@@ -95,7 +93,13 @@ fn open(path: &Path) -> Result<DropFolder, Failure> {
 }
 
 /// Help and version go to stdout, a wrong command line to stderr.
-fn say(asked_or_wrong: &clap::Error) -> Exit {
+fn say<P: Program>(asked_or_wrong: &clap::Error) -> Exit {
+    if asked_or_wrong.use_stderr() && loudness::asked("--log-format") == Some(Format::Json) {
+        let text = asked_or_wrong.render().to_string();
+        let message = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+        Voice { program: P::NAME, quiet: false, format: Format::Json }.error(message);
+        return Exit::Usage;
+    }
     match (asked_or_wrong.print(), asked_or_wrong.use_stderr()) {
         (_, true) => Exit::Usage,
         (Ok(()), false) => Exit::Done,

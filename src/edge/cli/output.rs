@@ -3,27 +3,53 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
-use super::exit::{Exit, Failure};
+use serde::Serialize;
 
-/// Who speaks on stderr, and how much it says.
+use super::exit::{Exit, Failure};
+use super::loudness::Format;
+
+/// Who speaks on stderr, how much it says, and in what form.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Voice {
     pub(super) program: &'static str,
     pub(super) quiet: bool,
-    pub(super) verbose: u8,
+    pub(super) format: Format,
+}
+
+/// What a message is as JSON: the members that log lines have.
+#[derive(Serialize)]
+struct Line<'a> {
+    timestamp: String,
+    level: &'a str,
+    message: &'a str,
 }
 
 impl Voice {
-    /// What went wrong. A stderr that is gone leaves nobody to tell.
+    /// What went wrong.
     pub(super) fn error(&self, message: impl Display) {
-        let _ = writeln!(io::stderr().lock(), "{}: {}", self.program, plain(&message.to_string()));
+        self.say("ERROR", message);
     }
 
     /// What is good to know; `--quiet` keeps it back.
     pub(super) fn note(&self, message: impl Display) {
         if !self.quiet {
-            self.error(message);
+            self.say("INFO", message);
         }
+    }
+
+    fn say(&self, level: &str, message: impl Display) {
+        let message = plain(&message.to_string());
+        let mut line = match self.format {
+            Format::Text => format!("{}: {message}", self.program),
+            Format::Json => {
+                let timestamp = format!("{:.6}", jiff::Timestamp::now());
+                let line = Line { timestamp, level, message: &message };
+                serde_json::to_string(&line).expect("strings are JSON")
+            }
+        };
+        line.push('\n');
+        // In one piece: handlers write there, too. A stderr that is gone leaves nobody to tell.
+        let _ = io::stderr().write_all(line.as_bytes());
     }
 }
 

@@ -73,7 +73,7 @@ fn after_help() -> String {
 const EXAMPLES: &str = "\
 The handler gets the job's data on stdin; what it writes to stdout is the outcome's data. If it exits with 0 \
 the job succeeded, else it failed. In its environment are FILEDROP_DROP, FILEDROP_ID, FILEDROP_TYPE, FILEDROP_SUBJECT, \
-FILEDROP_ATTEMPT and FILEDROP_JOB (the path of the envelope). Its stderr is the consumer's. At most 8 MiB of output fit an \
+FILEDROP_ATTEMPT and FILEDROP_JOB (the path of the envelope). Its stderr is the consumer's, and goes there as it is, also with --log-format json. At most 8 MiB of output fit an \
 outcome.
 
 It may run again for a job: with a higher FILEDROP_ATTEMPT after its consumer crashed or was silent for its --lease; with \

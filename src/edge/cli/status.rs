@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::duration;
 use super::exit::{Exit, Failure};
-use super::output;
+use super::live::{self, Screen};
+use super::{duration, output};
 use crate::Census;
 
 #[derive(Debug, Args)]
@@ -20,6 +20,11 @@ pub(super) struct StatusArgs {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+
+    /// Count again every D (2s if there is none), until interrupted: on a terminal in place, else one after the other
+    #[arg(long, value_name = "D", value_parser = duration::pause, num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "2s")]
+    watch: Option<Duration>,
 }
 
 pub(super) const LOOK_CODES: [Exit; 6] =
@@ -33,19 +38,32 @@ const EXAMPLES: &str = "\
 Counts are of jobs; in `outcomes` of outcomes, in `tmp` of files being written. A consumer's presence is `unknown` \
 where only watching it for its lease could tell. Files in inbox/ that are no jobs are counted, and left alone.
 
+With --watch, D may be a plain number of seconds. SIGINT and SIGTERM end it with 0.
+
 Examples:
   filedrop status /srv/drop
   filedrop status /srv/drop --json | jq .rooms.inbox
+  filedrop status /srv/drop --watch=500ms
 ";
 
 pub(super) fn run(args: &StatusArgs) -> Result<Exit, Failure> {
-    let census = super::open(&args.drop)?.census()?;
-    if args.json {
-        output::json_line(&census)?;
-    } else {
-        output::data(|out| table(&census, out))?;
+    // Opened each time: a folder that is gone is no empty one.
+    let count = || -> Result<Census, Failure> { Ok(super::open(&args.drop)?.census()?) };
+    match args.watch {
+        None => {
+            let census = count()?;
+            if args.json { output::json_line(&census) } else { output::data(|out| table(&census, out)) }?;
+            Ok(Exit::Done)
+        }
+        Some(every) if args.json => live::repeat(every, || output::json_line(&count()?)),
+        Some(every) => {
+            let mut screen = Screen::new();
+            live::repeat(every, || {
+                let census = count()?;
+                screen.show(|out| table(&census, out))
+            })
+        }
     }
-    Ok(Exit::Done)
 }
 
 fn table(census: &Census, out: &mut dyn Write) -> io::Result<()> {
