@@ -118,7 +118,8 @@ fn the_second_signal_ends_them_at_once() {
 fn a_stop_that_leaves_a_claim_says_so() {
     let folder = Folder::new();
     folder.submit("1");
-    let breaks = "rmdir \"$FILEDROP_DROP/outcomes\"; echo > \"$FILEDROP_DROP/outcomes\"";
+    // Neither its outcome nor its return can be written.
+    let breaks = "cd \"$FILEDROP_DROP\" && rmdir outcomes inbox && touch outcomes inbox";
     let mut consumer = Running::start(folder.command("consumer run DROP --grace 50ms -- sh -c", &[breaks]));
     consumer.wait_for_words("cannot settle a job");
     consumer.signal(Signal::TERM);

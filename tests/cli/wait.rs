@@ -140,7 +140,8 @@ fn an_unknown_id_is_said_in_the_midst_of_waiting_and_a_pending_one_is_not() {
 #[test]
 fn call_is_submit_and_wait() {
     let folder = Folder::new();
-    let mut consumer = folder.start("consumer run DROP --max-attempts 1 -- sh -c", &["tr a-z A-Z; [ $FILEDROP_TYPE = t ]"]);
+    let mut consumer =
+        folder.start("consumer run DROP --max-attempts 1 -- sh -c", &["tr a-z A-Z; [ $FILEDROP_TYPE = t ]"]);
     let ended = folder.run("producer call DROP --type t --data", &["{\"a\" : \"b\"}"]).with(0);
     assert_eq!((&ended.out[..], &ended.err[..]), (&b"{\"A\" : \"B\"}"[..], ""));
     let failed = folder.run("producer call DROP --type u --data", &["1"]).with(1);
