@@ -163,8 +163,14 @@ pub(crate) struct Folder {
 
 impl Folder {
     pub(crate) fn new() -> Self {
+        Self::on(|_| {})
+    }
+
+    /// A drop folder in one that `prepare` was given before.
+    pub(crate) fn on(prepare: impl FnOnce(&Path)) -> Self {
         let place = tempfile::tempdir().expect("a temporary folder");
         let path = place.path().join("drop");
+        prepare(&path);
         run("filedrop", &["init".as_ref(), path.as_os_str()]).with(0);
         Self { place, path }
     }

@@ -3,7 +3,9 @@
 mod harness;
 mod terminal;
 
+mod deployments;
 mod errors;
+mod full_disk;
 mod help;
 mod live;
 mod logging;

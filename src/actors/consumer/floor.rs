@@ -37,8 +37,6 @@ pub(super) struct Floor<'a, S: Store, H: Host> {
     pub(super) failure: Mutex<Option<Error>>,
     /// Jobs that a drain put aside since one was last settled.
     pub(super) aside: AtomicU32,
-    /// Handlers that could not be started, in a row.
-    pub(super) not_started: AtomicU32,
     /// Workers that have not ended.
     pub(super) live: AtomicUsize,
     /// Says that it is alive.

@@ -48,8 +48,11 @@ struct State<R> {
     given: u64,
     /// Something was done or looked for since a worker last said that there is nothing to do.
     busy: bool,
-    /// Until when no names are given out: their handler could not be run.
+    /// Handlers that could not be started, in a row; when the next name is given out to see whether one can, and whether one
+    /// is out for that.
+    not_started: u32,
     held_back_until: Option<Instant>,
+    probing: bool,
     /// Until when names may be given out, if there is an end to it.
     trusted_until: Option<Instant>,
     closed: bool,
@@ -116,7 +119,9 @@ impl<R> Ready<R> {
             again: Vec::new(),
             given: 0,
             busy: true,
+            not_started: 0,
             held_back_until: None,
+            probing: false,
             trusted_until: None,
             closed: false,
             cut: false,
@@ -174,6 +179,11 @@ impl<R> Ready<R> {
                     continue;
                 }
                 state.given += 1;
+                if state.not_started > 0 {
+                    // One at a time, until one works.
+                    state.probing = true;
+                    state.held_back_until = Some(now + pause_after(state.not_started));
+                }
                 return Next::New(name);
             }
             if state.busy && state.is_idle() {
@@ -210,11 +220,28 @@ impl<R> Ready<R> {
         self.changed.notify_all();
     }
 
-    /// No names are given out for so long.
-    pub(super) fn hold_back(&self, pause: Duration) {
-        let until = Instant::now() + pause;
+    /// A handler could not be started: no names are given out for a while, and then one. How often that has happened now, and
+    /// how long the pause is.
+    pub(super) fn hold_back(&self) -> (u32, Duration) {
+        let now = Instant::now();
         let mut state = self.lock();
-        state.held_back_until = state.held_back_until.max(Some(until));
+        // Several fail together; that is one failure.
+        if state.probing || state.held_back_until.is_none_or(|until| now >= until) {
+            state.not_started += 1;
+            state.probing = false;
+            state.held_back_until = Some(now + pause_after(state.not_started));
+        }
+        let until = state.held_back_until.unwrap_or(now);
+        (state.not_started, until.saturating_duration_since(now))
+    }
+
+    /// A handler was started.
+    pub(super) fn go_on(&self) {
+        let mut state = self.lock();
+        if state.not_started > 0 {
+            (state.not_started, state.held_back_until, state.probing) = (0, None, false);
+            self.changed.notify_all();
+        }
     }
 
     /// Whether names may not be given out any more.

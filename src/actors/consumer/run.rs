@@ -72,7 +72,6 @@ where
         tally: Mutex::default(),
         failure: Mutex::default(),
         aside: AtomicU32::new(0),
-        not_started: AtomicU32::new(0),
         live: AtomicUsize::new(0),
         pulse: Pulse::default(),
     };

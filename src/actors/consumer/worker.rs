@@ -173,7 +173,7 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
         self.tell(&Event::Claimed { id: &job.id, attempt: job.attempt });
         match self.verdict(&claim, &job) {
             Verdict::Settle(result) => {
-                self.not_started.store(0, Ordering::Release);
+                self.ready.go_on();
                 let conclusion =
                     conclude(self.store, &claim, &job, result, began_at, self.host, self.terms());
                 self.settle(Box::new(Unsettled { room, claim, conclusion, began }), 0, luck);
@@ -183,12 +183,9 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
         }
     }
 
-    /// A deployment is broken, or the machine is at its limits: no job is to blame. All workers wait, and try again with one
-    /// job each.
+    /// A deployment is broken, or the machine is at its limits: no job is to blame. All workers wait; then one tries again.
     fn could_not_start(&self, room: &Arc<S::Room>, claim: &Claim, e: Error) {
-        let tries = self.not_started.fetch_add(1, Ordering::AcqRel) + 1;
-        let pause = pause_after(tries);
-        self.ready.hold_back(pause);
+        let (tries, pause) = self.ready.hold_back();
         self.trouble("start the handler", Some(&claim.name.id), &e, Some(pause));
         self.hand_back(room, claim, "its handler could not be started");
         self.try_patience(tries, e);

@@ -1,0 +1,175 @@
+//! A disk that is full, in every phase. When there is space again everything goes on: nothing is lost, nothing done twice.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::harness::{Folder, Running, wait_until};
+
+/// A small file system of its own. `None` where nobody may mount one.
+struct SmallDisk {
+    at: PathBuf,
+}
+
+impl SmallDisk {
+    fn mount(kind: &str, at: &Path) -> Option<Self> {
+        fs::create_dir(at).expect("a small disk");
+        let at = at.to_owned();
+        let mounted = match kind {
+            "tmpfs" => {
+                says_yes(Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "none"]).arg(&at))
+            }
+            _ => {
+                let image = at.with_extension("image");
+                File::create(&image).expect("a small disk").set_len(8 << 20).expect("a small disk");
+                // Without the reserve that only root may use.
+                says_yes(Command::new("mkfs.ext4").args(["-q", "-m", "0"]).arg(&image))
+                    && says_yes(Command::new("mount").args(["-o", "loop"]).arg(&image).arg(&at))
+            }
+        };
+        if !mounted {
+            let why = format!("a small {kind} cannot be mounted here (that takes root)");
+            assert!(std::env::var_os("CI").is_none(), "{why}");
+            // Past the test harness, which keeps what tests that pass say.
+            writeln!(std::io::stderr(), "skipped: {why}").expect("stderr is open");
+        }
+        mounted.then_some(Self { at })
+    }
+
+    /// Not a byte more can be written.
+    fn fill(&self) -> PathBuf {
+        let filler = self.at.join("filler");
+        let mut file = File::create(&filler).expect("a small disk");
+        for size in [64 << 10, 4 << 10, 512, 1] {
+            while file.write_all(&vec![0; size]).and_then(|()| file.sync_all()).is_ok() {}
+        }
+        filler
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        says_yes(Command::new("umount").arg("--lazy").arg(&self.at));
+    }
+}
+
+fn says_yes(command: &mut Command) -> bool {
+    command.output().is_ok_and(|output| output.status.success())
+}
+
+/// Runs a test on each kind of small disk that can be had.
+fn on_small_disks(test: impl Fn(Folder, SmallDisk)) {
+    for kind in ["tmpfs", "ext4"] {
+        let mut disk = None;
+        let folder = Folder::on(|path| disk = SmallDisk::mount(kind, path));
+        if let Some(disk) = disk {
+            test(folder, disk);
+        }
+    }
+}
+
+#[test]
+fn a_submission_is_refused_and_leaves_nothing() {
+    on_small_disks(|folder, disk| {
+        let filler = disk.fill();
+        let ended = folder.run("producer submit DROP --type t --data 1", &[]).with(74);
+        assert!(ended.err.contains("No space left on device") && ended.out.is_empty(), "{ended:?}");
+        assert_eq!(folder.names("inbox"), [""; 0]);
+        fs::remove_file(filler).unwrap();
+        folder.submit("1");
+        folder.drain("cat");
+        assert_eq!(folder.names("claimed"), [""; 0]);
+    });
+}
+
+/// What its handlers do, a consumer notes where there is space: one line an attempt.
+const HANDLER: &str = r#"
+    n=$(cat); until [ -e "$HERE/go" ]; do sleep 0.01; done
+    echo "$n $FILEDROP_ATTEMPT" >> "$HERE/log"
+    case $n in *3) exit 65;; *7) exit 1;; esac
+    echo "$n""#;
+
+fn start(folder: &Folder, more: &[&str]) -> Running {
+    let mut command =
+        folder.command("consumer run DROP --backoff 10ms --max-attempts 2 --concurrency 4", more);
+    command.args(["--", "sh", "-c", HANDLER]).env("HERE", folder.beside(""));
+    Running::start(command)
+}
+
+fn rooms(folder: &Folder) -> Value {
+    let status = folder.run("filedrop status DROP --json", &[]).with(0);
+    serde_json::from_slice::<Value>(&status.out).expect("it can be read")["rooms"].take()
+}
+
+/// How often each job was attempted.
+fn attempts(folder: &Folder) -> BTreeMap<String, Vec<String>> {
+    let mut attempts: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in fs::read_to_string(folder.beside("log")).expect("it can be read").lines() {
+        let (job, attempt) = line.split_once(' ').expect("it can be read");
+        attempts.entry(job.to_owned()).or_default().push(attempt.to_owned());
+    }
+    attempts
+}
+
+/// Forty jobs, of which four are rejected and four fail in both attempts: each was attempted exactly so often.
+fn all_is_done_once(folder: &Folder) {
+    let attempts = attempts(folder);
+    assert_eq!(attempts.len(), 40);
+    for (job, made) in &attempts {
+        let expected: &[&str] = if job.ends_with('7') { &["1", "2"] } else { &["1"] };
+        assert_eq!(made, expected, "attempts of job {job}");
+    }
+    let rooms = rooms(folder);
+    assert_eq!((&rooms["done"], &rooms["dead"], &rooms["outcomes"]), (&32.into(), &8.into(), &40.into()));
+    for room in ["inbox", "delayed", "claimed", "tmp"] {
+        assert_eq!(rooms[room], 0, "{room}");
+    }
+}
+
+/// Claim, postpone, settle and bury while the disk is full: the consumer waits, says so, and goes on when it is not.
+#[test]
+fn a_consumer_waits_for_space() {
+    on_small_disks(|folder, disk| {
+        let lines: String = (0..40).map(|n| format!("{n}\n")).collect();
+        folder.fed("producer submit DROP --type t --batch -", lines.as_bytes()).with(0);
+        let mut consumer = start(&folder, &[]);
+        wait_until("four are claimed", || (rooms(&folder)["claimed"] == 4).then_some(()));
+        let filler = disk.fill();
+        folder.file("go", "");
+        consumer.wait_for_words("cannot settle a job");
+        fs::remove_file(filler).unwrap();
+        wait_until("all are settled", || (rooms(&folder)["outcomes"] == 40).then_some(()));
+        consumer.signal(Signal::TERM);
+        let ended = consumer.end().with(0);
+        assert!(
+            ended.err.contains("No space left on device") && ended.err.contains("trying again"),
+            "{ended:?}"
+        );
+        all_is_done_once(&folder);
+    });
+}
+
+/// A drain, which nobody watches, gives up; what it handled runs again, and none of that counts as an attempt.
+#[test]
+fn a_drain_gives_up_and_loses_nothing() {
+    on_small_disks(|folder, disk| {
+        let ids: Vec<String> = (0..6).map(|n| folder.submit(&n.to_string())).collect();
+        let consumer = start(&folder, &["--drain"]);
+        wait_until("four are claimed", || (rooms(&folder)["claimed"] == 4).then_some(()));
+        let filler = disk.fill();
+        folder.file("go", "");
+        consumer.end().with(74);
+        assert_eq!(rooms(&folder)["inbox"], 6);
+        assert!(ids.iter().all(|id| folder.job(id).attempt == 1), "none is counted");
+        fs::remove_file(filler).unwrap();
+        start(&folder, &["--drain"]).end().with(0);
+        // The one that is rejected is dead, the others are done.
+        let rooms = rooms(&folder);
+        assert_eq!((&rooms["done"], &rooms["dead"], &rooms["inbox"]), (&5.into(), &1.into(), &0.into()));
+    });
+}
