@@ -36,7 +36,8 @@ def plain(path, id):  # the job, if it is one that this program understands: str
     try:
         job = json.load(open(path)) if os.path.isfile(path) and not os.path.islink(path) else {}
         strings = all(value and isinstance(value, str) for name, value in job.items() if name != "data")
-        known = {"source", "type", "data"} <= set(job) and not {"replyto", "data_base64"} & set(job)
+        beyond = {"replyto", "data_base64", "dataref", "filesref", "expirytime"}
+        known = {"source", "type", "data"} <= set(job) and not beyond & set(job)
         return job if strings and known and (job["specversion"], job["id"]) == ("1.0", id) else None
     except (OSError, ValueError, KeyError, AttributeError, RecursionError):
         return None
