@@ -41,7 +41,8 @@ fn an_empty_folder() {
     let folder = Folder::new();
     let rooms = json!({"inbox": 0, "delayed": 0, "claimed": 0, "outcomes": 0, "done": 0, "dead": 0, "invalid": 0,
         "tmp": 0});
-    let empty = json!({"rooms": rooms, "oldest_ready_seconds": null, "consumers": [], "unrecognised": 0});
+    let empty = json!({"rooms": rooms, "oldest_ready_seconds": null, "settled_last_minute": 0, "consumers": [],
+        "unrecognised": 0});
     assert_eq!(status(&folder), empty);
     golden("status-empty.txt", folder.run("filedrop status DROP", &[]).with(0).text());
 }
@@ -73,7 +74,7 @@ fn consumers_and_their_claims() {
     let folder = Folder::new();
     let ids = [folder.submit("1"), folder.submit("2")];
     let script = "touch started; until [ -e go ]; do sleep 0.01; done; exit 65";
-    let consumer = Running::start(folder.command("consumer run DROP -- sh -c", &[script]));
+    let consumer = Running::start(folder.command("consumer run DROP --lease 400ms -- sh -c", &[script]));
     wait_until("a handler runs", || folder.beside("started").exists().then_some(()));
     let seen = status(&folder);
     assert_eq!((&seen["rooms"]["inbox"], &seen["rooms"]["claimed"]), (&json!(1), &json!(1)));
@@ -83,12 +84,13 @@ fn consumers_and_their_claims() {
     let name = consumers[0]["name"].as_str().unwrap();
     let table = folder.run("filedrop status DROP", &[]).with(0);
     let row = table.text().lines().find(|line| line.starts_with(name)).unwrap();
-    assert_eq!(row.split_whitespace().collect::<Vec<_>>(), [name, "yes", "1"]);
+    assert_eq!(row.split_whitespace().collect::<Vec<_>>(), [name, "yes", "1", "0"]);
 
     let shown = folder.run("filedrop show DROP", &[&ids[0]]).with(0);
     assert!(shown.text().contains(&format!("claimed by {name}, attempt 1\n")), "{shown:?}");
     folder.file("go", "");
     wait_until("both are settled", || (status(&folder)["rooms"]["dead"] == 2).then_some(()));
+    wait_until("a beat tells", || (status(&folder)["settled_last_minute"] == 2).then_some(()));
     consumer.signal(Signal::TERM);
     consumer.end().with(0);
     assert_eq!(status(&folder)["consumers"], json!([]));

@@ -1,7 +1,7 @@
 //! Claiming, settling, recovering: the first part of the protocol.
 
 use filedrop::adapters::fs::sim::{Model, World};
-use filedrop::ports::{Claimed, Host, Store, Vigil};
+use filedrop::ports::{Claimed, Host, Progress, Store, Vigil};
 use filedrop::words::{Disposition, Outcome, Problem};
 
 use crate::{Bench, LEASE, Simulated, job, local, name, outcome, plain, shared, taken};
@@ -133,7 +133,7 @@ contract! {
         let room = other.register(&name("other"), LEASE).expect("register");
         let mut vigil = Vigil::default();
         assert_eq!(other.recover(&room, &mut vigil).expect("recover").returned, 0);
-        store.beat(&silent).expect("beat");
+        store.beat(&silent, Progress::default()).expect("beat");
         bench.outlast_a_lease();
         assert_eq!(other.recover(&room, &mut vigil).expect("recover").returned, 0, "it stirred since the last look");
         bench.outlast_a_lease();

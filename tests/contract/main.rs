@@ -7,7 +7,7 @@ use filedrop::adapters::fs::OsFs;
 use filedrop::adapters::fs::sim::{SimFs, World};
 use filedrop::adapters::host::OsHost;
 use filedrop::adapters::store::local::LocalStore;
-use filedrop::ports::{Beat, Claim, Claimed, Host, NewJob, Store, Vigil};
+use filedrop::ports::{Beat, Claim, Claimed, Host, NewJob, Progress, Store, Vigil};
 use filedrop::words::{Envelope, Id, InboxName, Job, Outcome, Payload, Priority, Problem};
 
 /// A store under test: opens it anew, as another process would, and lets time pass.
@@ -186,11 +186,11 @@ fn a_consumer_without_its_room_is_evicted() {
     for bench in [local(), shared()] {
         let store = bench.open();
         let room = store.register(&name("c"), LEASE).expect("register");
-        assert_eq!(store.beat(&room).expect("beat"), Beat::Alive);
+        assert_eq!(store.beat(&room, Progress::default()).expect("beat"), Beat::Alive);
         std::fs::remove_dir(store.layout().claims(room.name())).expect("the room is empty");
-        assert_eq!(store.beat(&room).expect("beat"), Beat::Evicted);
+        assert_eq!(store.beat(&room, Progress::default()).expect("beat"), Beat::Evicted);
         let room = store.register(&name("c"), LEASE).expect("register");
         std::fs::remove_file(store.layout().presence(room.name())).expect("it has a presence");
-        assert_eq!(store.beat(&room).expect("beat"), Beat::Evicted);
+        assert_eq!(store.beat(&room, Progress::default()).expect("beat"), Beat::Evicted);
     }
 }

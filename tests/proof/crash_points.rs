@@ -1,7 +1,7 @@
 //! A crash after every single call of every transition, in every persistence model, and every lost answer.
 
 use filedrop::adapters::fs::sim::{Actor, Fate, Lie, Model, SimFs, World};
-use filedrop::ports::{Beat, Store};
+use filedrop::ports::{Beat, Progress, Store};
 use filedrop::words::DEFAULT_LEASE;
 
 use crate::ledger::Ledger;
@@ -162,7 +162,7 @@ fn p5_p16_beat_and_sweep() {
         let (world, _) = submitted(World::new(model, SEED).without_unnamed_files());
         let store = programs::open(SimFs::unscheduled(&world, 2)).expect("a drop folder");
         let room = store.register(&"c".parse().expect("a name"), DEFAULT_LEASE).expect("a room");
-        assert_eq!(store.beat(&room).expect("a beat"), Beat::Alive);
+        assert_eq!(store.beat(&room, Progress::default()).expect("a beat"), Beat::Alive);
         // A draft whose writer dies.
         let job = programs::new_job(store.host(), Kind::Plain);
         let mut writer = Actor::start(&world, 3, move |fs| {
@@ -175,7 +175,11 @@ fn p5_p16_beat_and_sweep() {
         assert_eq!(store.sweep().expect("a sweep"), 0, "it may still be written");
         world.advance(25 * 3600 * 1000);
         assert_eq!(store.sweep().expect("a sweep"), 1);
-        assert_eq!(store.beat(&room).expect("a beat"), Beat::Alive, "a sweep leaves the living alone");
+        assert_eq!(
+            store.beat(&room, Progress::default()).expect("a beat"),
+            Beat::Alive,
+            "a sweep leaves the living alone"
+        );
     }
 }
 

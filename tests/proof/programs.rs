@@ -5,7 +5,7 @@ use std::time::Duration;
 use filedrop::actors::consumer::{Conclusion, Taken, Terms, conclude, finish, take};
 use filedrop::adapters::fs::sim::{SimFs, SimHost, World};
 use filedrop::adapters::store::local::{LocalRoom, LocalStore};
-use filedrop::ports::{Beat, Claim, Claimed, Fs, Host, NewJob, Store, Takeover, Vigil};
+use filedrop::ports::{Beat, Claim, Claimed, Fs, Host, NewJob, Progress, Store, Takeover, Vigil};
 use filedrop::words::{
     DEFAULT_LEASE, ErrorKind, Id, InboxName, Job, Outcome, Payload, Priority, Problem, Retry,
 };
@@ -140,7 +140,7 @@ pub(crate) fn consumer(ledger: &Ledger, name: &'static str, patience: Patience) 
         let mut vigil = Vigil::default();
         let mut quiet = false;
         for _ in 0..ROUNDS {
-            if let Ok(Beat::Evicted) = store.beat(&room) {
+            if let Ok(Beat::Evicted) = store.beat(&room, Progress::default()) {
                 match register(&store, name) {
                     Some(new) => room = new,
                     None => return,

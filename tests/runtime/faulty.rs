@@ -10,8 +10,8 @@ use filedrop::adapters::fs::OsFs;
 use filedrop::adapters::host::OsHost;
 use filedrop::adapters::store::local::LocalStore;
 use filedrop::ports::{
-    Beat, Census, Chosen, Claim, Claimed, Interest, NewJob, Place, Promotion, Scan, Store, Submitted,
-    Takeover, Vigil,
+    Beat, Census, Chosen, Claim, Claimed, Interest, NewJob, Place, Progress, Promotion, Scan, Store,
+    Submitted, Takeover, Vigil,
 };
 use filedrop::{
     Attempt, DropFolder, Error, ErrorKind, Id, InboxName, Job, Millis, Observer, Outcome, Result, Stopper,
@@ -101,9 +101,9 @@ impl Store for Faulty<'_> {
         self.local.register(consumer, lease)
     }
 
-    fn beat(&self, room: &Self::Room) -> Result<Beat> {
+    fn beat(&self, room: &Self::Room, progress: Progress) -> Result<Beat> {
         (self.fault)(&Verb::Beat)?;
-        let beat = self.local.beat(room)?;
+        let beat = self.local.beat(room, progress)?;
         (self.fault)(&Verb::Alive)?;
         Ok(beat)
     }

@@ -68,3 +68,10 @@ pub struct Summary {
     /// Claims that are left to recovery, because the folder took neither their outcome nor their return.
     pub left: u64,
 }
+
+impl Summary {
+    /// Jobs whose outcome was decided here.
+    pub fn settled(&self) -> u64 {
+        self.succeeded + self.failed + self.invalid + self.expired
+    }
+}

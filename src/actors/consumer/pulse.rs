@@ -3,6 +3,7 @@
 //!
 //! The keeper may take long over a recovery, and an observer over a line of a log; others would take the consumer for dead.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -10,11 +11,29 @@ use std::time::{Duration, Instant};
 use super::PATIENCE_OF_A_DRAIN;
 use super::floor::{Floor, lock};
 use crate::actors::observer::Event;
-use crate::ports::{Beat, Bell, Host, Store};
+use crate::ports::{Beat, Bell, Host, Progress, Store};
 use crate::words::Error;
 
 /// Leases may be longer than the clock's range; a year is as good.
 const LONGEST_LEASE: Duration = Duration::from_secs(365 * 86_400);
+
+/// What was settled when, for the minute before a beat.
+#[derive(Default)]
+struct Tempo(VecDeque<(Instant, u64)>);
+
+impl Tempo {
+    const SPAN: Duration = Duration::from_secs(60);
+
+    fn measure(&mut self, now: Instant, settled: u64) -> Progress {
+        self.0.push_back((now, settled));
+        // The last one that is a minute old stays: it is where the minute began.
+        while self.0.get(1).is_some_and(|(at, _)| now.saturating_duration_since(*at) >= Self::SPAN) {
+            self.0.pop_front();
+        }
+        let first = self.0.front().filter(|(at, _)| now.saturating_duration_since(*at) >= Self::SPAN);
+        Progress { settled, a_minute_ago: first.map_or(0, |(_, settled)| *settled) }
+    }
+}
 
 /// How others reach the pulse.
 #[derive(Default)]
@@ -39,6 +58,7 @@ impl Pulse {
 impl<S: Store, H: Host> Floor<'_, S, H> {
     /// Beats until the end. `rooms` are all that this consumer ever had; the last one is the one for new claims.
     pub(super) fn beat_on(&self, rooms: &mut Vec<Arc<S::Room>>) {
+        let mut tempo = Tempo::default();
         // It was evicted, and could not register anew yet.
         let mut homeless = false;
         let mut failures = 0;
@@ -48,7 +68,8 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
             if self.pulse.over.load(Ordering::Acquire) {
                 return;
             }
-            let (doing, answer) = self.beat(rooms, &mut homeless);
+            let progress = tempo.measure(Instant::now(), lock(&self.tally).settled());
+            let (doing, answer) = self.beat(rooms, progress, &mut homeless);
             pause = self.beat_interval();
             match answer {
                 Ok(()) => failures = 0,
@@ -65,11 +86,16 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
         }
     }
 
-    fn beat(&self, rooms: &mut Vec<Arc<S::Room>>, homeless: &mut bool) -> (&'static str, Result<(), Error>) {
+    fn beat(
+        &self,
+        rooms: &mut Vec<Arc<S::Room>>,
+        progress: Progress,
+        homeless: &mut bool,
+    ) -> (&'static str, Result<(), Error>) {
         // Before the beat: who judges us counts from the moment in which it is written.
         let began = Instant::now();
         if !*homeless {
-            match self.store.beat(&self.room()) {
+            match self.store.beat(&self.room(), progress) {
                 Ok(Beat::Alive) => self.trust_from(began),
                 Ok(Beat::Evicted) => {
                     *homeless = true;
@@ -108,5 +134,22 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
     /// Three beats in a lease, and one more for a slow one.
     fn beat_interval(&self) -> Duration {
         (self.options.lease / 4).clamp(Duration::from_millis(5), Duration::from_secs(60 * 60))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_minute_ago_is_a_minute_ago() {
+        let (mut tempo, start) = (Tempo::default(), Instant::now());
+        let mut at =
+            |second: u64, settled| tempo.measure(start + Duration::from_secs(second), settled).a_minute_ago;
+        assert_eq!((at(0, 0), at(30, 10), at(59, 20)), (0, 0, 0));
+        assert_eq!(at(60, 25), 0);
+        assert_eq!(at(95, 40), 10);
+        assert_eq!(at(125, 41), 25);
+        assert_eq!(at(1000, 41), 41);
     }
 }

@@ -35,6 +35,7 @@ fn after_help() -> String {
 }
 
 const EXAMPLES: &str = "\
+LAST MINUTE is how many jobs a consumer settled in the minute before its last beat. \
 Counts are of jobs; in `outcomes` of outcomes, in `tmp` of files being written. A consumer's presence is `unknown` \
 where only watching it for its lease could tell. Files in inbox/ that are no jobs are counted, and left alone.
 
@@ -89,14 +90,15 @@ fn table(census: &Census, out: &mut dyn Write) -> io::Result<()> {
     if !census.consumers.is_empty() {
         let names = census.consumers.iter().map(|consumer| consumer.name.as_str());
         let width = width("CONSUMER", names);
-        writeln!(out, "\n{:<width$}  {:<7}{:>8}", "CONSUMER", "PRESENT", "CLAIMED")?;
+        writeln!(out, "\n{:<width$}  {:<7}{:>8}{:>12}", "CONSUMER", "PRESENT", "CLAIMED", "LAST MINUTE")?;
         for consumer in &census.consumers {
             let present = match consumer.present {
                 Some(true) => "yes",
                 Some(false) => "no",
                 None => "unknown",
             };
-            writeln!(out, "{:<width$}  {present:<7}{:>8}", consumer.name, consumer.claimed)?;
+            let settled = consumer.settled_last_minute.map_or("?".to_owned(), |settled| settled.to_string());
+            writeln!(out, "{:<width$}  {present:<7}{:>8}{settled:>12}", consumer.name, consumer.claimed)?;
         }
     }
     if !census.replies.is_empty() {

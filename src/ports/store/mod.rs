@@ -12,7 +12,7 @@ use crate::words::{Attempt, Id, InboxName, Millis, Outcome, Result};
 pub use submit::{NewJob, Submitted};
 pub use survey::{Census, ConsumerCensus, Place, RoomCounts};
 pub(crate) use work::Sighting;
-pub use work::{Beat, Claim, Claimed, Interest, Promotion, Scan, Takeover, Vigil};
+pub use work::{Beat, Claim, Claimed, Interest, Progress, Promotion, Scan, Takeover, Vigil};
 
 /// A queue of jobs, and where their outcomes are decided.
 ///
@@ -34,8 +34,8 @@ pub trait Store {
     /// Makes a room for a consumer that is silent for no longer than `lease` (P4).
     fn register(&self, consumer: &Id, lease: Duration) -> Result<Self::Room>;
 
-    /// Says that the consumer is alive (P5).
-    fn beat(&self, room: &Self::Room) -> Result<Beat>;
+    /// Says that the consumer is alive, and how far it has come (P5).
+    fn beat(&self, room: &Self::Room, progress: Progress) -> Result<Beat>;
 
     /// Takes a job, or a delivered outcome, unless another was quicker or it is settled already (P6, P7).
     fn claim(&self, room: &Self::Room, name: &InboxName) -> Result<Claimed>;

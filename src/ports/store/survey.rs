@@ -43,6 +43,9 @@ pub struct ConsumerCensus {
     pub present: Option<bool>,
     /// How many claims it has.
     pub claimed: usize,
+    /// How many jobs it settled in the minute before its last beat, if it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settled_last_minute: Option<u64>,
 }
 
 /// What lies where.
@@ -54,6 +57,8 @@ pub struct Census {
     pub unrecognised: usize,
     /// How long the oldest ready job has waited, by its name and this machine's clock.
     pub oldest_ready_seconds: Option<f64>,
+    /// How many jobs those who are present settled in the minute before their last beats.
+    pub settled_last_minute: u64,
     /// Who has a room.
     pub consumers: Vec<ConsumerCensus>,
     /// Delivered and not yet collected outcomes, for each Return Address.

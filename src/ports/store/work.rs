@@ -15,6 +15,15 @@ pub enum Interest<'a> {
     Outcomes(&'a [Id]),
 }
 
+/// How much a consumer has settled. Both numbers only grow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Since it began.
+    pub settled: u64,
+    /// The same, as it was a minute ago.
+    pub a_minute_ago: u64,
+}
+
 /// What a beat found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Beat {

@@ -34,7 +34,10 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                 0
             });
             census.rooms.claimed += claimed;
-            census.consumers.push(ConsumerCensus { name: room.consumer.to_string(), present, claimed });
+            let settled_last_minute = if present == Some(false) { None } else { self.tempo(&room) };
+            census.settled_last_minute += settled_last_minute.unwrap_or(0);
+            let name = room.consumer.to_string();
+            census.consumers.push(ConsumerCensus { name, present, claimed, settled_last_minute });
         }
         let archived =
             |entry: &Listed| entry.name.to_str().is_some_and(|n| InboxName::parse_archived(n).is_ok());

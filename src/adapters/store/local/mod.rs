@@ -25,8 +25,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::ports::{
-    Beat, Census, Claim, Claimed, Fs, Host, Interest, NewJob, Place, Promotion, Scan, Store, Submitted,
-    Takeover, Vigil,
+    Beat, Census, Claim, Claimed, Fs, Host, Interest, NewJob, Place, Progress, Promotion, Scan, Store,
+    Submitted, Takeover, Vigil,
 };
 use crate::words::{Attempt, Id, InboxName, Millis, Outcome, Result};
 
@@ -80,8 +80,8 @@ impl<F: Fs, H: Host> Store for LocalStore<F, H> {
         self.make_room(consumer, lease)
     }
 
-    fn beat(&self, room: &Self::Room) -> Result<Beat> {
-        self.change_presence(room)
+    fn beat(&self, room: &Self::Room, progress: Progress) -> Result<Beat> {
+        self.change_presence(room, progress)
     }
 
     fn claim(&self, room: &Self::Room, name: &InboxName) -> Result<Claimed> {

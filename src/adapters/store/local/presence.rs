@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::LocalStore;
 use super::moves::found;
-use crate::ports::{Beat, FileKind, Fs, Host, Sighting, Vigil};
+use crate::ports::{Beat, FileKind, Fs, Host, Progress, Sighting, Vigil};
 use crate::words::{DEFAULT_LEASE, Error, Id, Result, RoomName};
 
 /// A consumer's registration. When it is dropped, or its process dies, the lock on its presence is free.
@@ -33,6 +33,12 @@ struct Presence {
     lease_ms: u64,
     lock: bool,
     beat: u64,
+    /// Jobs that it has settled, and how many that were a minute ago: for people. No number here ever shrinks, so that a new
+    /// content covers the old one.
+    #[serde(default)]
+    settled: u64,
+    #[serde(default)]
+    settled_a_minute_ago: u64,
 }
 
 const PRESENCE_LIMIT: usize = 64 << 10;
@@ -57,6 +63,8 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             lease_ms: lease.as_millis() as u64,
             lock: self.fs.is_local(),
             beat: 0,
+            settled: 0,
+            settled_a_minute_ago: 0,
         };
         let draft = self.draft_path();
         let failed = |e| Error::io("write a presence file", &draft, e);
@@ -79,11 +87,13 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     }
 
     /// P5. Whose presence or room is gone, or another's, was taken for dead.
-    pub(super) fn change_presence(&self, room: &LocalRoom<F::File>) -> Result<Beat> {
+    pub(super) fn change_presence(&self, room: &LocalRoom<F::File>, progress: Progress) -> Result<Beat> {
         let path = self.layout.presence(&room.name);
         let failed = |e| Error::io("beat", &path, e);
         let beat = room.beats.fetch_add(1, Ordering::Relaxed) + 1;
-        let written = self.fs.write(&room.file, &to_json(&Presence { beat, ..room.presence.clone() }));
+        let Progress { settled, a_minute_ago: settled_a_minute_ago } = progress;
+        let presence = Presence { beat, settled, settled_a_minute_ago, ..room.presence.clone() };
+        let written = self.fs.write(&room.file, &to_json(&presence));
         let own = written.and_then(|()| self.fs.stat_open(&room.file));
         // NFS: another machine removed it.
         if own.as_ref().is_err_and(|e| e.kind() == std::io::ErrorKind::StaleNetworkFileHandle) {
@@ -147,6 +157,14 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             (false, true) => Judgement::Present(left),
             (false, false) => Judgement::Unjudged(left),
         })
+    }
+
+    /// How many jobs a consumer says that it settled in the last minute.
+    pub(super) fn tempo(&self, room: &RoomName) -> Option<u64> {
+        let file = self.fs.open(&self.layout.presence(room)).ok()?;
+        let content = self.fs.read(&file, PRESENCE_LIMIT).ok()?;
+        let presence = serde_json::from_slice::<Presence>(&content).ok()?;
+        Some(presence.settled.saturating_sub(presence.settled_a_minute_ago))
     }
 
     /// Whether the presence of an absent consumer may be removed by a judge who does not hold its lock.
