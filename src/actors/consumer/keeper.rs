@@ -20,7 +20,8 @@ const LAST_RESCAN: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(60 * 60);
 /// What is due is moved in such portions, so that a beat of the keeper stays short.
 const PROMOTE_AT_ONCE: usize = 1000;
-/// How many times its own cost a look at the delayed jobs must be old before a ring is followed by another.
+/// How old, at least, and how many times its own cost a look at the delayed jobs must be before a ring is followed by another.
+const PROMOTION_PAUSE: Duration = Duration::from_millis(20);
 const PROMOTION_REST: u32 = 10;
 const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
 /// How many names a drain looks at, at first, to see whether there is a job among them.
@@ -164,7 +165,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
         let began = Instant::now();
         let answer = self.floor.store.promote(PROMOTE_AT_ONCE);
         let now = Instant::now();
-        self.promotion_rest = now + (now - began) * PROMOTION_REST;
+        self.promotion_rest = now + ((now - began) * PROMOTION_REST).max(PROMOTION_PAUSE);
         match answer {
             Ok(Promotion { moved, next }) => {
                 // The wall clock may be set meanwhile: the safety rescan looks again.
