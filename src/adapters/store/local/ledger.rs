@@ -7,7 +7,7 @@ use std::io::ErrorKind as Io;
 use std::path::{Path, PathBuf};
 
 use super::LocalStore;
-use super::moves::found;
+use super::moves::{found, parent};
 use super::submit::uncertain;
 use crate::ports::{FileId, Fs, Host, NewJob, Submitted};
 use crate::words::{Envelope, Error, Id, InboxName, MAX_FILE_BYTES, Millis, Result, StampedId};
@@ -74,9 +74,16 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         let shelf = self.layout.shelf(id);
         self.flush_dir(&shelf)?;
         let Some((file, envelope)) = self.read_entry(entry)? else { return Ok(None) };
+        let name = name_of_entry(id, &envelope);
         if let Some(draft) = self.draft_of(id, file)? {
-            let place = self.place_of_entry(id, &envelope);
-            self.relocate(&draft, &place)?;
+            self.relocate(&draft, &self.first_place(&name, envelope.time("notbefore")))?;
+        }
+        // Where it most probably is, before every room is looked into.
+        for place in [self.layout.slot(&name), self.layout.ready(&name)] {
+            if self.look(&place)?.is_some() {
+                self.flush_dir(parent(&place))?;
+                return Ok(Some(Submitted::Before));
+            }
         }
         // It moves while we look, and may move back: what one look misses the next one sees.
         for _ in 0..2 {
@@ -107,7 +114,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         let places = self.find(id)?;
         for place in &places {
             let path = self.layout.root().join(&place.path);
-            self.flush_dir_if_there(super::moves::parent(&path))?;
+            self.flush_dir_if_there(parent(&path))?;
         }
         Ok(!places.is_empty())
     }
@@ -136,11 +143,6 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         Ok(Some((file, envelope)))
     }
 
-    /// Where the job of an entry first goes: everything that is needed for it stands in its envelope.
-    fn place_of_entry(&self, id: &Id, envelope: &Envelope) -> PathBuf {
-        self.first_place(&name_of_entry(id, envelope), envelope.time("notbefore"))
-    }
-
     /// The day of a job, if its id or its entry tells: only a shortcut.
     pub(super) fn day_of(&self, id: &Id) -> Option<String> {
         let minted = id.minted_at().map(Millis::day);
@@ -151,7 +153,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     }
 }
 
-/// The name of an entry's job in the inbox.
+/// The name of an entry's job in the inbox: everything that is needed for it stands in its envelope.
 pub(super) fn name_of_entry(id: &Id, envelope: &Envelope) -> InboxName {
     let submitted = id.minted_at().or_else(|| envelope.time("time")).unwrap_or(Millis::MIN);
     InboxName::job(id.clone(), submitted, envelope.priority())
