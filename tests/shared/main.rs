@@ -2,4 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod init;
 mod modes;
+mod users;
+mod work;

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use filedrop::adapters::fs::OsFs;
 use filedrop::ports::Fs;
 
+use crate::users::skip;
+
 fn mode(path: &Path) -> u32 {
     path.symlink_metadata().unwrap().mode() & 0o7777
 }
@@ -122,7 +124,7 @@ fn what_was_moved_in_gets_the_group() {
         true => Some(13000),
         false => ours.map(|gid| gid.as_raw()).find(|gid| *gid != shared),
     }) else {
-        return assert!(std::env::var_os("CI").is_none(), "CI skips nothing: we are in one group only");
+        return skip("this process is in one group only");
     };
     let file = root.join("file");
     fs::write(&file, "").unwrap();

@@ -2,7 +2,9 @@
 
 mod group;
 mod os;
+mod share;
 #[cfg(feature = "sim")]
 pub mod sim;
 
 pub use os::OsFs;
+pub(crate) use share::{Refused, is_member, share};
