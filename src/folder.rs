@@ -16,8 +16,10 @@ use crate::ports::{Bell, Census, Fs as _, Place, Store as _, WatchMode};
 use crate::words::{Error, ErrorKind, Id, Outcome, Result};
 
 mod consumer;
+mod init;
 
 pub use consumer::Consumer;
+pub use init::InitOptions;
 
 /// A drop folder.
 ///
@@ -40,36 +42,6 @@ pub struct DropFolder {
 }
 
 impl DropFolder {
-    /// Makes a drop folder, or completes or opens one that is there.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Unsupported`] if the file system cannot carry one, [`ErrorKind::NotADropFolder`] if there is one of
-    /// another protocol version, [`ErrorKind::Io`] if the system refuses.
-    pub fn init(path: impl AsRef<Path>) -> Result<Self> {
-        let path = absolute(path.as_ref())?;
-        // The folder may not be there yet: the first of its parents that is, is on the same file system.
-        let there = path.ancestors().find(|path| path.exists()).unwrap_or(&path);
-        let fs = OsFs::at(there).map_err(|e| Error::io("look at the file system", there, e))?;
-        Ok(Self::of(LocalStore::init(fs, OsHost, &path)?))
-    }
-
-    /// Opens a drop folder.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NotADropFolder`] if it is none, or one of another protocol version; [`ErrorKind::Io`] if the system
-    /// refuses.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path = absolute(path.as_ref())?;
-        let fs = OsFs::at(&path).map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => {
-                Error::new(ErrorKind::NotADropFolder, "there is no folder (make one with `filedrop init`)")
-                    .at(&path)
-            }
-            _ => Error::io("look at the file system", &path, e),
-        })?;
-        Ok(Self::of(LocalStore::open(fs, OsHost, &path)?))
-    }
-
     fn of(store: LocalStore<OsFs, OsHost>) -> Self {
         Self { store: Arc::new(store), mode: WatchMode::Auto, poll_interval: Duration::from_secs(1) }
     }

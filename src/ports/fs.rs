@@ -67,6 +67,14 @@ pub trait Fs {
     /// Takes the exclusive lock of an open file, without waiting; `false` if another has it. It is let go when the
     /// file is dropped or its process ends.
     fn try_lock(&self, file: &Self::File) -> io::Result<bool>;
+
+    /// Gives the file or the folder at a path, which somebody else made (a handler, or who moved it in), the group and the
+    /// modes of a drop folder that a group shares: a file those for reading and writing, never one for executing. Not what
+    /// lies in a folder. Follows no link. Does nothing if the drop folder is not shared, or if all is right already.
+    ///
+    /// # Errors
+    /// If it has to be changed, and is another user's or may not be read; and if nothing is there.
+    fn admit(&self, path: &Path) -> io::Result<()>;
 }
 
 /// Which file it is, whatever its name.

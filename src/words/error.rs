@@ -81,6 +81,11 @@ impl Error {
         self.kind
     }
 
+    /// Whether the operating system said that it is not permitted to look there, or to change that.
+    pub(crate) fn is_denied(&self) -> bool {
+        self.source.as_ref().is_some_and(|source| source.kind() == io::ErrorKind::PermissionDenied)
+    }
+
     /// The path that it is about, if there is one.
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()

@@ -10,3 +10,6 @@ pub const MAX_DATA_DEPTH: usize = 128;
 
 /// How long a consumer may be silent before others take its claims, if its presence does not say.
 pub const DEFAULT_LEASE: Duration = Duration::from_secs(30);
+
+/// How long settled jobs and their outcomes are kept at least, if `filedrop.json` does not say.
+pub const DEFAULT_KEEP: Duration = Duration::from_secs(7 * 24 * 60 * 60);

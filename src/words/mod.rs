@@ -16,7 +16,7 @@ pub use attempt::Attempt;
 pub use envelope::Envelope;
 pub use error::{Error, ErrorKind, Result};
 pub use job::Job;
-pub use limits::{DEFAULT_LEASE, MAX_DATA_DEPTH, MAX_FILE_BYTES};
+pub use limits::{DEFAULT_KEEP, DEFAULT_LEASE, MAX_DATA_DEPTH, MAX_FILE_BYTES};
 pub use name::{
     ClaimCheck, ClaimCheckKind, DelayedName, DeliveryKind, Id, InboxName, Millis, NameError, Priority,
     RoomName, StagedName, StampedId,

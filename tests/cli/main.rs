@@ -7,6 +7,7 @@ mod deployments;
 mod errors;
 mod full_disk;
 mod help;
+mod init;
 mod live;
 mod logging;
 mod pipes;

@@ -1,5 +1,6 @@
 //! One suite for every store: what callers may rely on, whatever is underneath.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -82,6 +83,7 @@ macro_rules! contract {
         }
         contract!(@run local_folder, local(), $($name)*);
         contract!(@run local_folder_as_if_shared_by_machines, shared(), $($name)*);
+        contract!(@run local_folder_of_a_group, crate::of_a_group(), $($name)*);
         contract!(@run simulated_folder, Simulated(World::new(Model::A, 7)), $($name)*);
         contract!(@run simulated_folder_shared_by_machines, Simulated(World::new(Model::B, 7).shared_by_machines()), $($name)*);
     };
@@ -104,6 +106,13 @@ pub(crate) fn local() -> Local {
 
 pub(crate) fn shared() -> Local {
     Local { fs: OsFs::shared(), ..local() }
+}
+
+pub(crate) fn of_a_group() -> Local {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o2770)).expect("ours");
+    let fs = OsFs::at(dir.path()).expect("a file system");
+    Local { dir, fs }
 }
 
 pub(crate) fn name(id: &str) -> Id {

@@ -1,7 +1,10 @@
 //! File systems: the operating system's, and a simulated one that forgets.
 
+mod group;
 mod os;
+mod share;
 #[cfg(feature = "sim")]
 pub mod sim;
 
 pub use os::OsFs;
+pub(crate) use share::{Refused, is_member, share};

@@ -7,29 +7,48 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, FlockOperation, OFlags};
 
+use super::group::Group;
 use crate::ports::{FileId, FileKind, Fs, Listed, Meta};
 
-/// System calls, one each.
+/// System calls, one each; in a folder that a group shares, with those that give what is made there the folder's modes.
 #[derive(Debug, Clone)]
 pub struct OsFs {
     local: bool,
     unnamed: bool,
+    group: Option<Group>,
 }
 
 impl OsFs {
-    /// Calls for the file system that `path` lies on.
+    /// Calls for a drop folder. If it is set-group-id and writable for its group, what is made below it gets its modes,
+    /// whatever the umask: folders all of them, files those for reading and writing.
     ///
     /// # Errors
-    /// If the kernel cannot tell which file system that is.
-    pub fn at(path: &Path) -> io::Result<Self> {
+    /// If there is nothing, or the kernel cannot tell which file system it is.
+    pub fn at(root: &Path) -> io::Result<Self> {
+        Ok(Self { group: Group::of(root)?, ..Self::beside(root)? })
+    }
+
+    /// Calls for the file system that `path` lies on, for folders that are no part of a drop folder: the umask says which
+    /// modes they have.
+    ///
+    /// # Errors
+    /// If there is nothing, or the kernel cannot tell which file system it is.
+    pub fn beside(path: &Path) -> io::Result<Self> {
         // A file without a name gets its first one through /proc, which a small sandbox may not have.
         let unnamed = cfg!(target_os = "linux") && Path::new("/proc/self/fd").exists();
-        Ok(Self { local: is_local(path)?, unnamed })
+        Ok(Self { local: is_local(path)?, unnamed, group: None })
     }
 
     /// The same calls, as on a file system that is shared by machines: locks mean nothing, no file is without a name.
     pub fn shared() -> Self {
-        Self { local: false, unnamed: false }
+        Self { local: false, unnamed: false, group: None }
+    }
+
+    fn made(&self, file: File) -> io::Result<File> {
+        if let Some(group) = &self.group {
+            group.own(&file)?;
+        }
+        Ok(file)
     }
 }
 
@@ -69,7 +88,7 @@ impl Fs for OsFs {
     }
 
     fn create(&self, path: &Path) -> io::Result<File> {
-        OpenOptions::new().read(true).write(true).create_new(true).open(path)
+        self.made(OpenOptions::new().read(true).write(true).create_new(true).open(path)?)
     }
 
     #[cfg(target_os = "linux")]
@@ -83,7 +102,7 @@ impl Fs for OsFs {
             Err(e) if matches!(e.kind(), ErrorKind::IsADirectory | ErrorKind::InvalidInput) => {
                 Err(ErrorKind::Unsupported.into())
             }
-            answer => answer,
+            answer => self.made(answer?),
         }
     }
 
@@ -154,7 +173,10 @@ impl Fs for OsFs {
     }
 
     fn make_dir(&self, path: &Path) -> io::Result<()> {
-        fs::create_dir(path)
+        match &self.group {
+            None => fs::create_dir(path),
+            Some(group) => group.make_dir(path),
+        }
     }
 
     fn remove_dir(&self, path: &Path) -> io::Result<()> {
@@ -179,6 +201,10 @@ impl Fs for OsFs {
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
             Err(e) => Err(e.into()),
         }
+    }
+
+    fn admit(&self, path: &Path) -> io::Result<()> {
+        self.group.as_ref().map_or(Ok(()), |group| group.admit(path))
     }
 }
 

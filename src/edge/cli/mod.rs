@@ -6,6 +6,7 @@ mod consumer;
 mod duration;
 mod exit;
 mod filedrop;
+mod group;
 mod init;
 mod job;
 mod lines;

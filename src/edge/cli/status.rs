@@ -110,10 +110,14 @@ fn table(census: &Census, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     match census.unrecognised {
-        0 => Ok(()),
-        1 => writeln!(out, "\n1 file in inbox/ is no job; it is left alone"),
-        n => writeln!(out, "\n{n} files in inbox/ are no jobs; they are left alone"),
+        0 => {}
+        1 => writeln!(out, "\n1 file in inbox/ is no job; it is left alone")?,
+        n => writeln!(out, "\n{n} files in inbox/ are no jobs; they are left alone")?,
     }
+    if !census.unreadable.is_empty() {
+        writeln!(out, "\nNot counted, since you may not read it:")?;
+    }
+    census.unreadable.iter().try_for_each(|dir| writeln!(out, "  {}/", output::plain(&dir.to_string_lossy())))
 }
 
 fn width<'a>(heading: &str, names: impl Iterator<Item = &'a str>) -> usize {

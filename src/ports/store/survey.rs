@@ -64,4 +64,12 @@ pub struct Census {
     /// Delivered and not yet collected outcomes, for each Return Address.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub replies: BTreeMap<String, usize>,
+    /// Folders below the drop folder that this process may not read: what lies in them is not counted.
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_text")]
+    pub unreadable: Vec<PathBuf>,
+}
+
+/// As text, whatever bytes they are made of: a stranger may have made them.
+fn as_text<S: serde::Serializer>(paths: &[PathBuf], to: S) -> std::result::Result<S::Ok, S::Error> {
+    to.collect_seq(paths.iter().map(|path| path.to_string_lossy()))
 }

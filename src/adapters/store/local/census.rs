@@ -1,6 +1,6 @@
 //! Counting what lies where, while it moves: a file that vanishes meanwhile is no error.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::LocalStore;
 use super::presence::Judgement;
@@ -9,9 +9,10 @@ use crate::words::{DeliveryKind, InboxName, Millis, Result};
 
 impl<F: Fs, H: Host> LocalStore<F, H> {
     pub(super) fn count(&self) -> Result<Census> {
+        let look = &mut Look { store: self, unreadable: Vec::new() };
         let mut census = Census::default();
         let mut oldest: Option<Millis> = None;
-        for entry in self.names(&self.layout.room("inbox"))? {
+        for entry in look.names(self.layout.room("inbox"))? {
             match job(&entry) {
                 Some(name) => {
                     census.rooms.inbox += 1;
@@ -22,13 +23,13 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         }
         let age = |since: Millis| self.host.now().get().saturating_sub(since.get()) as f64 / 1000.0;
         census.oldest_ready_seconds = oldest.map(age);
-        for room in self.rooms()? {
+        for room in look.allowed(self.layout.room("claimed"), self.rooms())? {
             let present = match self.judge(&room, None) {
                 Ok(Judgement::Present(_)) => Some(true),
                 Ok(Judgement::Absent(_)) => Some(false),
                 Ok(Judgement::Unjudged(_)) | Err(_) => None,
             };
-            let claimed = self.count_in(&self.layout.claims(&room), |entry| job(entry).is_some());
+            let claimed = look.count(self.layout.claims(&room), |entry| job(entry).is_some());
             let claimed = claimed.unwrap_or_else(|e| {
                 tracing::warn!(error = %e, "a room is not counted");
                 0
@@ -44,28 +45,53 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         let outcome =
             |entry: &Listed| entry.name.to_str().is_some_and(|name| name.ends_with(".outcome.json"));
         let delayed = |entry: &Listed| entry.name.to_str().is_some_and(|name| name.ends_with(".job.json"));
-        census.rooms.delayed = self.count_in(&self.layout.room("delayed"), delayed)?;
-        census.rooms.outcomes = self.count_days("outcomes", outcome)?;
-        census.rooms.done = self.count_days("done", archived)?;
-        census.rooms.dead = self.count_in(&self.layout.room("dead"), archived)?;
-        census.rooms.invalid = self.count_in(&self.layout.room("invalid"), archived)?;
-        census.rooms.tmp = self.count_in(&self.layout.room("tmp"), |_| true)?;
-        for address in self.names(&self.layout.room("replies"))? {
-            let inbox = self.layout.room("replies").join(&address.name).join("inbox");
-            let waiting = self.count_in(&inbox, outcome)?;
+        census.rooms.delayed = look.count(self.layout.room("delayed"), delayed)?;
+        census.rooms.outcomes = look.count_days(self.layout.room("outcomes"), outcome)?;
+        census.rooms.done = look.count_days(self.layout.room("done"), archived)?;
+        census.rooms.dead = look.count(self.layout.room("dead"), archived)?;
+        census.rooms.invalid = look.count(self.layout.room("invalid"), archived)?;
+        census.rooms.tmp = look.count(self.layout.room("tmp"), |_| true)?;
+        let replies = self.layout.room("replies");
+        for address in look.names(replies.clone())? {
+            let waiting = look.count(replies.join(&address.name).join("inbox"), outcome)?;
             census.replies.insert(address.name.to_string_lossy().into_owned(), waiting);
         }
+        census.unreadable = std::mem::take(&mut look.unreadable);
         Ok(census)
     }
+}
 
-    fn count_days(&self, room: &str, counts: impl Fn(&Listed) -> bool) -> Result<usize> {
-        let room = self.layout.room(room);
-        let days = self.names(&room)?;
-        let folders = days.iter().filter(|day| day.kind == FileKind::Dir);
-        folders.map(|day| self.count_in(&room.join(&day.name), &counts)).sum()
+/// A walk through the folder that keeps in mind where it was not let in.
+struct Look<'a, F, H> {
+    store: &'a LocalStore<F, H>,
+    unreadable: Vec<PathBuf>,
+}
+
+impl<F: Fs, H: Host> Look<'_, F, H> {
+    /// What was found in a folder: nothing, if one is not let in.
+    fn allowed<T: Default>(&mut self, dir: PathBuf, found: Result<T>) -> Result<T> {
+        match found {
+            Err(e) if e.is_denied() => {
+                let below = dir.strip_prefix(self.store.layout.root()).map(Path::to_owned);
+                self.unreadable.push(below.unwrap_or(dir));
+                Ok(T::default())
+            }
+            answer => answer,
+        }
     }
 
-    fn count_in(&self, dir: &Path, counts: impl Fn(&Listed) -> bool) -> Result<usize> {
+    fn names(&mut self, dir: PathBuf) -> Result<Vec<Listed>> {
+        let names = self.store.names(&dir);
+        self.allowed(dir, names)
+    }
+
+    fn count_days(&mut self, room: PathBuf, counts: impl Fn(&Listed) -> bool) -> Result<usize> {
+        let days = self.names(room.clone())?;
+        let folders = days.iter().filter(|day| day.kind == FileKind::Dir);
+        folders.map(|day| self.count(room.join(&day.name), &counts)).sum()
+    }
+
+    fn count(&mut self, dir: PathBuf, counts: impl Fn(&Listed) -> bool) -> Result<usize> {
         Ok(self.names(dir)?.iter().filter(|entry| counts(entry)).count())
     }
 }

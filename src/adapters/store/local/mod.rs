@@ -30,6 +30,7 @@ use crate::ports::{
 };
 use crate::words::{Attempt, Id, InboxName, Millis, Outcome, Result};
 
+use init::Settings;
 pub use layout::Layout;
 pub use presence::LocalRoom;
 
@@ -38,6 +39,7 @@ pub struct LocalStore<F, H> {
     fs: F,
     host: H,
     layout: Layout,
+    settings: Settings,
     /// Drafts without a name, until the file system says that it has none.
     unnamed: AtomicBool,
     /// Folders that this process has seen durable (R6).
@@ -46,7 +48,8 @@ pub struct LocalStore<F, H> {
 
 impl<F: Fs, H: Host> LocalStore<F, H> {
     fn at(fs: F, host: H, layout: Layout) -> Self {
-        Self { fs, host, layout, unnamed: AtomicBool::new(true), durable: Mutex::default() }
+        let settings = Settings::default();
+        Self { fs, host, layout, settings, unnamed: AtomicBool::new(true), durable: Mutex::default() }
     }
 
     /// The paths of this drop folder.

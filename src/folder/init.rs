@@ -1,0 +1,119 @@
+//! Making and opening drop folders.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use super::{DropFolder, absolute};
+use crate::adapters::fs::{OsFs, Refused, is_member, share};
+use crate::adapters::host::OsHost;
+use crate::adapters::store::local::LocalStore;
+use crate::words::{Error, ErrorKind, Result};
+
+/// How a drop folder is to be made.
+#[derive(Debug, Clone, Default)]
+pub struct InitOptions {
+    group: Option<u32>,
+    keep: Option<Duration>,
+}
+
+impl InitOptions {
+    /// For the user who makes it (or for whom the umask says), and to be kept as `filedrop.json` says if it is there.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Shared by the users of this group, by its number: they can all produce and consume, whatever their umask, and
+    /// nobody else can. A folder that is there already is changed, with all that is in it.
+    pub fn shared(mut self, gid: u32) -> Self {
+        self.group = Some(gid);
+        self
+    }
+
+    /// How long settled jobs and their outcomes are kept at least: whole seconds, one or more. By default 7 days
+    /// ([`DEFAULT_KEEP`](crate::words::DEFAULT_KEEP)). It cannot be changed so in a folder that is there already.
+    pub fn keep(mut self, keep: Duration) -> Self {
+        self.keep = Some(keep);
+        self
+    }
+}
+
+impl DropFolder {
+    /// Makes a drop folder, or completes or opens one that is there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] if the file system cannot carry one, [`ErrorKind::NotADropFolder`] if there is one of
+    /// another protocol version, [`ErrorKind::Io`] if the system refuses.
+    pub fn init(path: impl AsRef<Path>) -> Result<Self> {
+        Self::init_with(path, &InitOptions::new())
+    }
+
+    /// The same, for a group, or to be kept longer or shorter.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # fn main() -> filedrop::Result<()> {
+    /// # let place = tempfile::tempdir().unwrap();
+    /// # let path = place.path().join("drop");
+    /// # let ours = std::os::unix::fs::MetadataExt::gid(&place.path().metadata().unwrap());
+    /// use filedrop::{DropFolder, InitOptions};
+    ///
+    /// let options = InitOptions::new().shared(ours).keep(Duration::from_secs(3600));
+    /// DropFolder::init_with(&path, &options)?;
+    /// # let mode = std::os::unix::fs::MetadataExt::mode(&path.join("inbox").metadata().unwrap());
+    /// # assert_eq!(mode & 0o7777, 0o2770);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`init`](Self::init); [`ErrorKind::Io`] also if the folder, or something that was in it, cannot be given to the
+    /// group: then the text says who can; [`ErrorKind::Invalid`] if it is to be kept for another time than it is.
+    pub fn init_with(path: impl AsRef<Path>, options: &InitOptions) -> Result<Self> {
+        let path = absolute(path.as_ref())?;
+        // The folder may not be there yet: the first of its parents that is, is on the same file system.
+        let there = path.ancestors().find(|path| path.exists()).unwrap_or(&path);
+        let seen = |e| Error::io("look at the file system", there, e);
+        LocalStore::make_root(OsFs::beside(there).map_err(seen)?, OsHost, &path, options.keep)?;
+        let shared = options.group.map(|gid| share(&path, gid)).transpose()?;
+        // Only now its own mode is what its rooms are to have.
+        let fs = OsFs::at(&path).map_err(seen)?;
+        let store = LocalStore::init_to_keep(fs, OsHost, &path, options.keep)?;
+        // Not before all that could be done is.
+        shared.map_or(Ok(()), Refused::check)?;
+        Ok(Self::of(store))
+    }
+
+    /// Opens a drop folder.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotADropFolder`] if it is none, or one of another version; [`ErrorKind::Io`] if the system
+    /// refuses.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = absolute(path.as_ref())?;
+        let fs = OsFs::at(&path).map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => {
+                Error::new(ErrorKind::NotADropFolder, "there is no folder (make one with `filedrop init`)")
+                    .at(&path)
+            }
+            _ => Error::io("look at the file system", &path, e),
+        })?;
+        let store = LocalStore::open(fs, OsHost, &path).map_err(|e| explain(e, &path))?;
+        Ok(Self::of(store))
+    }
+}
+
+/// Who is not in the group of a folder would be told only that a file in it cannot be opened.
+fn explain(e: Error, root: &Path) -> Error {
+    match root.metadata() {
+        Ok(meta) if e.is_denied() && meta.mode() & 0o007 == 0 && !is_member(meta.gid()) => {
+            let gid = meta.gid();
+            let why = format!(
+                "no permission: this drop folder belongs to group {gid}, which you are not in; ask to be made a member, and \
+                 log in again"
+            );
+            Error::new(ErrorKind::Io, why).at(root)
+        }
+        _ => e,
+    }
+}

@@ -1,0 +1,126 @@
+//! `filedrop init --shared`: who can, and what becomes of what was there.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+
+use crate::users::{ANN, ANN_BEFORE, BOB, GROUP, Place};
+
+fn mode(path: impl AsRef<std::path::Path>) -> u32 {
+    path.as_ref().metadata().unwrap().mode() & 0o7777
+}
+
+#[test]
+fn to_init_again_changes_nothing() {
+    let Some(place) = Place::shared() else { return };
+    place.assert_shared();
+    fs::remove_dir(place.drop.join("outbox")).unwrap();
+    for line in ["filedrop init drop", "filedrop init drop --shared 13000"] {
+        place.run(BOB, line);
+        place.run(ANN, line);
+    }
+    assert_eq!(fs::metadata(place.drop.join("outbox")).unwrap().uid(), BOB.id, "he completed it");
+    place.assert_shared();
+}
+
+/// A folder of one user, with jobs in all places, becomes the group's. Nothing outside it is touched.
+#[test]
+fn a_folder_that_was_not_shared_becomes_so() {
+    let Some(place) = Place::new() else { return };
+    let alone =
+        |line: &str| assert!(place.shell_with(ANN, "022", line).output().unwrap().status.success(), "{line}");
+    alone("filedrop init drop; producer submit drop --type t --data 1; consumer run drop --drain -- cat");
+    alone("producer submit drop --type t --data 1; consumer run drop --drain --max-attempts 1 -- false");
+    alone(
+        "producer submit drop --type t --data 1; echo private > private; mkdir below; chmod 755 drop/payload",
+    );
+    alone("cp /bin/sh drop/payload/executable; chmod 755 drop/payload/executable");
+    assert_eq!((mode(&place.drop), mode(place.drop.join("inbox"))), (0o755, 0o755));
+    for (target, link) in [("../../private", "to-file"), ("../../below", "to-folder")] {
+        symlink(target, place.drop.join("payload").join(link)).unwrap();
+    }
+    let said = place.refused(BOB, "producer submit drop --type t --data 2", 74);
+    assert!(said.contains("ermission denied"), "{said}");
+
+    place.run(ANN, "filedrop init drop --shared 13000");
+    for link in ["to-file", "to-folder"] {
+        fs::remove_file(place.drop.join("payload").join(link)).unwrap();
+    }
+    place.assert_shared();
+    assert_eq!((mode(place.work.join("private")), mode(place.work.join("below"))), (0o644, 0o755));
+    place.run(BOB, "producer submit drop --type t --data 2; consumer run drop --drain -- cat");
+    assert_eq!(place.status(ANN)["rooms"]["done"], 3);
+    place.assert_shared();
+}
+
+/// What is another's is named, and the rest is done. Then the other does his.
+#[test]
+fn what_cannot_be_shared_is_named() {
+    let Some(place) = Place::new() else { return };
+    place.run(ANN, "filedrop init drop; mkdir drop/payload/of-bob; > drop/payload/of-bob/of-ann");
+    let theirs = ["payload/of-bob", "payload/of-bob/1", "payload/2"].map(|name| place.drop.join(name));
+    for path in &theirs {
+        if !path.exists() {
+            fs::write(path, "").unwrap();
+            fs::set_permissions(path, PermissionsExt::from_mode(0o644)).unwrap();
+        }
+        chown(path, Some(BOB.id), Some(BOB.id)).unwrap();
+    }
+    fs::set_permissions(&theirs[0], PermissionsExt::from_mode(0o755)).unwrap();
+    let said = place.refused(ANN, "filedrop init drop --shared 13000", 73);
+    assert!(said.contains("the folder is shared now, but not all that was in it"), "{said}");
+    let named: Vec<_> = said.lines().filter(|line| line.starts_with("  ")).collect();
+    assert_eq!(named.len(), 3, "{said}");
+    for path in &theirs {
+        let line = format!("  {}: Operation not permitted", path.display());
+        assert!(named.iter().any(|named| named.starts_with(&line)), "{line} in {said}");
+    }
+    assert_eq!((mode(&place.drop), mode(place.drop.join("payload/of-bob/of-ann"))), (0o2770, 0o660));
+    let owner = format!("filedrop init {} --shared 13000", place.drop.display());
+    assert!(said.contains(&owner), "{said}");
+    place.run(BOB, &owner);
+    place.assert_shared();
+}
+
+#[test]
+fn who_cannot_share_a_folder_is_told_why() {
+    let Some(place) = Place::new() else { return };
+    let said = place.refused(ANN, "filedrop init drop --shared no-such-group", 2);
+    assert!(said.contains("there is no such group"), "{said}");
+    assert!(!place.drop.exists());
+
+    let said = place.refused(ANN_BEFORE, "filedrop init drop --shared 13000", 73);
+    assert!(said.contains("group 13000, which you are not in; ask to be made a member"), "{said}");
+
+    place.run(ANN, "filedrop init drop");
+    let said = place.refused(BOB, "filedrop init drop --shared 13000", 73);
+    assert!(said.contains("ermission denied"), "{said}");
+    place.run(ANN, "chmod 755 drop; chmod 644 drop/filedrop.json");
+    let said = place.refused(BOB, "filedrop init drop --shared 13000", 73);
+    assert!(said.contains("only its owner (user 12001) or root can share this folder"), "{said}");
+    assert_eq!(mode(&place.drop), 0o755);
+}
+
+/// Where a group keeps all its work, a folder that is to be one user's own is that.
+#[test]
+fn a_folder_in_a_shared_one_is_not_shared() {
+    let Some(place) = Place::new() else { return };
+    place.run(ANN, "mkdir project; chgrp 13000 project; chmod 2775 project");
+    place.run(ANN, "filedrop init project/above/drop; filedrop init project/ours --shared 13000");
+    for own in ["above", "above/drop", "above/drop/inbox"] {
+        assert_eq!(mode(place.work.join("project").join(own)), 0o2700, "{own}");
+    }
+    assert_eq!(mode(place.work.join("project/ours/inbox")), 0o2770);
+}
+
+/// The kernel takes the bit away without a word when the owner is not in the folder's group.
+#[test]
+fn a_bit_that_is_lost_is_noticed() {
+    let Some(place) = Place::new() else { return };
+    fs::create_dir(&place.drop).unwrap();
+    chown(&place.drop, Some(ANN.id), Some(GROUP)).unwrap();
+    let said = place.refused(ANN_BEFORE, "filedrop init drop --shared 13000", 73);
+    assert!(said.contains("which you are not in") && said.contains("set-group-id bit"), "{said}");
+    assert!(!place.drop.join("filedrop.json").exists());
+    place.run(ANN, "filedrop init drop --shared 13000");
+    place.assert_shared();
+}

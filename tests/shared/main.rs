@@ -1,0 +1,8 @@
+//! A drop folder that a group shares: its modes, and users who have nothing in common but the group.
+
+#![allow(clippy::unwrap_used)]
+
+mod init;
+mod modes;
+mod users;
+mod work;
