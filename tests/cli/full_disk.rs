@@ -1,4 +1,4 @@
-//! A disk that is full, in every phase. When there is space again everything goes on: nothing is lost, nothing done twice.
+//! A disk that is full, or read-only, in every phase. When there is space again everything goes on: nothing is lost, nothing done twice.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -39,6 +39,11 @@ impl SmallDisk {
             writeln!(std::io::stderr(), "skipped: {why}").expect("stderr is open");
         }
         mounted.then_some(Self { at })
+    }
+
+    fn make_read_only(&self) {
+        let mut command = Command::new("mount");
+        assert!(says_yes(command.args(["-o", "remount,ro"]).arg(&self.at)), "it can be remounted");
     }
 
     /// Not a byte more can be written.
@@ -171,5 +176,22 @@ fn a_drain_gives_up_and_loses_nothing() {
         // The one that is rejected is dead, the others are done.
         let rooms = rooms(&folder);
         assert_eq!((&rooms["done"], &rooms["dead"], &rooms["inbox"]), (&5.into(), &1.into(), &0.into()));
+    });
+}
+
+/// What was decided can be read; what would write says why it cannot, and where.
+#[test]
+fn a_read_only_folder_is_read_and_nothing_else() {
+    on_small_disks(|folder, disk| {
+        let id = folder.submit("1");
+        folder.drain("cat");
+        disk.make_read_only();
+        for words in ["producer submit DROP --type t --data 1", "consumer run DROP --drain -- cat"] {
+            let ended = folder.run(words, &[]).with(74);
+            assert!(ended.err.contains("Read-only file system") && ended.err.contains("drop/"), "{ended:?}");
+        }
+        assert_eq!(folder.run("producer wait DROP --timeout 5s", &[&id]).with(0).out, b"1");
+        folder.run("filedrop show DROP", &[&id]).with(0);
+        assert_eq!(rooms(&folder)["done"], 1);
     });
 }
