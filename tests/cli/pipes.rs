@@ -11,6 +11,8 @@ const CLOSED: i32 = 141;
 #[test]
 fn every_command_that_prints() {
     let folder = Folder::new();
+    folder.submit("0");
+    folder.drain("exit 1");
     let id = folder.submit("1");
     for words in [
         "producer --help",
@@ -22,6 +24,9 @@ fn every_command_that_prints() {
         "filedrop status DROP --watch --json",
         "filedrop show DROP ID",
         "filedrop show DROP ID --json",
+        "filedrop dead list DROP",
+        "filedrop dead list DROP --json",
+        "filedrop dead redrive DROP --all --dry-run",
     ] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);

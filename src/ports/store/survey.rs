@@ -88,6 +88,8 @@ pub struct Census {
     pub oldest_ready_seconds: Option<f64>,
     /// How many jobs those who are present settled in the minute before their last beats.
     pub settled_last_minute: u64,
+    /// In how long the next delayed job is due, likewise; 0 if one is due already.
+    pub next_due_seconds: Option<f64>,
     /// Who has a room.
     pub consumers: Vec<ConsumerCensus>,
     /// Delivered and not yet collected outcomes, for each Return Address.
