@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::harness::{Folder, golden};
+use crate::terminal::at_terminal;
 
 /// What can become of a job in the end, one job each; their ids are of one length.
 pub(crate) fn graves() -> Folder {
@@ -44,6 +45,20 @@ fn a_list_for_people() {
     let ended = folder.run("filedrop dead list DROP", &[]).with(0);
     assert_eq!(ended.err, "");
     golden("dead-list.txt", &folder.normal(ended.text(), &[]));
+}
+
+#[test]
+fn on_a_terminal_lines_are_cut_to_its_width() {
+    let folder = graves();
+    let ended = at_terminal(folder.command("filedrop dead list DROP", &[]), 24, 80).end().with(0);
+    let lines: Vec<&str> = ended.text().lines().collect();
+    assert_eq!(lines.len(), 6, "{ended:?}");
+    let longest = lines.iter().find(|line| line.starts_with("expired")).expect("a row");
+    assert!(
+        longest.chars().count() == 80 && longest.contains("it was") && longest.ends_with('…'),
+        "{longest}"
+    );
+    assert!(lines.iter().all(|line| line.chars().count() <= 80));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::dead::graves;
 use crate::harness::{Running, wait_until};
+use crate::terminal::at_terminal;
 
 /// Old and new id.
 fn pair(line: &str) -> (&str, &str) {
@@ -117,6 +118,18 @@ fn a_rate_is_kept() {
     let ended = folder.run("filedrop dead redrive DROP --rate 10/s handler rejected timeout", &[]).with(0);
     assert_eq!(ended.text().lines().count(), 3);
     assert!(began.elapsed() >= Duration::from_millis(200), "two pauses of 100 ms");
+}
+
+#[test]
+fn on_a_terminal_there_is_a_progress_bar() {
+    let folder = graves();
+    let words = "filedrop dead redrive DROP --rate 10/s handler rejected timeout";
+    let ended = at_terminal(folder.command(words, &[]), 24, 80).end().with(0);
+    assert!(ended.text().contains("2/3"), "{ended:?}");
+    assert_eq!(ended.text().matches("handler ").count(), 1, "ids are whole lines beside it: {ended:?}");
+    let quiet =
+        at_terminal(folder.command("filedrop dead redrive -q DROP expired", &[]), 24, 80).end().with(0);
+    assert!(!quiet.text().contains("1/1"), "{quiet:?}");
 }
 
 #[test]

@@ -197,8 +197,8 @@ fn each<V: Verb>(args: &Common, voice: &Voice) -> Result<Exit, Failure> {
             None => tally.cannot(id, "no dead letter has this id"),
         }
     }
-    for letter in &letters {
-        tally.bar.inc(1);
+    for (nth, letter) in (0..).zip(&letters) {
+        tally.bar.set_position(nth);
         let id = &letter.name.id;
         if filters.look_inside() {
             match folder.autopsy(letter) {
