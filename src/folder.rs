@@ -16,10 +16,14 @@ use crate::ports::{Bell, Census, Fs as _, Place, Store as _, WatchMode};
 use crate::words::{Error, ErrorKind, Id, Outcome, Result};
 
 mod consumer;
+mod dead;
 mod init;
+mod story;
 
 pub use consumer::Consumer;
+pub use dead::Autopsy;
 pub use init::InitOptions;
+pub use story::Story;
 
 /// A drop folder.
 ///

@@ -65,6 +65,6 @@ pub use actors::consumer::{Stopper, Summary};
 pub use actors::handler::{Exec, Rejected};
 pub use actors::observer::{Event, Observer};
 pub use actors::producer::{Receipt, Submission};
-pub use folder::{Consumer, DropFolder, InitOptions};
-pub use ports::{Census, Chosen, ConsumerCensus, Place, RoomCounts, Takeover, WatchMode};
+pub use folder::{Autopsy, Consumer, DropFolder, InitOptions, Story};
+pub use ports::{Census, Chosen, ConsumerCensus, DeadLetter, Place, RoomCounts, Takeover, WatchMode};
 pub use words::*;

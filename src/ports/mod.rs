@@ -9,7 +9,7 @@ pub use fs::{FileId, FileKind, Fs, Listed, Meta};
 pub use host::Host;
 pub(crate) use store::Sighting;
 pub use store::{
-    Beat, Census, Claim, Claimed, ConsumerCensus, Interest, NewJob, Place, Progress, Promotion, RoomCounts,
-    Scan, Store, Submitted, Takeover, Vigil,
+    Beat, Census, Claim, Claimed, ConsumerCensus, DeadLetter, Interest, NewJob, Place, Progress, Promotion,
+    Remains, RoomCounts, Scan, Store, Submitted, Takeover, Vigil,
 };
 pub use watch::{Bell, Chosen, Watch, WatchMode};

@@ -38,6 +38,15 @@ impl Envelope {
     /// [`ErrorKind::Invalid`] if it is not one JSON object, lacks a required attribute, has a member twice, an
     /// attribute that is neither string, number nor boolean, both kinds of data, or data that cannot be decoded.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
+        Self::decode_with(bytes, false)
+    }
+
+    /// Reads an envelope that may have no id yet: then its id is empty.
+    pub(crate) fn decode_unnamed(bytes: &[u8]) -> Result<Self> {
+        Self::decode_with(bytes, true)
+    }
+
+    fn decode_with(bytes: &[u8], unnamed: bool) -> Result<Self> {
         let invalid = |why: String| Error::new(ErrorKind::Invalid, why);
         let Members(mut members) =
             serde_json::from_slice(bytes).map_err(|e| invalid(format!("not an envelope: {e}")))?;
@@ -53,8 +62,14 @@ impl Envelope {
                 _ => return Err(invalid(format!("attribute {name:?} is no string, number or boolean"))),
             }
         }
-        if let Some(name) = REQUIRED.into_iter().find(|name| envelope.text(name).is_none_or(str::is_empty)) {
+        let needs_name = unnamed && envelope.attribute("id").is_none();
+        let missing =
+            |name: &&str| envelope.text(name).is_none_or(str::is_empty) && !(needs_name && *name == "id");
+        if let Some(name) = REQUIRED.into_iter().find(missing) {
             return Err(invalid(format!("attribute {name:?} is missing or empty")));
+        }
+        if needs_name {
+            envelope.set("id", "");
         }
         if envelope.text("specversion") != Some("1.0") {
             return Err(invalid("specversion is not 1.0".to_owned()));
@@ -95,6 +110,11 @@ impl Envelope {
     /// An attribute.
     pub fn attribute(&self, name: &str) -> Option<&Value> {
         self.attributes.get(name)
+    }
+
+    /// The attributes, those of CloudEvents too.
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.attributes.iter().map(|(name, value)| (name.as_str(), value))
     }
 
     /// Sets an attribute. Names are lower-case letters and digits (CloudEvents 1.0, "Attribute Naming Convention").

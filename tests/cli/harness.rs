@@ -1,5 +1,6 @@
 //! Drop folders to throw away, processes with a deadline, and what they should print.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use filedrop::{DeliveryKind, Id, InboxName, Job};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 
 /// Far more than anything here takes, also on a busy machine: a test fails when it is over.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
@@ -268,12 +270,42 @@ impl Folder {
         for (nth, id) in ids.iter().enumerate() {
             text = text.replace(id, &format!("ID{}", nth + 1));
         }
-        for (pattern, name) in
-            [("dddd-dd-ddTdd:dd:dd.dddZ", "TIME"), ("dddd-dd-dd", "DAY"), (".ddddddddddddd.", ".MS.")]
-        {
+        for (pattern, name) in [
+            ("dddd-dd-ddTdd:dd:dd.dddZ", "TIME"),
+            ("dddd-dd-ddTdd:dd:ddZ", "TIME"),
+            ("dddd-dd-dd", "DAY"),
+            (".ddddddddddddd.", ".MS."),
+            ("/ddddddddddddd.", "/MS."),
+        ] {
             text = replace(&text, pattern, name);
         }
-        text
+        let who = |line: &str| match line.split_once(", by ") {
+            Some((line, _consumer)) => format!("{line}, by CONSUMER\n"),
+            None => format!("{line}\n"),
+        };
+        text.lines().map(who).collect()
+    }
+
+    /// What `filedrop show` tells of a job.
+    #[track_caller]
+    pub(crate) fn story(&self, id: &str) -> Value {
+        serde_json::from_str(&self.run("filedrop show DROP --json", &[id]).with(0).line()).expect("JSON")
+    }
+
+    /// All regular files below the folder, with what is in them.
+    pub(crate) fn tree(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut files = BTreeMap::new();
+        let mut folders = vec![self.path.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                match path.is_dir() {
+                    true => folders.push(path),
+                    false => drop(files.insert(path.clone(), std::fs::read(path).expect("a file"))),
+                }
+            }
+        }
+        files
     }
 }
 

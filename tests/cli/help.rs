@@ -2,7 +2,7 @@
 
 use crate::harness::{Running, golden, program};
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 15] = [
     "producer",
     "producer submit",
     "producer call",
@@ -13,6 +13,11 @@ const COMMANDS: [&str; 10] = [
     "filedrop init",
     "filedrop status",
     "filedrop show",
+    "filedrop dead",
+    "filedrop dead list",
+    "filedrop dead show",
+    "filedrop dead redrive",
+    "filedrop dead purge",
 ];
 
 #[test]

@@ -3,15 +3,21 @@
 mod harness;
 mod terminal;
 
+mod dead;
 mod deployments;
+mod envelopes;
 mod errors;
 mod full_disk;
 mod help;
+mod ids;
 mod init;
 mod live;
 mod logging;
 mod pipes;
+mod policies;
+mod redrive;
 mod run;
+mod show;
 mod status;
 mod submit;
 mod wait;

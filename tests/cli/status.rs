@@ -1,4 +1,4 @@
-//! `filedrop init`, `status` and `show`.
+//! `filedrop init` and `status`.
 
 use std::os::unix::fs::symlink;
 
@@ -41,7 +41,8 @@ fn an_empty_folder() {
     let folder = Folder::new();
     let rooms = json!({"inbox": 0, "delayed": 0, "claimed": 0, "outcomes": 0, "done": 0, "dead": 0, "invalid": 0,
         "tmp": 0});
-    let empty = json!({"rooms": rooms, "oldest_ready_seconds": null, "settled_last_minute": 0, "consumers": [],
+    let empty = json!({"rooms": rooms, "oldest_ready_seconds": null, "next_due_seconds": null,
+        "settled_last_minute": 0, "consumers": [],
         "unrecognised": 0});
     assert_eq!(status(&folder), empty);
     golden("status-empty.txt", folder.run("filedrop status DROP", &[]).with(0).text());
@@ -97,44 +98,21 @@ fn consumers_and_their_claims() {
 }
 
 #[test]
-fn show_tells_where_a_job_is_and_what_became_of_it() {
+fn when_the_next_delayed_job_is_due() {
     let folder = Folder::new();
-    let ids = [folder.submit("1"), folder.submit("2"), folder.submit("3")];
-    folder.run(
-        "consumer run DROP --drain --max-attempts 1 -- sh -c",
-        &["[ $(cat) = 1 ] && printf 12345 && exit; printf 'no such order\\n' >&2; exit 3"],
-    );
-    let ready = folder.submit("4");
-    let invalid = "5.1700000000000.not-json.1.job.json";
-    std::fs::write(folder.path.join("inbox").join(invalid), "{").unwrap();
-    let mut transcript = String::new();
-    let ids: Vec<&str> = ids.iter().map(String::as_str).chain([&ready[..], "not-json"]).collect();
-    for id in [ids[0], ids[1], ids[3], ids[4]] {
-        let ended = folder.run("filedrop show DROP", &[id]).with(0);
-        assert!(!ended.text().contains('\u{1b}'), "{ended:?}");
-        transcript += &format!("$ filedrop show DROP {id}\n{}\n", ended.text());
+    for delay in ["3h", "2h"] {
+        folder.run("producer submit DROP --type t --delay", &[delay]).with(0);
     }
-    folder.drain("cat");
-    transcript += folder.run("filedrop show DROP", &["not-json"]).with(0).text();
-    golden("show.txt", &folder.normal(&transcript, &ids[..4]));
-}
+    let seen = status(&folder);
+    assert_eq!(seen["rooms"]["delayed"], 2);
+    let next = seen["next_due_seconds"].as_f64().unwrap();
+    assert!((3600.0..=7200.0).contains(&next), "{next}");
+    let table = folder.run("filedrop status DROP", &[]).with(0);
+    let row = table.text().lines().find(|line| line.starts_with("delayed")).unwrap();
+    assert!(row.contains("2  the next in 1h 59m"), "{row}");
 
-#[test]
-fn show_as_json() {
-    let folder = Folder::new();
-    let id = folder.submit("1");
-    let show = || -> Value {
-        serde_json::from_str(&folder.run("filedrop show DROP --json", &[&id]).with(0).line()).unwrap()
-    };
-    let ready = show();
-    assert_eq!((&ready["id"], &ready["outcome"]), (&json!(id), &Value::Null));
-    assert_eq!((&ready["places"][0]["room"], &ready["places"][0]["attempt"]), (&json!("inbox"), &json!(1)));
-    folder.drain("printf '{\"a\":1}'");
-    let done = show();
-    assert_eq!(
-        (&done["outcome"]["outcome"], &done["outcome"]["data"]),
-        (&json!("succeeded"), &json!({"a": 1}))
-    );
-    let rooms: Vec<&Value> = done["places"].as_array().unwrap().iter().map(|place| &place["room"]).collect();
-    assert_eq!(rooms, ["outcomes", "done"]);
+    folder.run("producer submit DROP --type t --delay", &["1ms"]).with(0);
+    wait_until("it is due", || (status(&folder)["next_due_seconds"] == 0.0).then_some(()));
+    let table = folder.run("filedrop status DROP", &[]).with(0);
+    assert!(table.text().contains("3  the next is due\n"), "{table:?}");
 }

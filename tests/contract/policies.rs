@@ -117,7 +117,7 @@ contract! {
         assert_eq!((census.dead, census.done), (1, 0), "what expired is a dead letter");
         let id = store.redrive(&new.name).expect("redrive");
         assert!(id.minted_at().is_some() && id != new.name.id);
-        assert!(store.redrive(&new.name).is_err(), "it is no dead letter any more");
+        assert_eq!(store.redrive(&new.name).expect("redrive again"), id);
         let census = store.census().expect("census").rooms;
         assert_eq!((census.inbox, census.dead, census.done), (1, 0, 1));
         let ready = store.scan(9).expect("scan").names.remove(0);
@@ -129,6 +129,31 @@ contract! {
         assert!(store.outcome(&new.name.id).expect("look").expect("its outcome").problem().is_some());
         store.settle(&room, &claim, &outcome(bench, &claim, Ok("2"))).expect("settle");
         store.retire(room).expect("retire");
+    }
+
+    /// P21: what is invalid is not redriven; what is redriven or purged is no letter any more.
+    fn dead_letters_are_read_and_purged(bench) {
+        let store = bench.open();
+        let letters = [job(bench, 1, |_| {}), job(bench, 2, |_| {})];
+        store.submit(&letters).expect("submit");
+        let room = store.register(&name("c"), crate::LEASE).expect("register");
+        for (job, why) in letters.iter().zip([Problem::handler("as asked"), Problem::invalid("as asked")]) {
+            let claim = taken(store.claim(&room, &job.name).expect("claim"));
+            assert!(store.settle(&room, &claim, &outcome(bench, &claim, Err(why))).expect("settle"));
+        }
+        let [dead, invalid] = store.dead().expect("dead").try_into().expect("two");
+        assert_eq!((dead.room, &dead.name.id, invalid.room), ("dead", &letters[0].name.id, "invalid"));
+        let remains = store.exhume(&dead).expect("exhume").expect("there");
+        assert_eq!(remains.envelope, store.envelope(&dead.name.id).expect("envelope"));
+        assert_eq!(remains.outcome, store.outcome(&dead.name.id).expect("outcome"));
+        store.redrive(&dead.name).expect("redrive");
+        assert_eq!(store.exhume(&dead).expect("exhume"), None);
+        assert!(store.redrive(&invalid.name).is_err());
+        store.purge(&invalid.name).expect("purge");
+        store.purge(&invalid.name).expect("purge again");
+        assert_eq!(store.dead().expect("dead"), []);
+        assert!(store.redrive(&invalid.name).is_err());
+        assert!(store.outcome(&invalid.name.id).expect("outcome").is_some(), "the outcome stands");
     }
 }
 

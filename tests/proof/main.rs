@@ -6,6 +6,7 @@ mod draft;
 mod faults;
 mod holes;
 mod ledger;
+mod letters;
 mod load;
 mod operators;
 mod policies;

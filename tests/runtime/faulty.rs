@@ -10,12 +10,12 @@ use filedrop::adapters::fs::OsFs;
 use filedrop::adapters::host::OsHost;
 use filedrop::adapters::store::local::LocalStore;
 use filedrop::ports::{
-    Beat, Census, Chosen, Claim, Claimed, Interest, NewJob, Place, Progress, Promotion, Scan, Store,
-    Submitted, Takeover, Vigil,
+    Beat, Census, Chosen, Claim, Claimed, DeadLetter, Interest, NewJob, Place, Progress, Promotion, Remains,
+    Scan, Store, Submitted, Takeover, Vigil,
 };
 use filedrop::{
-    Attempt, DropFolder, Error, ErrorKind, Id, InboxName, Job, Millis, Observer, Outcome, Result, Stopper,
-    Summary, WatchMode,
+    Attempt, DropFolder, Envelope, Error, ErrorKind, Id, InboxName, Job, Millis, Observer, Outcome, Result,
+    Stopper, Summary, WatchMode,
 };
 
 type Local = LocalStore<OsFs, OsHost>;
@@ -167,8 +167,24 @@ impl Store for Faulty<'_> {
         self.local.census()
     }
 
+    fn envelope(&self, id: &Id) -> Result<Option<Envelope>> {
+        self.local.envelope(id)
+    }
+
+    fn dead(&self) -> Result<Vec<DeadLetter>> {
+        self.local.dead()
+    }
+
+    fn exhume(&self, letter: &DeadLetter) -> Result<Option<Remains>> {
+        self.local.exhume(letter)
+    }
+
     fn redrive(&self, letter: &InboxName) -> Result<Id> {
         self.local.redrive(letter)
+    }
+
+    fn purge(&self, letter: &InboxName) -> Result<()> {
+        self.local.purge(letter)
     }
 
     fn sweep(&self) -> Result<usize> {

@@ -1,6 +1,10 @@
 //! Dropping jobs.
 
+mod event;
+
 use std::time::Duration;
+
+use serde_json::Value;
 
 use crate::actors::plain_name;
 use crate::ports::{Host, NewJob, Store, Submitted};
@@ -13,8 +17,8 @@ pub struct Submission {
     payload: Option<Payload>,
     priority: Priority,
     source: Option<String>,
-    /// Further attributes of the envelope, all text.
-    attributes: Vec<(&'static str, String)>,
+    /// Further attributes of the envelope.
+    attributes: Vec<(String, Value)>,
     id: Option<Id>,
     due: Option<When>,
     expires: Option<When>,
@@ -138,9 +142,9 @@ impl Submission {
         self
     }
 
-    fn attribute(mut self, name: &'static str, value: String) -> Self {
-        self.attributes.retain(|(other, _)| *other != name);
-        self.attributes.push((name, value));
+    fn attribute(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.attributes.retain(|(other, _)| other != name);
+        self.attributes.push((name.to_owned(), value.into()));
         self
     }
 
@@ -164,7 +168,7 @@ impl Submission {
         }
         let mut envelope = Job::envelope(&id, source, &self.kind, submitted);
         for (name, value) in self.attributes {
-            envelope.set(name, value);
+            envelope.set(&name, value);
         }
         for (name, time) in [("notbefore", due), ("expirytime", expires)] {
             if let Some(time) = time {

@@ -1,38 +1,38 @@
 //! Many jobs from one file of JSON lines. What is printed is durable, and what is known is said.
 
-use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{io, mem, process, thread};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::exit::{Exit, Failure};
 use super::lines::{Line, Lines};
-use super::loudness::Format;
 use super::output::{self, Voice};
-use super::{job, signals};
-use crate::{DropFolder, Error, ErrorKind, Id, Payload, Submission};
+use super::{job, progress, signals};
+use crate::{DropFolder, Error, ErrorKind, Receipt, Submission};
 
 /// What is submitted together: enough to share the cost of a flush, few enough that ids come out steadily.
 const CHUNK_JOBS: usize = 64;
 /// Long lines come in shorter chunks: the memory that a batch takes does not depend on the file.
 const CHUNK_BYTES: usize = 4 << 20;
 
+/// What job a line is, if it is one.
+type Make<'a> = &'a dyn Fn(Vec<u8>) -> crate::Result<Submission>;
+
 /// Submits every good line of `file`.
 pub(super) fn submit(
     folder: &DropFolder,
     file: &Path,
-    kind: &str,
-    subject: Option<&str>,
+    make: Make<'_>,
     voice: &Voice,
 ) -> Result<Exit, Failure> {
     let (input, length) = job::open(file)?;
     let mut lines = Lines::new(input);
-    let bar = progress(voice, length);
+    let bar = progress::of_bytes(voice, length);
     let known = Arc::new(Mutex::new(Known::default()));
     stop_when_told(&known, *voice)?;
-    let mut batch = Batch { folder, kind, subject, voice, bar, known, chunk: Vec::new(), bytes: 0 };
+    let mut batch = Batch { folder, make, voice, bar, known, chunk: Vec::new(), bytes: 0 };
     loop {
         if batch.is_full() || lines.may_block() {
             batch.submit_chunk()?;
@@ -56,6 +56,8 @@ pub(super) fn submit(
 #[derive(Debug, Default)]
 struct Known {
     submitted: u64,
+    /// Of those, the ones whose given id was there before.
+    before: u64,
     bad: u64,
     /// The last line whose id was printed.
     last: Option<u64>,
@@ -76,13 +78,12 @@ impl Known {
 
 struct Batch<'a> {
     folder: &'a DropFolder,
-    kind: &'a str,
-    subject: Option<&'a str>,
+    make: Make<'a>,
     voice: &'a Voice,
     bar: ProgressBar,
     known: Arc<Mutex<Known>>,
-    /// Line numbers and data.
-    chunk: Vec<(u64, Vec<u8>)>,
+    /// Line numbers and jobs.
+    chunk: Vec<(u64, Submission)>,
     bytes: usize,
 }
 
@@ -92,8 +93,14 @@ impl Batch<'_> {
     }
 
     fn add(&mut self, number: u64, json: Vec<u8>) {
-        self.bytes += json.len();
-        self.chunk.push((number, json));
+        let bytes = json.len();
+        match (self.make)(json) {
+            Ok(job) => {
+                self.bytes += bytes;
+                self.chunk.push((number, job));
+            }
+            Err(e) => self.bad(number, e),
+        }
     }
 
     fn bad(&self, number: u64, why: impl std::fmt::Display) {
@@ -118,19 +125,13 @@ impl Batch<'_> {
 
     /// Submits these lines and then prints their ids; a signal waits for both. Returns why none of them was submitted, if
     /// one does not fit an envelope.
-    fn submit_together(&self, lines: &[(u64, Vec<u8>)]) -> Result<Option<Error>, Failure> {
+    fn submit_together(&self, lines: &[(u64, Submission)]) -> Result<Option<Error>, Failure> {
         let (Some((first, _)), Some((last, _))) = (lines.first(), lines.last()) else { return Ok(None) };
-        let jobs = lines.iter().map(|(_, json)| {
-            let job = Submission::new(self.kind).payload(Payload::typed(json.clone(), "application/json"));
-            match self.subject {
-                Some(subject) => job.subject(subject),
-                None => job,
-            }
-        });
+        let jobs = lines.iter().map(|(_, job)| job.clone());
         let mut known = lock(&self.known);
-        match self.folder.submit_all(jobs.collect()) {
-            Ok(ids) => {
-                self.print(&ids).map_err(|failure| match failure.message {
+        match self.folder.submit_with_receipts(jobs.collect()) {
+            Ok(receipts) => {
+                self.print(&receipts).map_err(|failure| match failure.message {
                     Some(why) => Failure::new(
                         failure.exit,
                         format_args!(
@@ -139,7 +140,8 @@ impl Batch<'_> {
                     ),
                     None => failure,
                 })?;
-                known.submitted += ids.len() as u64;
+                known.submitted += receipts.len() as u64;
+                known.before += receipts.iter().filter(|receipt| receipt.before).count() as u64;
                 known.last = Some(*last);
                 Ok(None)
             }
@@ -154,17 +156,9 @@ impl Batch<'_> {
         }
     }
 
-    fn print(&self, ids: &[Id]) -> Result<(), Failure> {
-        let print = || {
-            output::data(|out| {
-                for id in ids {
-                    writeln!(out, "{id}")?;
-                }
-                Ok(())
-            })
-        };
-        // The bar is only in the way of ids that go to the same terminal.
-        if io::stdout().is_terminal() { self.bar.suspend(print) } else { print() }
+    fn print(&self, receipts: &[Receipt]) -> Result<(), Failure> {
+        let mut ids = receipts.iter().map(|receipt| &receipt.id);
+        progress::beside(&self.bar, || output::data(|out| ids.try_for_each(|id| writeln!(out, "{id}"))))
     }
 
     /// The input could not be read to its end.
@@ -178,6 +172,10 @@ impl Batch<'_> {
     fn finish(self) -> Exit {
         self.bar.finish_and_clear();
         let known = lock(&self.known);
+        if known.before > 0 {
+            let before = known.before;
+            self.voice.note(format_args!("{before} already submitted; of each id the first one counts"));
+        }
         if known.bad == 0 {
             return Exit::Done;
         }
@@ -207,18 +205,4 @@ fn stop_when_told(known: &Arc<Mutex<Known>>, voice: Voice) -> Result<(), Failure
 
 fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
     known.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Only for people: hidden unless stderr is a terminal.
-fn progress(voice: &Voice, length: Option<u64>) -> ProgressBar {
-    if voice.quiet || voice.format == Format::Json {
-        return ProgressBar::hidden();
-    }
-    let (bar, template) = match length {
-        Some(length) => {
-            (ProgressBar::new(length), "{bar:30} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left")
-        }
-        None => (ProgressBar::new_spinner(), "{spinner} {bytes} {bytes_per_sec}"),
-    };
-    bar.with_style(ProgressStyle::with_template(template).expect("the template is constant"))
 }

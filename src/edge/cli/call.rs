@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 
 use super::exit::{Exit, Failure};
-use super::job::JobArgs;
+use super::job::{self, JobArgs};
 use super::output::Voice;
+use super::policies::Policies;
 use super::signals;
 use super::wait::{self, Patience};
 use crate::Id;
@@ -20,8 +22,15 @@ pub(super) struct CallArgs {
     /// The drop folder
     drop: PathBuf,
 
+    /// What kind of job it is; handlers see it as FILEDROP_TYPE
+    #[arg(long = "type", value_name = "TYPE", value_parser = NonEmptyStringValueParser::new())]
+    kind: String,
+
     #[command(flatten)]
     job: JobArgs,
+
+    #[command(flatten)]
+    policies: Policies,
 
     #[command(flatten)]
     patience: Patience,
@@ -43,14 +52,15 @@ Examples:
 
 pub(super) fn run(args: CallArgs, voice: &Voice) -> Result<Exit, Failure> {
     let folder = super::open(&args.drop)?;
-    let job = args.job.into_submission()?;
+    args.policies.check()?;
+    let job = args.policies.of(args.job.into_submission(args.kind)?);
     let submitted = Arc::new(Mutex::new(None::<Id>));
     say_the_id_when_stopped(&submitted, folder.path().to_owned(), *voice)?;
     let since = Instant::now();
     let id = {
         // A signal waits until it is known what became of the job.
         let mut submitted = submitted.lock().unwrap_or_else(PoisonError::into_inner);
-        submitted.insert(folder.submit(job)?).clone()
+        submitted.insert(job::submit(&folder, job, voice)?).clone()
     };
     let answer =
         wait::print_outcomes(&folder, std::slice::from_ref(&id), &args.patience, since, voice, false);

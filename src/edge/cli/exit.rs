@@ -11,7 +11,7 @@ use crate::{Error, ErrorKind};
 pub enum Exit {
     /// It did what was asked.
     Done = 0,
-    /// A job failed, or no job has the id.
+    /// A job failed, no job has the id, or not all that was to be redriven was.
     Failed = 1,
     /// The command line is wrong.
     Usage = 2,
@@ -67,7 +67,9 @@ impl Exit {
     pub fn meaning(self) -> &'static str {
         match self {
             Exit::Done => "done",
-            Exit::Failed => "a job failed; of `filedrop show`: no job has this id",
+            Exit::Failed => {
+                "a job failed; of `filedrop`: no job has this id, or not all could be done (see stderr)"
+            }
             Exit::Usage => "the command line is wrong",
             Exit::BadData => "bad data, named on stderr; of a batch, the good lines were submitted",
             Exit::NoInput => "no such file, one that cannot be opened, or not a drop folder",

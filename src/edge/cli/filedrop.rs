@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::exit::{Exit, Failure};
 use super::output::Voice;
-use super::{Loudness, Program, init, show, status};
+use super::{Loudness, Program, dead, init, show, status};
 
 /// Make drop folders, and look after them
 #[derive(Debug, Parser)]
@@ -24,6 +24,8 @@ enum Command {
     Status(status::StatusArgs),
     /// Say where a job is, and what became of it
     Show(show::ShowArgs),
+    /// Look at dead letters, submit them again, or remove them
+    Dead(dead::DeadArgs),
 }
 
 fn after_help() -> String {
@@ -35,6 +37,7 @@ Examples:
   filedrop init /srv/drop
   filedrop status /srv/drop
   filedrop show /srv/drop 0198c5a2-7f31-7c8e-b0a4-5d2f3c1e9a77
+  filedrop dead list /srv/drop
 ";
 
 impl Program for Filedrop {
@@ -50,6 +53,7 @@ impl Program for Filedrop {
             Command::Init(args) => init::run(&args, voice),
             Command::Status(args) => status::run(&args),
             Command::Show(args) => show::run(&args),
+            Command::Dead(args) => dead::run(&args, voice),
         }
     }
 }

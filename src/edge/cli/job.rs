@@ -9,15 +9,12 @@ use clap::builder::NonEmptyStringValueParser;
 
 use super::exit::{Exit, Failure};
 use super::lines;
-use crate::{MAX_FILE_BYTES, Payload, Submission};
+use super::output::Voice;
+use crate::{DropFolder, ErrorKind, Id, MAX_FILE_BYTES, Payload, Receipt, Submission};
 
 /// What a job is: `submit` and `call` take the same.
 #[derive(Debug, Args)]
 pub(super) struct JobArgs {
-    /// What kind of job it is; handlers see it as FILEDROP_TYPE
-    #[arg(long = "type", value_name = "TYPE", value_parser = NonEmptyStringValueParser::new())]
-    pub(super) kind: String,
-
     /// The job's data: JSON, passed on exactly as it is written here
     #[arg(long, value_name = "JSON", value_parser = json, allow_hyphen_values = true)]
     data: Option<Json>,
@@ -29,6 +26,10 @@ pub(super) struct JobArgs {
     /// What the job is about [default: the name of FILE]
     #[arg(long, value_name = "SUBJECT", value_parser = NonEmptyStringValueParser::new())]
     pub(super) subject: Option<String>,
+
+    /// The job's id, 1 to 64 of a-z 0-9 _ -; to submit it again under the same id changes nothing [default: a new one]
+    #[arg(long, value_name = "ID")]
+    id: Option<Id>,
 }
 
 #[derive(Debug, Clone)]
@@ -40,9 +41,12 @@ fn json(text: &str) -> Result<Json, String> {
 
 impl JobArgs {
     /// The job, its data read.
-    pub(super) fn into_submission(self) -> Result<Submission, Failure> {
+    pub(super) fn into_submission(self, kind: String) -> Result<Submission, Failure> {
         let mut subject = self.subject;
-        let mut job = Submission::new(self.kind);
+        let mut job = Submission::new(kind);
+        if let Some(id) = self.id {
+            job = job.id(id);
+        }
         if let Some(Json(data)) = self.data {
             job = job.payload(Payload::typed(data, "application/json"));
         } else if let Some(file) = self.file {
@@ -56,6 +60,22 @@ impl JobArgs {
             None => job,
         })
     }
+}
+
+/// Submits one job, and says whether it was there before. What may have worked can be repeated under its id.
+pub(super) fn submit(folder: &DropFolder, job: Submission, voice: &Voice) -> Result<Id, Failure> {
+    let receipts = folder.submit_with_receipts(vec![job]).map_err(|e| match (e.kind(), e.ids()) {
+        (ErrorKind::Uncertain, [id]) => {
+            let again = format!("run the same command again with --id {id}, and it is one job");
+            Failure::new(Exit::of(&e), format_args!("{e}; {again}"))
+        }
+        _ => e.into(),
+    })?;
+    let Receipt { id, before } = receipts.into_iter().next().expect("a receipt for each job");
+    if before {
+        voice.note(format_args!("already submitted; the first one counts: {id}"));
+    }
+    Ok(id)
 }
 
 /// `-`

@@ -32,7 +32,7 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "D", value_parser = duration::lease, default_value = "30s")]
     lease: Duration,
 
-    /// How long a handler may take; then it is ended and the job has failed [default: for ever]
+    /// How long a handler may take; then it is ended and the attempt has failed [default: for ever]
     #[arg(long, value_name = "D", value_parser = duration::some)]
     handler_timeout: Option<Duration>,
 
@@ -72,17 +72,18 @@ fn after_help() -> String {
 
 const EXAMPLES: &str = "\
 The handler gets the job's data on stdin; what it writes to stdout is the outcome's data. If it exits with 0 \
-the job succeeded, else it failed. In its environment are FILEDROP_DROP, FILEDROP_ID, FILEDROP_TYPE, FILEDROP_SUBJECT, \
+the job succeeded; with 65, no further attempt is worth it; with anything else it is tried again, after a pause \
+(--max-attempts, --backoff). In its environment are FILEDROP_DROP, FILEDROP_ID, FILEDROP_TYPE, FILEDROP_SUBJECT, \
 FILEDROP_ATTEMPT and FILEDROP_JOB (the path of the envelope). Its stderr is the consumer's, and goes there as it is, also with --log-format json. At most 8 MiB of output fit an \
 outcome.
 
-It may run again for a job: with a higher FILEDROP_ATTEMPT after its consumer crashed or was silent for its --lease; with \
+It may run again for a job: with a higher FILEDROP_ATTEMPT after it failed, or its consumer crashed or was silent for its --lease; with \
 the same one after a stop that it did not finish in time for. If its consumer is killed, so is the handler (on Linux), but not \
 what the handler has started itself: `exec` the last command of a script.
 
 On SIGTERM or SIGINT it claims no more jobs, and gives the handlers --grace to finish; a second one ends them at once. It \
 exits with 0 when it has drained or was asked to stop, whatever became of the jobs; failed ones are logged, also with -q, \
-and lie in dead/, each beside its reason. RUST_LOG sets what is logged, and \
+and lie in dead/, each beside its reason (see `filedrop dead`). RUST_LOG sets what is logged, and \
 wins over -q and -v.
 
 Examples:

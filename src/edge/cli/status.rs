@@ -82,9 +82,15 @@ fn table(census: &Census, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{:<10}{:>8}", "ROOM", "COUNT")?;
     for (room, count) in counts {
         write!(out, "{room:<10}{count:>8}")?;
-        match census.oldest_ready_seconds.filter(|_| room == "inbox") {
-            Some(age) => writeln!(out, "  the oldest for {}", duration::show(whole_seconds(age)))?,
-            None => writeln!(out)?,
+        match (room, census.oldest_ready_seconds, census.next_due_seconds) {
+            ("inbox", Some(age), _) => {
+                writeln!(out, "  the oldest for {}", duration::show(whole_seconds(age)))?;
+            }
+            ("delayed", _, Some(0.0)) => writeln!(out, "  the next is due")?,
+            ("delayed", _, Some(due)) => {
+                writeln!(out, "  the next in {}", duration::show(whole_seconds(due)))?;
+            }
+            _ => writeln!(out)?,
         }
     }
     if !census.consumers.is_empty() {

@@ -3,25 +3,43 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 
 use super::batch;
 use super::exit::{Exit, Failure};
-use super::job::JobArgs;
+use super::job::{self, JobArgs};
 use super::output::{self, Voice};
+use super::policies::Policies;
+use crate::{Payload, Submission};
 
 #[derive(Debug, Args)]
-#[command(after_help = after_help())]
+#[command(override_usage = USAGE, after_help = after_help())]
 pub(super) struct SubmitArgs {
     /// The drop folder
     drop: PathBuf,
+
+    /// What kind of job it is; handlers see it as FILEDROP_TYPE
+    #[arg(long = "type", value_name = "TYPE", value_parser = NonEmptyStringValueParser::new(), required_unless_present = "envelopes")]
+    kind: Option<String>,
 
     #[command(flatten)]
     job: JobArgs,
 
     /// Submit a job for each line of this file of JSON lines; `-` is standard input
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "file"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "file", "id"])]
     batch: Option<PathBuf>,
+
+    /// Each line of the batch is a whole envelope (CloudEvents) that says all about its job
+    #[arg(long, requires = "batch", conflicts_with_all = ["kind", "subject", "priority", "delay", "at", "expires", "max_attempts"])]
+    envelopes: bool,
+
+    #[command(flatten)]
+    policies: Policies,
 }
+
+const USAGE: &str = "\
+producer submit [OPTIONS] --type <TYPE> <DROP>
+       producer submit [OPTIONS] --batch <FILE> --envelopes <DROP>";
 
 fn after_help() -> String {
     let codes = [
@@ -40,26 +58,40 @@ fn after_help() -> String {
 }
 
 const EXAMPLES: &str = "\
-The job's id is printed when the job is durable. With neither --data, --file nor --batch the job has no data.
+The job's id is printed when the job is durable. With neither --data, --file nor --batch the job has no data. An id that \
+is given with --id, and was given before, is printed too: the first job counts, whatever has become of it, as long as the \
+folder keeps it. So a submission whose end is not known can be repeated.
 
 With --batch a line is one job's data, passed on exactly as it is; ids are printed one a line, in the order of the input. \
 A byte-order mark, CRLF and blank lines are allowed. A line that is no JSON is reported on stderr with its number; the \
-others are submitted, and the exit code is 65.
+others are submitted, and the exit code is 65. With --envelopes a line is a whole event: what is in it is kept but its \
+`time`; its `id`, if it has one, is given; and what its attributes priority, notbefore, expirytime, maxattempts, replyto and \
+correlationid ask for is done.
 
 Examples:
   producer submit /srv/drop --type order.created --data '{\"order\": 4711}'
   producer submit /srv/drop --type resize --file photo.jpg
+  producer submit /srv/drop --type invoice --id invoice-4711 --delay 2h --expires 7d
   mysqldump shop | producer submit /srv/drop --type backup --subject shop --file -
   producer submit /srv/drop --type order.created --batch orders.ndjson > ids
 ";
 
 pub(super) fn run(args: SubmitArgs, voice: &Voice) -> Result<Exit, Failure> {
     let folder = super::open(&args.drop)?;
-    if let Some(file) = &args.batch {
-        let JobArgs { kind, subject, .. } = &args.job;
-        return batch::submit(&folder, file, kind, subject.as_deref(), voice);
+    args.policies.check()?;
+    let Some(file) = &args.batch else {
+        let job = args.policies.of(args.job.into_submission(args.kind.unwrap_or_default())?);
+        let id = job::submit(&folder, job, voice)?;
+        output::data(|out| writeln!(out, "{id}"))?;
+        return Ok(Exit::Done);
+    };
+    if args.envelopes {
+        return batch::submit(&folder, file, &|line| Submission::from_event(&line), voice);
     }
-    let id = folder.submit(args.job.into_submission()?)?;
-    output::data(|out| writeln!(out, "{id}"))?;
-    Ok(Exit::Done)
+    let mut job = args.policies.of(Submission::new(args.kind.unwrap_or_default()));
+    if let Some(subject) = args.job.subject {
+        job = job.subject(subject);
+    }
+    let with_data = |json| Ok(job.clone().payload(Payload::typed(json, "application/json")));
+    batch::submit(&folder, file, &with_data, voice)
 }

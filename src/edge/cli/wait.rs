@@ -11,6 +11,7 @@ use clap::Args;
 use super::duration;
 use super::exit::{Exit, Failure};
 use super::output::{self, Voice};
+use super::shell;
 use super::watching::Watching;
 use crate::{Disposition, DropFolder, ErrorKind, Id, Outcome};
 
@@ -179,20 +180,15 @@ impl Printed {
 
 /// The command that waits for these ids, to be copied into a shell.
 pub(super) fn wait_command(drop: &Path, ids: &str) -> String {
-    let drop = drop.display().to_string();
-    let harmless = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%".contains(c);
-    if !drop.is_empty() && !drop.starts_with('-') && drop.chars().all(harmless) {
-        format!("producer wait {drop} {ids}")
-    } else {
-        format!("producer wait '{}' {ids}", drop.replace('\'', r"'\''"))
-    }
+    format!("producer wait {} {ids}", shell::word(drop))
 }
 
 fn why_it_failed(outcome: &Outcome) -> String {
     let problem = outcome.problem();
     let (title, detail) = problem.map_or_else(Default::default, |p| (p.title, p.detail));
     let colon = if detail.is_empty() { "" } else { ": " };
-    format!("job {} failed (attempt {}): {title}{colon}{detail}", outcome.job_id(), outcome.attempt())
+    let (job, how, attempt) = (outcome.job_id(), outcome.disposition.as_str(), outcome.attempt());
+    format!("job {job} {how} (attempt {attempt}): {title}{colon}{detail}")
 }
 
 fn print(outcome: &Outcome, json: bool) -> Result<(), Failure> {

@@ -7,10 +7,10 @@ mod work;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::words::{Attempt, Id, InboxName, Millis, Outcome, Result};
+use crate::words::{Attempt, Envelope, Id, InboxName, Millis, Outcome, Result};
 
 pub use submit::{NewJob, Submitted};
-pub use survey::{Census, ConsumerCensus, Place, RoomCounts};
+pub use survey::{Census, ConsumerCensus, DeadLetter, Place, Remains, RoomCounts};
 pub(crate) use work::Sighting;
 pub use work::{Beat, Claim, Claimed, Interest, Progress, Promotion, Scan, Takeover, Vigil};
 
@@ -84,9 +84,21 @@ pub trait Store {
     /// What lies where.
     fn census(&self) -> Result<Census>;
 
+    /// The job's envelope, wherever it is, for people. `None` if there is no such job, or it cannot be read.
+    fn envelope(&self, id: &Id) -> Result<Option<Envelope>>;
+
+    /// Dead letters and invalid jobs, those that were submitted first before the others.
+    fn dead(&self) -> Result<Vec<DeadLetter>>;
+
+    /// Reads a dead letter and its reason, each once. `None` if it is not there any more.
+    fn exhume(&self, letter: &DeadLetter) -> Result<Option<Remains>>;
+
     /// Submits a dead letter again, as a new job, and archives it (P21). Returns the new job's id. To redrive one again that
     /// is redriven already returns the same.
     fn redrive(&self, letter: &InboxName) -> Result<Id>;
+
+    /// Removes a dead letter, or an invalid job, and its reason for good. Its outcome stands.
+    fn purge(&self, letter: &InboxName) -> Result<()>;
 
     /// Removes litter of the dead (P16); returns how much.
     fn sweep(&self) -> Result<usize>;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::words::Millis;
+use crate::words::{DelayedName, DeliveryKind, Envelope, InboxName, Millis, Outcome};
 
 /// One place where a job, or its outcome, was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,35 @@ pub struct Place {
     pub consumer: Option<String>,
     /// When it is due, if it is delayed.
     pub due: Option<Millis>,
+}
+
+impl Place {
+    /// The name that the job here has in the inbox. Where the file's name tells no attempt, it is 1. `None` if it is not a
+    /// job that lies here.
+    pub fn job(&self) -> Option<InboxName> {
+        let name = self.path.file_name()?.to_str()?;
+        let delayed = name.parse::<DelayedName>().ok().map(|delayed| delayed.job);
+        let ready = delayed.or_else(|| name.parse().ok());
+        ready.or_else(|| InboxName::parse_archived(name).ok()).filter(|name| name.kind == DeliveryKind::Job)
+    }
+}
+
+/// A dead letter, or an invalid job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Its name; the attempt in it means nothing.
+    pub name: InboxName,
+    /// `dead` or `invalid`.
+    pub room: &'static str,
+}
+
+/// What lies in a dead letter's place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Remains {
+    /// The job, unless nobody can read it.
+    pub envelope: Option<Envelope>,
+    /// Its outcome, unless something else lies in its slot.
+    pub outcome: Option<Outcome>,
 }
 
 /// How many jobs (in `outcomes`: outcomes) lie in each room.
@@ -59,6 +88,8 @@ pub struct Census {
     pub oldest_ready_seconds: Option<f64>,
     /// How many jobs those who are present settled in the minute before their last beats.
     pub settled_last_minute: u64,
+    /// In how long the next delayed job is due, likewise; 0 if one is due already.
+    pub next_due_seconds: Option<f64>,
     /// Who has a room.
     pub consumers: Vec<ConsumerCensus>,
     /// Delivered and not yet collected outcomes, for each Return Address.

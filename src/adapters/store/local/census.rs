@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::LocalStore;
 use super::presence::Judgement;
 use crate::ports::{Census, ConsumerCensus, FileKind, Fs, Host, Listed};
-use crate::words::{DeliveryKind, InboxName, Millis, Result};
+use crate::words::{DelayedName, DeliveryKind, InboxName, Millis, Result};
 
 impl<F: Fs, H: Host> LocalStore<F, H> {
     pub(super) fn count(&self) -> Result<Census> {
@@ -44,8 +44,14 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             |entry: &Listed| entry.name.to_str().is_some_and(|n| InboxName::parse_archived(n).is_ok());
         let outcome =
             |entry: &Listed| entry.name.to_str().is_some_and(|name| name.ends_with(".outcome.json"));
-        let delayed = |entry: &Listed| entry.name.to_str().is_some_and(|name| name.ends_with(".job.json"));
-        census.rooms.delayed = look.count(self.layout.room("delayed"), delayed)?;
+        let mut next_due: Option<Millis> = None;
+        for entry in look.names(self.layout.room("delayed"))? {
+            if let Some(delayed) = entry.name.to_str().and_then(|name| name.parse::<DelayedName>().ok()) {
+                census.rooms.delayed += 1;
+                next_due = Some(next_due.map_or(delayed.due, |earlier| earlier.min(delayed.due)));
+            }
+        }
+        census.next_due_seconds = next_due.map(|due| due.since(self.host.now()).as_secs_f64());
         census.rooms.outcomes = look.count_days(self.layout.room("outcomes"), outcome)?;
         census.rooms.done = look.count_days(self.layout.room("done"), archived)?;
         census.rooms.dead = look.count(self.layout.room("dead"), archived)?;

@@ -51,9 +51,11 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     pub(super) fn submit_again(&self, letter: &InboxName) -> Result<Id> {
         let dead = self.layout.room("dead").join(letter.archived());
         let failed = |e| Error::io("read a dead letter", &dead, e);
-        let file = found(self.fs.open(&dead)).map_err(failed)?;
-        let file =
-            file.ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such dead letter").at(&dead))?;
+        let Some(file) = found(self.fs.open(&dead)).map_err(failed)? else {
+            let again = self.redriven_as(letter)?;
+            return again
+                .ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such dead letter").at(&dead));
+        };
         let bytes = self.fs.read(&file, MAX_FILE_BYTES).map_err(failed)?;
         let job = Job::decode(&letter.id, letter.attempt, &bytes).map_err(|e| e.at(&dead))?;
         let outcome = self.read_outcome(&self.layout.slot(letter))?;
@@ -67,16 +69,34 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         self.flush_dir(&self.layout.room("inbox"))?;
         let day = self.layout.archive_day(letter);
         self.inside(&day, || self.relocate(&dead, &self.layout.archived(letter)))?;
-        self.flush_dir(&day)?;
+        self.clear_grave(letter)?;
+        Ok(id)
+    }
+
+    /// The new id of a letter that was archived by an earlier redrive, whose end is made up for. A job that failed is archived
+    /// by nothing else.
+    fn redriven_as(&self, letter: &InboxName) -> Result<Option<Id>> {
+        if self.look(&self.layout.archived(letter))?.is_none() {
+            return Ok(None);
+        }
+        let Some(outcome) = self.read_outcome(&self.layout.slot(letter))? else { return Ok(None) };
+        if self.layout.grave(&outcome).is_none() {
+            return Ok(None);
+        }
+        self.clear_grave(letter)?;
+        Ok(Some(successor(letter, &outcome).0))
+    }
+
+    fn clear_grave(&self, letter: &InboxName) -> Result<()> {
+        self.flush_dir(&self.layout.archive_day(letter))?;
         self.remove(&self.layout.room("dead").join(letter.reason()))?;
         // Nobody else would end it, if a power cut brought the old name back beside the new one.
-        self.flush_dir(&self.layout.room("dead"))?;
-        Ok(id)
+        self.flush_dir(&self.layout.room("dead"))
     }
 }
 
 /// The id of the job that a dead letter becomes, and the millisecond in it: they follow from its outcome.
-pub(super) fn successor(letter: &InboxName, outcome: &Outcome) -> (Id, Millis) {
+pub(crate) fn successor(letter: &InboxName, outcome: &Outcome) -> (Id, Millis) {
     let died = outcome.envelope.text("id").and_then(|id| id.parse::<Id>().ok());
     let submitted = died.and_then(|id| id.minted_at()).unwrap_or(letter.submitted);
     // The last 80 bits: all but the milliseconds.

@@ -5,6 +5,9 @@ use super::moves::found;
 use crate::ports::{Claim, FileKind, Fs, Host, Promotion};
 use crate::words::{Attempt, DelayedName, Error, InboxName, MAX_FILE_BYTES, Millis, Result, RoomName};
 
+/// The attempt in a name is whatever somebody wrote there: to look for four thousand million records would take a day.
+const MOST_RECORDS: u32 = 1000;
+
 impl<F: Fs, H: Host> LocalStore<F, H> {
     /// P25, P18.
     pub(super) fn put_off(
@@ -30,10 +33,10 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         self.inside(&self.layout.slot_day(name), || self.publish_if_free(&bytes, &path).map(drop))
     }
 
-    /// The attempts before this one, as far as they left a record.
+    /// The attempts before this one, as far as they left a record, and at most the last [`MOST_RECORDS`].
     pub(super) fn records(&self, name: &InboxName) -> Result<Vec<Attempt>> {
         let mut attempts = Vec::new();
-        for attempt in 1..=name.attempt {
+        for attempt in name.attempt.saturating_sub(MOST_RECORDS - 1).max(1)..=name.attempt {
             let path = self.layout.attempt_record(&InboxName { attempt, ..name.clone() });
             let failed = |e| Error::io("read the record of an attempt", &path, e);
             let Some(file) = found(self.fs.open(&path)).map_err(failed)? else { continue };

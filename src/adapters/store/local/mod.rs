@@ -10,6 +10,7 @@ mod hints;
 mod init;
 mod layout;
 mod ledger;
+mod letters;
 mod moves;
 mod presence;
 mod recover;
@@ -25,11 +26,12 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::ports::{
-    Beat, Census, Claim, Claimed, Fs, Host, Interest, NewJob, Place, Progress, Promotion, Scan, Store,
-    Submitted, Takeover, Vigil,
+    Beat, Census, Claim, Claimed, DeadLetter, Fs, Host, Interest, NewJob, Place, Progress, Promotion,
+    Remains, Scan, Store, Submitted, Takeover, Vigil,
 };
-use crate::words::{Attempt, Id, InboxName, Millis, Outcome, Result};
+use crate::words::{Attempt, Envelope, Id, InboxName, Millis, Outcome, Result};
 
+pub(crate) use dead::successor;
 use init::Settings;
 pub use layout::Layout;
 pub use presence::LocalRoom;
@@ -143,8 +145,24 @@ impl<F: Fs, H: Host> Store for LocalStore<F, H> {
         self.count()
     }
 
+    fn envelope(&self, id: &Id) -> Result<Option<Envelope>> {
+        self.envelope_of(id)
+    }
+
+    fn dead(&self) -> Result<Vec<DeadLetter>> {
+        self.letters()
+    }
+
+    fn exhume(&self, letter: &DeadLetter) -> Result<Option<Remains>> {
+        self.remains_of(letter)
+    }
+
     fn redrive(&self, letter: &InboxName) -> Result<Id> {
         self.submit_again(letter)
+    }
+
+    fn purge(&self, letter: &InboxName) -> Result<()> {
+        self.remove_letter(letter)
     }
 
     fn sweep(&self) -> Result<usize> {

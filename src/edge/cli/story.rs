@@ -1,0 +1,183 @@
+//! What is known of a job, in words and as JSON.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::output::plain;
+use super::shell;
+use crate::{Attempt, Envelope, Outcome, Place, Problem, Story};
+
+/// The width of a label.
+const LABEL: usize = 9;
+
+/// As one object. The job's data is not in it: it may be large.
+pub(super) fn as_json(story: &Story) -> Value {
+    let place = |place: &Place| {
+        json!({
+            "room": place.room,
+            "path": place.path.to_string_lossy(),
+            "attempt": place.attempt,
+            "consumer": place.consumer,
+            "due": place.due.map(|due| due.rfc3339()),
+        })
+    };
+    let job = story.envelope.as_ref();
+    let attribute = |name| job.and_then(|job| job.attribute(name));
+    let name = story.places.iter().find_map(Place::job);
+    json!({
+        "id": story.id,
+        "type": attribute("type"),
+        "subject": attribute("subject"),
+        "submitted": name.as_ref().map(|name| name.submitted.rfc3339()),
+        "priority": name.as_ref().map(|name| name.priority.get()),
+        "notbefore": attribute("notbefore"),
+        "expirytime": attribute("expirytime"),
+        "maxattempts": attribute("maxattempts"),
+        "places": story.places.iter().map(place).collect::<Vec<_>>(),
+        "attempts": story.attempts,
+        "outcome": story.outcome.as_ref().map(|outcome| &outcome.envelope),
+        "redriven_from": story.redriven_from,
+        "redriven_as": story.redriven_as,
+    })
+}
+
+/// For people; `drop` as they named it.
+pub(super) fn in_words(story: &Story, drop: &Path, out: &mut dyn Write) -> io::Result<()> {
+    let out = &mut Page(out);
+    out.line("job", story.id.as_str())?;
+    if let Some(job) = &story.envelope {
+        what_it_is(job, out)?;
+    }
+    if let Some(name) = story.places.iter().find_map(Place::job) {
+        out.line("submitted", &name.submitted.rfc3339())?;
+        out.line("priority", &name.priority.to_string())?;
+    }
+    if let Some(job) = &story.envelope {
+        what_it_asks_for(job, out)?;
+    }
+    if let Some(old) = &story.redriven_from {
+        out.line("redriven", &format!("from the dead letter {old}"))?;
+    }
+    for (nth, place) in story.places.iter().enumerate() {
+        let where_it_is = match (place.room, &story.redriven_as) {
+            ("done", Some(_)) => "archived, as it was redriven".to_owned(),
+            _ => words(place),
+        };
+        out.line(if nth == 0 { "where" } else { "" }, &where_it_is)?;
+        out.line("", &place.path.to_string_lossy())?;
+    }
+    for attempt in &story.attempts {
+        the_attempt(attempt, out)?;
+    }
+    match &story.outcome {
+        Some(outcome) => the_outcome(outcome, out)?,
+        None => out.line("outcome", "none yet")?,
+    }
+    if let Some(new) = &story.redriven_as {
+        out.line("redriven", &format!("as {new}"))?;
+    }
+    what_to_do(story, drop, out)
+}
+
+/// Lines with a label before them.
+struct Page<'a>(&'a mut dyn Write);
+
+impl Page<'_> {
+    fn line(&mut self, label: &str, text: &str) -> io::Result<()> {
+        let mut label = label;
+        for line in text.lines() {
+            writeln!(self.0, "{label:<LABEL$}  {}", plain(line))?;
+            label = "";
+        }
+        Ok(())
+    }
+}
+
+fn what_it_is(job: &Envelope, out: &mut Page<'_>) -> io::Result<()> {
+    for label in ["type", "subject"] {
+        out.line(label, job.text(label).unwrap_or_default())?;
+    }
+    Ok(())
+}
+
+fn what_it_asks_for(job: &Envelope, out: &mut Page<'_>) -> io::Result<()> {
+    for (label, attribute) in [("due", "notbefore"), ("expires", "expirytime")] {
+        out.line(label, job.text(attribute).unwrap_or_default())?;
+    }
+    match job.attribute("maxattempts") {
+        Some(most) => out.line("attempts", &format!("{most} at most")),
+        None => Ok(()),
+    }
+}
+
+fn the_attempt(attempt: &Attempt, out: &mut Page<'_>) -> io::Result<()> {
+    let Attempt { attempt, consumer, began, ended, problem, next } = attempt;
+    out.line(&format!("attempt {attempt}"), &format!("{began} to {ended}, by {consumer}"))?;
+    out.line("", &why(problem))?;
+    for line in problem.stderr.lines() {
+        out.line("", &format!("| {line}"))?;
+    }
+    match next {
+        Some(next) => out.line("", &format!("the next one from {next} on")),
+        None => Ok(()),
+    }
+}
+
+fn the_outcome(outcome: &Outcome, out: &mut Page<'_>) -> io::Result<()> {
+    let how = outcome.disposition.as_str();
+    let when = outcome.envelope.text("time").unwrap_or("a time that is not recorded");
+    out.line("outcome", &format!("{how} at {when}, in attempt {}", outcome.attempt()))?;
+    match outcome.problem() {
+        Some(problem) => {
+            out.line("problem", &problem.title)?;
+            out.line("", &problem.detail)?;
+            for (nth, line) in problem.stderr.lines().enumerate() {
+                out.line(if nth == 0 { "stderr" } else { "" }, &format!("| {line}"))?;
+            }
+            Ok(())
+        }
+        None => out.line("data", &format!("{} bytes", outcome.data().len())),
+    }
+}
+
+/// What somebody who reads this may want next, and what does not work.
+fn what_to_do(story: &Story, drop: &Path, out: &mut Page<'_>) -> io::Result<()> {
+    let is_in = |room: &str| story.places.iter().any(|place| place.room == room);
+    let command = |verb: &str| format!("filedrop dead {verb} {} {}", shell::word(drop), story.id);
+    if is_in("dead") {
+        out.line("next", &format!("to try it again: {}", command("redrive")))?;
+        out.line("", "(to move the file back to inbox/ does not work: consumers put it back)")?;
+    } else if is_in("invalid") {
+        out.line("next", &format!("mend it, submit it as a new job, then: {}", command("purge")))?;
+    }
+    Ok(())
+}
+
+fn words(place: &Place) -> String {
+    let mut words = match (place.room, &place.consumer, place.due) {
+        ("inbox", ..) if place.attempt.is_none() => {
+            return "in the inbox, where it is no job any more: the next consumer puts it back".to_owned();
+        }
+        ("inbox", ..) => "ready in the inbox".to_owned(),
+        ("delayed", _, Some(due)) => format!("delayed until {}", due.rfc3339()),
+        ("claimed", Some(consumer), _) => format!("claimed by {consumer}"),
+        ("outcomes", ..) => "its outcome is decided".to_owned(),
+        ("done", ..) => "archived as done".to_owned(),
+        ("dead", ..) => "a dead letter".to_owned(),
+        ("invalid", ..) => "set aside: nobody could read it".to_owned(),
+        (room, ..) => format!("in {room}"),
+    };
+    if let Some(attempt) = place.attempt {
+        words.push_str(&format!(", attempt {attempt}"));
+    }
+    words
+}
+
+fn why(problem: &Problem) -> String {
+    match &problem.detail[..] {
+        "" => problem.title.clone(),
+        detail => format!("{}: {detail}", problem.title),
+    }
+}

@@ -1,0 +1,94 @@
+//! What became of a job, from its submission on.
+
+use super::DropFolder;
+use crate::adapters::store::local::successor;
+use crate::ports::{Place, Store as _};
+use crate::words::{Attempt, Disposition, Envelope, Id, Outcome, Result};
+
+/// All that is known of a job.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Story {
+    /// Its id.
+    pub id: Id,
+    /// Where it and its outcome are, in the order in which a job goes through the rooms.
+    pub places: Vec<Place>,
+    /// The job, if it is still there and can be read.
+    pub envelope: Option<Envelope>,
+    /// Its outcome, if it is decided.
+    pub outcome: Option<Outcome>,
+    /// The attempts that failed, as far as they left a record.
+    pub attempts: Vec<Attempt>,
+    /// The dead letter that it was, before it was redriven as this job.
+    pub redriven_from: Option<Id>,
+    /// The job that it is now, if it failed and was redriven.
+    pub redriven_as: Option<Id>,
+}
+
+impl DropFolder {
+    /// All that is known of a job, wherever it is. `None` if there is no trace of it.
+    ///
+    /// ```
+    /// # #[tokio::main]
+    /// # async fn main() -> filedrop::Result<()> {
+    /// # let place = tempfile::tempdir().unwrap();
+    /// # let drop = filedrop::DropFolder::init(place.path().join("drop"))?;
+    /// use filedrop::{Job, Submission};
+    ///
+    /// let id = drop.submit(Submission::new("order").max_attempts(1))?;
+    /// drop.consumer().drain(true).run(async |_: Job| Err::<(), _>("the shop is closed")).await?;
+    /// let new = drop.redrive(&drop.dead_letter(&id)?.expect("it failed"))?;
+    ///
+    /// let story = drop.story(&id)?.expect("it is archived");
+    /// assert_eq!(story.attempts[0].problem.detail, "the shop is closed");
+    /// assert_eq!(story.redriven_as.as_ref(), Some(&new));
+    /// assert_eq!(drop.story(&new)?.unwrap().redriven_from, Some(id));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the system refuses.
+    pub fn story(&self, id: &Id) -> Result<Option<Story>> {
+        // The places first: a job that is settled meanwhile has its outcome, too.
+        let places = self.locate(id)?;
+        let outcome = self.outcome(id)?;
+        if places.is_empty() && outcome.is_none() {
+            return Ok(None);
+        }
+        let envelope = self.store.envelope(id)?;
+        let attempts = self.attempts_of(&places, outcome.as_ref())?;
+        let redriven_from =
+            envelope.as_ref().map(|envelope| self.cause_of(id, envelope)).transpose()?.flatten();
+        let redriven_as = outcome.as_ref().and_then(|outcome| redriven_as(&places, outcome));
+        Ok(Some(Story { id: id.clone(), places, envelope, outcome, attempts, redriven_from, redriven_as }))
+    }
+
+    fn attempts_of(&self, places: &[Place], outcome: Option<&Outcome>) -> Result<Vec<Attempt>> {
+        let told = outcome.and_then(Outcome::problem).map(|problem| problem.attempts).unwrap_or_default();
+        if !told.is_empty() {
+            return Ok(told);
+        }
+        let Some(mut name) = places.iter().filter_map(Place::job).max_by_key(|name| name.attempt) else {
+            return Ok(Vec::new());
+        };
+        name.attempt = name.attempt.max(outcome.map_or(1, Outcome::attempt));
+        self.store.attempts(&name)
+    }
+
+    /// The dead letter that was redriven as this job.
+    fn cause_of(&self, id: &Id, envelope: &Envelope) -> Result<Option<Id>> {
+        let Some(cause) = envelope.text("causationid").and_then(|id| id.parse().ok()) else {
+            return Ok(None);
+        };
+        let Some(outcome) = self.outcome(&cause)? else { return Ok(None) };
+        let places = self.locate(&cause)?;
+        // Not only the cause of this job in a flow of jobs, but this very one.
+        Ok((redriven_as(&places, &outcome).as_ref() == Some(id)).then_some(cause))
+    }
+}
+
+/// A job that failed is archived as done by nothing else than a redrive.
+fn redriven_as(places: &[Place], outcome: &Outcome) -> Option<Id> {
+    let archived = places.iter().find(|place| place.room == "done").and_then(Place::job)?;
+    (outcome.disposition != Disposition::Succeeded).then(|| successor(&archived, outcome).0)
+}

@@ -1,0 +1,116 @@
+//! `filedrop show`: the story of a job, wherever it is.
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::harness::{Folder, Running, golden, wait_until};
+
+#[test]
+fn show_tells_where_a_job_is_and_what_became_of_it() {
+    let folder = Folder::new();
+    let ids = [folder.submit("1"), folder.submit("2"), folder.submit("3")];
+    folder.run(
+        "consumer run DROP --drain --max-attempts 1 -- sh -c",
+        &["[ $(cat) = 1 ] && printf 12345 && exit; printf 'no such order\\n' >&2; exit 3"],
+    );
+    let ready = folder.submit("4");
+    let invalid = "5.1700000000000.not-json.1.job.json";
+    std::fs::write(folder.path.join("inbox").join(invalid), "{").unwrap();
+    let mut transcript = String::new();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).chain([&ready[..], "not-json"]).collect();
+    for id in [ids[0], ids[1], ids[3], ids[4]] {
+        let ended = folder.run("filedrop show DROP", &[id]).with(0);
+        assert!(!ended.text().contains('\u{1b}'), "{ended:?}");
+        transcript += &format!("$ filedrop show DROP {id}\n{}\n", ended.text());
+    }
+    folder.drain("cat");
+    transcript += folder.run("filedrop show DROP", &["not-json"]).with(0).text();
+    golden("show.txt", &folder.normal(&transcript, &ids[..4]));
+}
+
+#[test]
+fn show_as_json() {
+    let folder = Folder::new();
+    let id = folder.submit("1");
+    let show = || -> Value {
+        serde_json::from_str(&folder.run("filedrop show DROP --json", &[&id]).with(0).line()).unwrap()
+    };
+    let ready = show();
+    assert_eq!((&ready["id"], &ready["outcome"]), (&json!(id), &Value::Null));
+    assert_eq!((&ready["places"][0]["room"], &ready["places"][0]["attempt"]), (&json!("inbox"), &json!(1)));
+    folder.drain("printf '{\"a\":1}'");
+    let done = show();
+    assert_eq!(
+        (&done["outcome"]["outcome"], &done["outcome"]["data"]),
+        (&json!("succeeded"), &json!({"a": 1}))
+    );
+    let rooms: Vec<&Value> = done["places"].as_array().unwrap().iter().map(|place| &place["room"]).collect();
+    assert_eq!(rooms, ["outcomes", "done"]);
+}
+
+#[test]
+fn show_tells_all_that_happened_to_a_job() {
+    let folder = Folder::new();
+    let options = "--subject big --priority 3 --expires 1h --max-attempts 2 --delay 1ms";
+    let id =
+        folder.run(&format!("producer submit DROP --type order {options} --data"), &["1"]).with(0).line();
+    let show = |id: &str| folder.run("filedrop show DROP", &[id]).with(0).text().to_owned();
+    let mut transcript = show(&id);
+    let consumer = Running::start(folder.command("consumer run DROP --backoff 1h -- sh -c", &["exit 3"]));
+    wait_until("an attempt has failed", || {
+        let story = folder.story(&id);
+        (story["places"][0]["room"] == "delayed" && story["places"][0]["attempt"] == 2).then_some(())
+    });
+    consumer.signal(Signal::TERM);
+    consumer.end().with(0);
+    transcript += &format!("\n{}", show(&id));
+
+    // Nobody waits for an hour: the second attempt is made due now.
+    let delayed = folder.names("delayed").remove(0);
+    let (_, name) = delayed.split_once('.').unwrap();
+    std::fs::rename(folder.path.join("delayed").join(&delayed), folder.path.join("inbox").join(name))
+        .unwrap();
+    let script = "echo started > started; until [ -e go ]; do sleep 0.01; done; exit 4";
+    let consumer = Running::start(folder.command("consumer run DROP --drain -- sh -c", &[script]));
+    wait_until("a handler runs", || folder.beside("started").exists().then_some(()));
+    let claimed = show(&id);
+    assert!(claimed.contains("claimed by ") && claimed.contains(", attempt 2\n"), "{claimed}");
+    folder.file("go", "");
+    consumer.end().with(0);
+    transcript += &format!("\n{}", show(&id));
+
+    let redriven = folder.run("filedrop dead redrive DROP", &[&id]).with(0).line();
+    let new = redriven.split_once(' ').unwrap().1;
+    transcript += &format!("\n{}\n{}", show(&id), show(new));
+    golden("show-story.txt", &folder.normal(&transcript, &[&id, new]));
+
+    let (old, new) = (folder.story(&id), folder.story(new));
+    assert_eq!((&old["redriven_as"], &old["redriven_from"]), (&new["id"], &Value::Null));
+    assert_eq!((&new["redriven_as"], &new["redriven_from"]), (&Value::Null, &old["id"]));
+    assert_eq!(old["attempts"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_job_that_follows_from_a_failed_one_is_not_its_redrive() {
+    let folder = Folder::new();
+    let failed = folder.submit("1");
+    folder.drain("exit 1");
+    let event =
+        json!({"specversion": "1.0", "id": "follows", "source": "/s", "type": "t", "causationid": failed});
+    folder.fed("producer submit DROP --batch - --envelopes", event.to_string().as_bytes()).with(0);
+    assert_eq!(folder.story("follows")["redriven_from"], Value::Null);
+    folder.run("filedrop dead redrive DROP", &[&failed]).with(0);
+    assert_eq!(folder.story("follows")["redriven_from"], Value::Null);
+}
+
+#[test]
+fn what_is_in_a_job_does_not_reach_the_terminal() {
+    let folder = Folder::new();
+    let job = "{\"specversion\":\"1.0\",\"id\":\"odd\",\"source\":\"/s\",\"type\":\"\\u001b[2J\",\"subject\":\"a\\nb\"}";
+    std::fs::write(folder.path.join("inbox/5.1700000000000.odd.1.job.json"), job).unwrap();
+    let shown = folder.run("filedrop show DROP odd", &[]).with(0);
+    assert!(shown.text().contains("type       \\u{1b}[2J\nsubject    a\n           b\n"), "{shown:?}");
+    folder.drain("printf '\\033[2J' >&2; exit 1");
+    let listed = folder.run("filedrop dead list DROP", &[]).with(0);
+    assert!(!listed.text().contains('\u{1b}'), "{listed:?}");
+}
