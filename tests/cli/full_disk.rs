@@ -82,11 +82,17 @@ fn on_small_disks(test: impl Fn(Folder, SmallDisk)) {
 fn a_submission_is_refused_and_leaves_nothing() {
     on_small_disks(|folder, disk| {
         let filler = disk.fill();
-        let ended = folder.run("producer submit DROP --type t --data 1", &[]).with(74);
-        assert!(ended.err.contains("No space left on device") && ended.out.is_empty(), "{ended:?}");
+        let given = "producer submit DROP --type t --data 1 --id order-1";
+        for words in ["producer submit DROP --type t --data 1", given] {
+            let ended = folder.run(words, &[]).with(74);
+            assert!(ended.err.contains("No space left on device") && ended.out.is_empty(), "{ended:?}");
+        }
         assert_eq!(folder.names("inbox"), [""; 0]);
         fs::remove_file(filler).unwrap();
         folder.submit("1");
+        for _ in 0..2 {
+            assert_eq!(folder.run(given, &[]).with(0).line(), "order-1");
+        }
         folder.drain("cat");
         assert_eq!(folder.names("claimed"), [""; 0]);
     });

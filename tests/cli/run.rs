@@ -159,3 +159,17 @@ fn concurrency_is_how_many_run_at_a_time() {
     folder.run("consumer run DROP --drain --concurrency 3 --handler-timeout 50s -- sh -c", &[script]).with(0);
     folder.run("producer wait DROP --timeout 0s", &ids.each_ref().map(String::as_str)).with(0);
 }
+
+#[test]
+fn an_envelope_that_is_too_large_is_invalid_and_stops_nobody() {
+    let folder = Folder::new();
+    let large = folder.submit(&format!("\"{}\"", "x".repeat(2000)));
+    let small = folder.submit("1");
+    folder.run("consumer run DROP --drain --max-bytes 1024 -- cat", &[]).with(0);
+    folder.run("producer wait DROP", &[&small]).with(0);
+    let ended = folder.run("producer wait DROP", &[&large]).with(1);
+    assert!(ended.err.contains("and this consumer takes 1024"), "{ended:?}");
+    assert_eq!(folder.names("invalid").len(), 2, "the job and its reason");
+    let ended = folder.run("consumer run DROP --drain --max-bytes 16777217 -- cat", &[]).with(2);
+    assert!(ended.err.contains("16777216"), "{ended:?}");
+}

@@ -107,6 +107,47 @@ fn a_flush_that_fails_is_no_submission() {
     assert_eq!((traced.code, traced.out.as_str(), folder.jobs()), (Some(75), "", 1), "{}", traced.trace);
 }
 
+/// P20: the file is flushed, then gets the id, then that is durable; only then it is published, and only then its id is told.
+#[test]
+fn a_given_id_is_taken_for_good_before_its_job_is_published() {
+    let folder = Folder::new();
+    let mut given = folder.submit();
+    given.extend(["--id", "order-4711"]);
+    let Some(traced) = strace(&given, &[]) else { return };
+    let trace = &traced.well().trace;
+    let (inbox, shelf) = (folder.room("inbox"), folder.room("ids").join("11"));
+    let entry = shelf.join("order-4711");
+    let taken = trace
+        .position(|call| call.name.starts_with("link") && call.paths().last().copied() == entry.to_str());
+    let in_shelf = |call: &Call| call.paths().last().is_some_and(|to| Path::new(to).parent() == Some(&shelf));
+    let draft = trace.position(|call| {
+        (call.name.starts_with("link") || call.name.starts_with("rename")) && in_shelf(call)
+    });
+    let file = trace.flushed_before(draft);
+    let kept = trace.first(taken, |call| call.is_sync_of(&shelf)).expect("the shelf is flushed");
+    let published = trace.published(&inbox);
+    let names = trace.first(published, |call| call.is_sync_of(&inbox)).expect("inbox/ is flushed");
+    let told = trace.first(0, |call| call.name == "write" && call.fd() == Some(1)).expect("the id is told");
+    assert!(file < draft && draft < taken && taken < kept, "{trace}");
+    assert!(kept < published && published < names && names < told, "{trace}");
+}
+
+/// Whoever is told that it is uncertain is told the id, and may repeat the submission with it: it is one job.
+#[test]
+fn what_is_uncertain_can_be_repeated() {
+    let folder = Folder::new();
+    let fails = "inject=fsync,fdatasync:error=EIO:when=2";
+    let Some(traced) = strace(&folder.submit(), &["-e", fails]) else { return };
+    assert_eq!((traced.code, folder.jobs()), (Some(75), 1), "{}", traced.trace);
+    let minted = |word: &str| word.parse::<filedrop::Id>().ok().filter(|id| id.minted_at().is_some());
+    let told = traced.err.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).find_map(minted);
+    let id = told.unwrap_or_else(|| panic!("its id is told: {}", traced.err)).to_string();
+    let mut again = folder.submit();
+    again.extend(["--id", &id]);
+    let traced = strace(&again, &[]).expect("it ran before").well();
+    assert_eq!((traced.out.trim(), folder.jobs()), (id.as_str(), 1), "{}", traced.trace);
+}
+
 /// P10, P11: the outcome is durable, then it gets the slot, then the slot is durable, then the claim goes away.
 #[test]
 fn an_outcome_is_durable_before_its_claim_goes() {

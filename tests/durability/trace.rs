@@ -14,6 +14,7 @@ const CALLS: &str = "trace=?open,openat,?openat2,?creat,close,write,pwrite64,ftr
 pub(crate) struct Traced {
     pub(crate) code: Option<i32>,
     pub(crate) out: String,
+    pub(crate) err: String,
     pub(crate) trace: Trace,
 }
 
@@ -46,7 +47,8 @@ pub(crate) fn strace(command: &[&str], more: &[&str]) -> Option<Traced> {
     let ended = strace.output().expect("strace runs");
     let log = std::fs::read_to_string(log.path()).expect("what strace saw");
     let out = String::from_utf8(ended.stdout).expect("text");
-    Some(Traced { code: ended.status.code(), out, trace: Trace::read(&log) })
+    let err = String::from_utf8_lossy(&ended.stderr).into_owned();
+    Some(Traced { code: ended.status.code(), out, err, trace: Trace::read(&log) })
 }
 
 /// A system call that has returned.
