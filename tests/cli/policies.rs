@@ -56,8 +56,9 @@ fn a_deadline_that_cannot_be_met_is_refused() {
             let ended = folder.run(&format!("producer {command} DROP --type t {options}"), &[]).with(65);
             assert!(ended.out.is_empty() && ended.err.contains(said), "{ended:?}");
         }
-        let ended =
-            folder.fed(&format!("producer submit DROP --type t {options} --batch -"), b"1\n").with(65);
+        folder.file("in.ndjson", "1\n");
+        let words = format!("producer submit DROP --type t {options} --batch in.ndjson");
+        let ended = folder.run(&words, &[]).with(65);
         assert!(ended.out.is_empty() && ended.err.contains(said), "{ended:?}");
     }
     assert!(folder.jobs("inbox").is_empty() && folder.names("delayed").is_empty());

@@ -1,10 +1,12 @@
 //! Dead letters: what a purge or a redrive leaves that was interrupted anywhere, the next one ends. And to read them costs
 //! what it has to.
 
-use filedrop::adapters::fs::sim::{Actor, Fate, World};
+use filedrop::adapters::fs::sim::{Actor, Fate, SimFs, World};
 use filedrop::ports::Store;
 use filedrop::words::InboxName;
 
+use crate::ledger::Ledger;
+use crate::operators;
 use crate::programs::{self, DROP, Kind, Patience, Program, SimStore, open};
 use crate::search::{MODELS, prepared};
 
@@ -91,6 +93,35 @@ fn a_redrive_is_ended_by_the_next_one() {
         assert_eq!(files(world, "done").len(), 1, "{what}");
         assert_eq!(files(world, "invalid").len(), 2, "what is invalid stays: {what}");
     });
+}
+
+/// P21, P22: also when the letter was moved to the inbox meanwhile, and put back.
+#[test]
+fn a_redrive_is_ended_whatever_became_of_the_letter() {
+    for model in MODELS {
+        for stop in 0.. {
+            let world = graves(World::new(model, 1));
+            let letter = {
+                let store = open(SimFs::unscheduled(&world, 1)).expect("a drop folder");
+                store.dead().expect("they are listed").remove(0).name
+            };
+            let steps = Actor::start(&world, 2, redrive()).steps(stop);
+            for after in std::iter::once(world.fork()).chain(world.after_power_cut()) {
+                Actor::start(&after, 3, operators::mover()).finish();
+                Actor::start(&after, 4, programs::consumer(&Ledger::default(), "tidy", Patience::Drain))
+                    .finish();
+                let store = open(SimFs::unscheduled(&after, 5)).expect("a drop folder");
+                let new = store.redrive(&letter).expect("redrive");
+                let there = store.envelope(&new).expect("readable");
+                assert!(there.is_some(), "{model:?}, stopped at {stop}: the new job is nowhere");
+                let left = store.dead().expect("they are listed");
+                assert!(left.iter().all(|left| left.name != letter), "{model:?}, stopped at {stop}");
+            }
+            if steps < stop {
+                break;
+            }
+        }
+    }
 }
 
 /// Each folder is read once, and each file.

@@ -1,6 +1,6 @@
 //! P21, P22: a dead letter is submitted again as a new job, and never as itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::LocalStore;
 use super::moves::found;
@@ -47,20 +47,21 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         Ok(self.look(&self.layout.entry(&id))?.is_none().then_some(grave))
     }
 
-    /// P21. A redrive that was interrupted is finished by the next one: the new id is always the same.
+    /// P21. A redrive that was interrupted is finished by the next one: the new id is always the same. That is so, too, if the
+    /// letter is archived already: by the first redrive, or because it was put back (P22) in the midst of it.
     pub(super) fn submit_again(&self, letter: &InboxName) -> Result<Id> {
         let dead = self.layout.room("dead").join(letter.archived());
-        let failed = |e| Error::io("read a dead letter", &dead, e);
-        let Some(file) = found(self.fs.open(&dead)).map_err(failed)? else {
-            let again = self.redriven_as(letter)?;
-            return again
-                .ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such dead letter").at(&dead));
-        };
-        let bytes = self.fs.read(&file, MAX_FILE_BYTES).map_err(failed)?;
-        let job = Job::decode(&letter.id, letter.attempt, &bytes).map_err(|e| e.at(&dead))?;
+        let no_such = |what| Error::new(ErrorKind::NotFound, what).at(&dead);
         let outcome = self.read_outcome(&self.layout.slot(letter))?;
-        let outcome = outcome
-            .ok_or_else(|| Error::new(ErrorKind::NotFound, "a dead letter without an outcome").at(&dead))?;
+        let failed = outcome.as_ref().is_some_and(|outcome| self.layout.grave(outcome).is_some());
+        let bytes = match self.read_letter(&dead)? {
+            // A job that failed is archived by nothing else.
+            None if failed => self.read_letter(&self.layout.archived(letter))?,
+            bytes => bytes,
+        };
+        let bytes = bytes.ok_or_else(|| no_such("there is no such dead letter"))?;
+        let job = Job::decode(&letter.id, letter.attempt, &bytes).map_err(|e| e.at(&dead))?;
+        let outcome = outcome.ok_or_else(|| no_such("a dead letter without an outcome"))?;
         let (id, submitted) = successor(letter, &outcome);
         let envelope = renewed(&job, &id, submitted);
         let name = InboxName::job(id.clone(), submitted, letter.priority);
@@ -69,29 +70,17 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         self.flush_dir(&self.layout.room("inbox"))?;
         let day = self.layout.archive_day(letter);
         self.inside(&day, || self.relocate(&dead, &self.layout.archived(letter)))?;
-        self.clear_grave(letter)?;
+        self.flush_dir(&day)?;
+        self.remove(&self.layout.room("dead").join(letter.reason()))?;
+        // Nobody else would end it, if a power cut brought the old name back beside the new one.
+        self.flush_dir(&self.layout.room("dead"))?;
         Ok(id)
     }
 
-    /// The new id of a letter that was archived by an earlier redrive, whose end is made up for. A job that failed is archived
-    /// by nothing else.
-    fn redriven_as(&self, letter: &InboxName) -> Result<Option<Id>> {
-        if self.look(&self.layout.archived(letter))?.is_none() {
-            return Ok(None);
-        }
-        let Some(outcome) = self.read_outcome(&self.layout.slot(letter))? else { return Ok(None) };
-        if self.layout.grave(&outcome).is_none() {
-            return Ok(None);
-        }
-        self.clear_grave(letter)?;
-        Ok(Some(successor(letter, &outcome).0))
-    }
-
-    fn clear_grave(&self, letter: &InboxName) -> Result<()> {
-        self.flush_dir(&self.layout.archive_day(letter))?;
-        self.remove(&self.layout.room("dead").join(letter.reason()))?;
-        // Nobody else would end it, if a power cut brought the old name back beside the new one.
-        self.flush_dir(&self.layout.room("dead"))
+    fn read_letter(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+        let failed = |e| Error::io("read a dead letter", path, e);
+        let Some(file) = found(self.fs.open(path)).map_err(failed)? else { return Ok(None) };
+        self.fs.read(&file, MAX_FILE_BYTES).map(Some).map_err(failed)
     }
 }
 

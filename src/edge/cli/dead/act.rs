@@ -12,7 +12,7 @@ use super::select::{Found, Selection};
 use crate::edge::cli::exit::{Exit, Failure};
 use crate::edge::cli::output::{self, Voice};
 use crate::edge::cli::progress;
-use crate::{DeadLetter, DropFolder, Id};
+use crate::{DeadLetter, DropFolder, Id, Place};
 
 #[derive(Debug, Args)]
 #[command(
@@ -101,7 +101,7 @@ trait Verb {
     /// Does it, or only looks whether it could. What is to be printed: for people, and as JSON; or why it cannot be done.
     fn act(folder: &DropFolder, letter: &DeadLetter, dry_run: bool) -> Result<Line, String>;
     /// Of an id that is no dead letter's: what is to be printed if that is because it was done before.
-    fn before(folder: &DropFolder, id: &Id) -> Result<Option<Line>, Failure>;
+    fn before(folder: &DropFolder, id: &Id, dry_run: bool) -> Result<Option<Line>, String>;
 }
 
 struct Line {
@@ -138,9 +138,15 @@ impl Verb for Redrive {
         }
     }
 
-    fn before(folder: &DropFolder, id: &Id) -> Result<Option<Line>, Failure> {
-        let new = folder.story(id)?.and_then(|story| story.redriven_as);
-        Ok(new.map(|new| Self::line(id, &new)))
+    fn before(folder: &DropFolder, id: &Id, dry_run: bool) -> Result<Option<Line>, String> {
+        let Some(story) = folder.story(id).map_err(|e| e.to_string())? else { return Ok(None) };
+        let archived = story.places.iter().find(|place| place.room == "done").and_then(Place::job);
+        let (Some(name), Some(new)) = (archived, &story.redriven_as) else { return Ok(None) };
+        if !dry_run {
+            // Once more, should it have been interrupted.
+            folder.redrive(&DeadLetter { name, room: "dead" }).map_err(|e| e.to_string())?;
+        }
+        Ok(Some(Self::line(id, new)))
     }
 }
 
@@ -157,7 +163,7 @@ impl Verb for Purge {
         Ok(Line { text: name.id.to_string(), json: json!({ "id": name.id, "room": room }) })
     }
 
-    fn before(_: &DropFolder, _: &Id) -> Result<Option<Line>, Failure> {
+    fn before(_: &DropFolder, _: &Id, _: bool) -> Result<Option<Line>, String> {
         Ok(None)
     }
 }
@@ -189,12 +195,13 @@ fn each<V: Verb>(args: &Common, voice: &Voice) -> Result<Exit, Failure> {
     let bar = progress::of_jobs(voice, letters.len());
     let mut tally = Tally { args, voice, bar, done: 0, failed: 0 };
     for id in &missing {
-        match V::before(&folder, id)? {
-            Some(line) => {
+        match V::before(&folder, id, args.dry_run) {
+            Ok(Some(line)) => {
                 tally.print(&line)?;
                 voice.note(format_args!("{id}: was {} before", V::DONE));
             }
-            None => tally.cannot(id, "no dead letter has this id"),
+            Ok(None) => tally.cannot(id, "no dead letter has this id"),
+            Err(why) => tally.cannot(id, &why),
         }
     }
     for (nth, letter) in (0..).zip(&letters) {
