@@ -60,7 +60,10 @@ impl Autopsy {
             attempt: outcome.as_ref().map_or(1, Outcome::attempt),
             attempts,
             stderr,
-            redrives_as: outcome.as_ref().filter(|_| whole).map(|outcome| successor(name, outcome).0),
+            redrives_as: outcome
+                .as_ref()
+                .filter(|_| whole)
+                .and_then(|outcome| Some(successor(name, outcome)?.0)),
         }
     }
 }

@@ -90,5 +90,6 @@ impl DropFolder {
 /// A job that failed is archived as done by nothing else than a redrive.
 fn redriven_as(places: &[Place], outcome: &Outcome) -> Option<Id> {
     let archived = places.iter().find(|place| place.room == "done").and_then(Place::job)?;
-    (outcome.disposition != Disposition::Succeeded).then(|| successor(&archived, outcome).0)
+    let failed = outcome.disposition != Disposition::Succeeded;
+    Some(successor(&archived, outcome).filter(|_| failed)?.0)
 }

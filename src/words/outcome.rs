@@ -116,13 +116,12 @@ impl Outcome {
 
     /// 64 bits that no other outcome of ours has: the random end of its id.
     pub(crate) fn nonce(&self) -> u64 {
-        self.bits() as u64
+        self.bits().unwrap_or(0) as u64
     }
 
     /// All bits of its id, if it is a UUID.
-    pub(crate) fn bits(&self) -> u128 {
-        let id = self.envelope.text("id").and_then(|id| uuid::Uuid::try_parse(id).ok());
-        id.map_or(0, |id| id.as_u128())
+    pub(crate) fn bits(&self) -> Option<u128> {
+        Some(uuid::Uuid::try_parse(self.envelope.text("id")?).ok()?.as_u128())
     }
 
     /// What the handler wrote, byte for byte.

@@ -35,7 +35,7 @@ impl Problem {
     pub const OUTPUT: &'static str = "urn:filedrop:problem:output";
     /// The handler said that no attempt at this job will ever succeed.
     pub const REJECTED: &'static str = "urn:filedrop:problem:rejected";
-    /// All its attempts ended without an answer: its consumers vanished.
+    /// Its attempts are used up, and the last one ended without an answer: its consumer vanished.
     pub const ABANDONED: &'static str = "urn:filedrop:problem:abandoned";
     /// Its time was over before somebody came to handle it.
     pub const EXPIRED: &'static str = "urn:filedrop:problem:expired";
@@ -67,7 +67,7 @@ impl Problem {
 
     /// Nobody who tried the job lived to answer.
     pub fn abandoned(detail: impl Into<String>) -> Self {
-        Self::of(Self::ABANDONED, "every attempt ended without an answer", detail)
+        Self::of(Self::ABANDONED, "its attempts are used up", detail)
     }
 
     /// The job came too late.
@@ -94,9 +94,20 @@ impl Problem {
         Self {
             kind: kind.to_owned(),
             title: title.to_owned(),
-            detail: detail.into(),
+            detail: cut(detail.into()),
             stderr: String::new(),
             attempts: Vec::new(),
         }
     }
+}
+
+/// What an error says may be anything; many of them have to fit an outcome.
+fn cut(mut detail: String) -> String {
+    const MOST: usize = 64 << 10;
+    if detail.len() > MOST {
+        let end = (0..=MOST).rev().find(|at| detail.is_char_boundary(*at)).unwrap_or(0);
+        detail.truncate(end);
+        detail.push_str(" …");
+    }
+    detail
 }

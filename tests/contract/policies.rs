@@ -174,7 +174,10 @@ fn what_is_no_job_is_put_back() {
         std::fs::write(inbox.join(never.name.archived()), &never.bytes).expect("a file");
         let scan = store.scan(9).expect("scan");
         assert_eq!((scan.names.len(), scan.misplaced.len()), (0, 2));
-        assert_eq!(store.put_back(&new.name).expect("put back"), dead.join(&file));
+        for _ in 0..2 {
+            // Two consumers saw it.
+            assert_eq!(store.put_back(&new.name).expect("put back"), dead.join(&file));
+        }
         let invalid = store.layout().room("invalid").join(never.name.archived());
         assert_eq!(store.put_back(&never.name).expect("put back"), invalid);
         assert!(dead.join(new.name.reason()).exists() && invalid.exists());
@@ -182,4 +185,41 @@ fn what_is_no_job_is_put_back() {
         std::fs::copy(dead.join(&file), inbox.join(&file)).expect("cp");
         assert_eq!(store.put_back(&new.name).expect("put back"), store.layout().room("invalid").join(&file));
     }
+}
+
+/// P20: a minted id is given by one who stopped half-way, while its job, which has no entry, is being handled. The next one must
+/// not publish what that one left.
+#[test]
+fn a_minted_id_that_is_being_handled_is_not_published_again() {
+    for bench in [local(), shared()] {
+        let store = bench.open();
+        let minted = plain(&bench);
+        store.submit(std::slice::from_ref(&minted)).expect("submit");
+        let room = store.register(&name("c"), crate::LEASE).expect("register");
+        taken(store.claim(&room, &minted.name).expect("claim"));
+        let entry = store.layout().entry(&minted.name.id);
+        std::fs::create_dir(store.layout().shelf(&minted.name.id)).expect("a shelf");
+        std::fs::write(&entry, &minted.bytes).expect("an entry");
+        let draft = entry.with_file_name(format!("{}.0123456789abcdef", minted.name.id));
+        std::fs::hard_link(&entry, &draft).expect("its draft");
+        let again = NewJob { given: true, ..minted.clone() };
+        assert_eq!(store.submit(&[again]).expect("again"), [Submitted::Before]);
+        assert!(store.scan(9).expect("scan").names.is_empty() && !draft.exists());
+    }
+}
+
+/// P21: what follows from no UUID would follow from many outcomes.
+#[test]
+fn an_outcome_without_a_uuid_cannot_be_redriven() {
+    let bench = local();
+    let store = bench.open();
+    let new = plain(&bench);
+    store.submit(std::slice::from_ref(&new)).expect("submit");
+    let room = store.register(&name("c"), crate::LEASE).expect("register");
+    let claim = taken(store.claim(&room, &new.name).expect("claim"));
+    let mut failed = outcome(&bench, &claim, Err(Problem::handler("no")));
+    failed.envelope.set("id", "my-own-id");
+    store.settle(&room, &claim, &failed).expect("settle");
+    assert!(store.redrive(&new.name).expect_err("it is refused").to_string().contains("no UUID"));
+    assert_eq!(store.census().expect("census").rooms.dead, 1);
 }

@@ -1,6 +1,7 @@
 //! Retry, delay, expiry, given ids and dead letters: crashed at every call, and raced. (P23, P24 and P26 have tests of their own.)
 
-use filedrop::adapters::fs::sim::{Actor, Fate, World};
+use filedrop::adapters::fs::sim::{Actor, Fate, SimFs, World};
+use filedrop::ports::{Fs, NewJob};
 
 use crate::crash_points::{Transition, crash_everywhere, errors_everywhere};
 use crate::ledger::Ledger;
@@ -163,6 +164,27 @@ fn p20_given_again_after_a_crash() {
 fn p20_given_by_two_at_once() {
     interleave("P20 two at once", empty, give_first, give);
     interleave("P20 a submitter and a consumer", given, give, consume);
+}
+
+/// An entry of which nothing has come: its draft was swept, or a power cut kept only the one name.
+fn void(world: World) -> (World, Ledger) {
+    let (world, ledger) = prepared(world, &[]);
+    let store = programs::open(SimFs::unscheduled(&world, 7)).expect("a drop folder");
+    let NewJob { name, bytes, .. } = programs::new_job(store.host(), Kind::Given(7));
+    let (fs, layout) = (store.fs(), store.layout());
+    fs.make_dir(&layout.shelf(&name.id)).expect("a shelf");
+    let file = fs.create(&layout.entry(&name.id)).expect("an entry");
+    fs.write(&file, &bytes).expect("its content");
+    settle_down(&world);
+    (world, ledger)
+}
+
+/// The hole beside H10: who finds an entry void must not remove another one that has come in its place.
+#[test]
+fn p20_a_void_entry() {
+    crash_everywhere("P20 a void entry", void, give_first);
+    errors_everywhere("P20 a void entry", void, give_first);
+    interleave("P20 a void entry, two at once", void, give_first, give);
 }
 
 /// H13: a dead letter becomes one new job, however often and by how many it is redriven.

@@ -98,6 +98,6 @@ fn attributes_that_fit_no_environment_condemn_their_job() {
     let (_place, drop) = folder();
     for subject in ["a\0b".to_owned(), "x".repeat(3 << 20)] {
         let outcome = run_one(&drop, job("x").subject(subject), sh("true"));
-        assert_eq!(outcome.problem().unwrap().kind, Problem::HANDLER);
+        assert_eq!(outcome.problem().unwrap().kind, Problem::REJECTED);
     }
 }

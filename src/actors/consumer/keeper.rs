@@ -9,7 +9,7 @@ use super::floor::Floor;
 use super::stop::Stage;
 use crate::actors::observer::Event;
 use crate::ports::{Host, Interest, Promotion, Store, Takeover, Vigil, Watch};
-use crate::words::{DeliveryKind, Error, InboxName, pause_after};
+use crate::words::{DeliveryKind, Error, InboxName, Result, pause_after};
 
 /// A busy inbox rings at each job: recovery follows a ring, but not every ring.
 const RECOVERY_REST: Duration = Duration::from_millis(100);
@@ -19,7 +19,7 @@ const LAST_RESCAN: Duration = Duration::from_secs(30);
 /// Whoever has something for the keeper rings.
 const IDLE: Duration = Duration::from_secs(60 * 60);
 /// What is due is moved in such portions, so that a beat of the keeper stays short.
-const PROMOTE_AT_ONCE: usize = 1000;
+const PROMOTE_AT_ONCE: usize = 10_000;
 /// How old, at least, and how many times its own cost a look at the delayed jobs must be before a ring is followed by another.
 const PROMOTION_PAUSE: Duration = Duration::from_millis(20);
 const PROMOTION_REST: u32 = 10;
@@ -106,7 +106,8 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
             self.recover(now);
         }
         if now >= self.promotion_due {
-            self.promote();
+            // That it did not work was told, and it is due again.
+            let _ = self.promote();
         }
         if self.floor.options.drain {
             self.end_if_drained(now);
@@ -161,7 +162,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
     }
 
     /// Moves what is due to the inbox. Whether anything was.
-    fn promote(&mut self) -> bool {
+    fn promote(&mut self) -> Result<bool> {
         let began = Instant::now();
         let answer = self.floor.store.promote(PROMOTE_AT_ONCE);
         let now = Instant::now();
@@ -174,13 +175,13 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
                 if moved > 0 {
                     self.floor.ready.mark();
                 }
-                moved > 0
+                Ok(moved > 0)
             }
             Err(e) => {
                 self.promotion_rest = now + FIRST_RESCAN;
                 self.promotion_due = self.promotion_rest;
                 self.floor.trouble("move delayed jobs that are due", None, &e, Some(FIRST_RESCAN));
-                false
+                Err(e)
             }
         }
     }
@@ -264,8 +265,10 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
             Some(takeover) if takeover.unjudged == 0 => {}
             _ => return,
         }
-        if self.promote() {
-            return;
+        match self.promote() {
+            Ok(false) => {}
+            Ok(true) => return,
+            Err(e) => return self.look_again(e),
         }
         let mut limit = GLANCE;
         let ready = loop {
@@ -281,11 +284,8 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
                     limit = limit.saturating_mul(4);
                 }
                 Err(e) => {
-                    self.failed_looks += 1;
-                    let pause = pause_after(self.failed_looks);
-                    self.look_after = Some(Instant::now() + pause);
-                    self.floor.trouble("scan the inbox", None, &e, Some(pause));
-                    return self.lose_patience(self.failed_looks, e);
+                    self.floor.trouble("scan the inbox", None, &e, Some(pause_after(self.failed_looks + 1)));
+                    return self.look_again(e);
                 }
             }
         };
@@ -295,6 +295,13 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
             self.floor.tell(&Event::Drained);
             self.floor.ready.close();
         }
+    }
+
+    /// A drain could not see whether anything is left to do: it looks again later, but not for ever.
+    fn look_again(&mut self, e: Error) {
+        self.failed_looks += 1;
+        self.look_after = Some(Instant::now() + pause_after(self.failed_looks));
+        self.lose_patience(self.failed_looks, e);
     }
 
     /// A stop closes the doors; when the grace is over, or at once, the handlers are ended.

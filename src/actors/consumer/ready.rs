@@ -133,12 +133,11 @@ impl<R> Ready<R> {
     pub(super) fn next(&self, scan: impl Fn(usize) -> Result<Scan>, idle: impl Fn()) -> Next<R> {
         let mut state = self.lock();
         loop {
-            if state.closed {
-                // What was handled is to be settled as long as there is time, and tried a last time at the end of it.
-                state.again.retain(|again| matches!(again.task, Task::Settle(_)));
-            }
             let now = Instant::now();
-            let due = |again: &Again<R>| again.due <= now || state.cut;
+            // At the end, what was handled is to be settled as long as there is time, and tried a last time when that is over. What
+            // may have been taken is to be let go at once.
+            let last = |again: &Again<R>| state.cut || (state.closed && matches!(again.task, Task::Take(..)));
+            let due = |again: &Again<R>| again.due <= now || last(again);
             if let Some(due) = state.again.iter().position(|again| due(again) && state.may_give(again, now)) {
                 state.given += 1;
                 return Next::Again(state.again.swap_remove(due));
@@ -147,7 +146,7 @@ impl<R> Ready<R> {
                 return Next::Closed;
             }
             if state.closed || !state.may_begin(now) {
-                state = self.wait(state);
+                state = self.wait(state, now);
                 continue;
             }
             if state.wants_scan(now) {
@@ -190,16 +189,17 @@ impl<R> Ready<R> {
                 state.busy = false;
                 idle();
             }
-            state = self.wait(state);
+            state = self.wait(state, now);
         }
     }
 
-    fn wait<'a>(&'a self, state: MutexGuard<'a, State<R>>) -> MutexGuard<'a, State<R>> {
-        let now = Instant::now();
-        let scan = (state.failures > 0 && !state.scanning && !state.closed).then_some(state.scan_after);
+    /// `now` is when it was found that there is nothing to do.
+    fn wait<'a>(&'a self, state: MutexGuard<'a, State<R>>, now: Instant) -> MutexGuard<'a, State<R>> {
+        let may_scan = !state.scanning && !state.closed && state.may_begin(now);
+        let scan = (state.failures > 0 && may_scan).then_some(state.scan_after);
         let held_back = state.held_back_until.filter(|until| *until > now && !state.closed);
         let again = state.again.iter().filter(|again| state.may_give(again, now)).map(|again| again.due);
-        match again.chain(scan.filter(|_| !state.is_fenced(now))).chain(held_back).min() {
+        match again.chain(scan).chain(held_back).min() {
             None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
             Some(due) => {
                 let left = due.saturating_duration_since(Instant::now());
@@ -233,6 +233,15 @@ impl<R> Ready<R> {
         }
         let until = state.held_back_until.unwrap_or(now);
         (state.not_started, until.saturating_duration_since(now))
+    }
+
+    /// The name that was given out to see whether a handler can be started did not get so far: the next one may.
+    pub(super) fn go_on_trying(&self) {
+        let mut state = self.lock();
+        if std::mem::replace(&mut state.probing, false) {
+            state.held_back_until = None;
+            self.changed.notify_all();
+        }
     }
 
     /// A handler was started.
@@ -345,7 +354,7 @@ impl<R> State<R> {
 
     /// Who may be taken for dead takes nothing more. What it has may be settled: the slot decides.
     fn may_give(&self, again: &Again<R>, now: Instant) -> bool {
-        matches!(again.task, Task::Settle(_)) || !self.is_fenced(now)
+        matches!(again.task, Task::Settle(_)) || self.closed || !self.is_fenced(now)
     }
 
     fn unsettled(&self) -> usize {

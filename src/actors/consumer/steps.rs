@@ -73,7 +73,7 @@ pub fn take<S: Store, H: Host>(
                 };
                 let problem = Problem { attempts: attempts_before(store, &claim), ..problem };
                 let (id, now) = host.mint();
-                let outcome = Outcome::of(&job, &id, terms.source, now, Err(problem));
+                let outcome = fitting(&job, &id, now, terms.source, problem);
                 return refuse(store, room, claim, outcome);
             }
         },

@@ -1,6 +1,7 @@
 //! A worker: takes a job, has it handled on its own thread, settles it or hands it back, and never gives up.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -76,6 +77,10 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
                 }
                 Next::New(name) => self.attend(name, self.room(), 0, &mut luck),
                 Next::Again(again) => match again.task {
+                    Task::Take(name, room) if self.is_stopping() => {
+                        self.let_go(&name, &room);
+                        self.ready.done(&name);
+                    }
                     Task::Take(name, room) => self.attend(name, room, again.tries, &mut luck),
                     Task::Settle(mut unsettled) => {
                         // Who was taken for dead has another room now; the old one may be gone, and with it the place
@@ -115,6 +120,9 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
         if taken.is_ok() {
             luck.failures = 0;
         }
+        if !matches!(taken, Ok(Taken::Job(..))) {
+            self.ready.go_on_trying();
+        }
         // A claim that worked says nothing of the outcome that is to come.
         if matches!(taken, Ok(Taken::Settled | Taken::Refused(..))) {
             self.aside.store(0, Ordering::Release);
@@ -148,7 +156,7 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
         self.trouble("take a job", Some(&name.id), &e, pause);
         match pause {
             None => {
-                self.count(|tally| tally.left += 1);
+                self.let_go(&name, &room);
                 self.put_aside(&name, e);
             }
             Some(pause) => {
@@ -158,6 +166,15 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
                     self.ready.pause(self.rest_after(luck.failures));
                 }
             }
+        }
+    }
+
+    /// Gives up to take a job. If it is ours nevertheless, it goes back: nobody has attempted it.
+    fn let_go(&self, name: &InboxName, room: &S::Room) {
+        let claim = Claim { name: name.clone(), bytes: Vec::new(), path: PathBuf::new() };
+        if let Err(e) = self.store.release(room, &claim) {
+            self.trouble(Doing::HandBack.words(), Some(&name.id), &e, None);
+            self.count(|tally| tally.left += 1);
         }
     }
 

@@ -143,11 +143,11 @@ impl Exec {
         let size: usize = attributes.clone().map(str::len).sum();
         // That is the job's fault, at every attempt; anything else is the machine's.
         if attributes.clone().any(|text| text.contains('\0')) {
-            return Ended::Failed(Problem::handler("an attribute with a NUL fits no environment variable"));
+            return Ended::Failed(Problem::rejected("an attribute with a NUL fits no environment variable"));
         }
         if e.kind() == io::ErrorKind::ArgumentListTooLong && size >= LARGE_ATTRIBUTES {
             let why = format!("attributes of {size} bytes fit no environment: {e}");
-            return Ended::Failed(Problem::handler(why));
+            return Ended::Failed(Problem::rejected(why));
         }
         Ended::NotStarted(
             Error::new(ErrorKind::NoHandler, "cannot run the handler").at(&self.program).because(e),

@@ -5,8 +5,8 @@ use std::io::ErrorKind as Io;
 
 use super::LocalStore;
 use super::moves::found;
-use crate::ports::{Claim, Claimed, FileKind, Fs, Host, Scan};
-use crate::words::{DeliveryKind, Error, InboxName, MAX_FILE_BYTES, Result, RoomName};
+use crate::ports::{Claim, Claimed, FileKind, Fs, Host, Listed, Scan};
+use crate::words::{DeliveryKind, Error, InboxName, MAX_FILE_BYTES, Result, RoomName, StagedName};
 
 impl<F: Fs, H: Host> LocalStore<F, H> {
     /// Keeps no more than `limit` names of first attempts and as many of repeated ones in memory, however many there are: the
@@ -92,6 +92,15 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
 
     /// P8. The attempt does not count.
     pub(super) fn hand_back(&self, room: &RoomName, name: &InboxName) -> Result<()> {
+        // Its outcome is decided as soon as somebody comes by (P13): it must not be handled again meanwhile.
+        let staged = |entry: &Listed| {
+            let staged = entry.name.to_str().and_then(|name| name.parse::<StagedName>().ok());
+            staged.is_some_and(|staged| staged.job.id == name.id)
+        };
+        let dir = self.layout.claims(room);
+        if self.names(&dir)?.iter().any(staged) {
+            return Err(Error::io("hand back a job whose outcome is staged", dir, Io::ResourceBusy.into()));
+        }
         self.relocate(&self.layout.claim(room, name), &self.layout.ready(name))?;
         self.flush_dir(&self.layout.room("inbox"))?;
         self.flush_dir(&self.layout.claims(room))

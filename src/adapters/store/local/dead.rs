@@ -12,8 +12,9 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     pub(super) fn move_back(&self, name: &InboxName) -> Result<PathBuf> {
         let misplaced = self.layout.room("inbox").join(name.archived());
         let place = self.rest_of(name)?;
-        let own = self.look(&misplaced)?.map(|meta| meta.id);
-        let taken = self.look(&place)?.is_some_and(|there| Some(there.id) != own);
+        // Gone: another has put it back.
+        let Some(own) = self.look(&misplaced)? else { return Ok(place) };
+        let taken = self.look(&place)?.is_some_and(|there| there.id != own.id);
         let place = if taken { self.layout.room("invalid").join(name.archived()) } else { place };
         let day = self.layout.archive_day(name);
         if place.starts_with(&day) {
@@ -40,11 +41,14 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         Ok(grave.map_or_else(|| self.layout.archived(name), |grave| grave.join(name.archived())))
     }
 
-    /// The folder for a job that this outcome stands for: none if it succeeded, or was redriven.
+    /// The folder for a job that this outcome stands for: none if it succeeded, or was redriven. Then the new job is there,
+    /// durably, when this returns: a redrive may have been interrupted.
     pub(super) fn grave_of(&self, name: &InboxName, outcome: &Outcome) -> Result<Option<PathBuf>> {
         let Some(grave) = self.layout.grave(outcome) else { return Ok(None) };
-        let (id, _) = successor(name, outcome);
-        Ok(self.look(&self.layout.entry(&id))?.is_none().then_some(grave))
+        let Some((id, _)) = successor(name, outcome) else { return Ok(Some(grave)) };
+        let begun = self.look(&self.layout.entry(&id))?.is_some();
+        let redriven = begun && self.settle_given(&id)?.is_some();
+        Ok((!redriven).then_some(grave))
     }
 
     /// P21. A redrive that was interrupted is finished by the next one: the new id is always the same. That is so, too, if the
@@ -62,7 +66,8 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         let bytes = bytes.ok_or_else(|| no_such("there is no such dead letter"))?;
         let job = Job::decode(&letter.id, letter.attempt, &bytes).map_err(|e| e.at(&dead))?;
         let outcome = outcome.ok_or_else(|| no_such("a dead letter without an outcome"))?;
-        let (id, submitted) = successor(letter, &outcome);
+        let no_uuid = || Error::new(ErrorKind::Invalid, "the id of its outcome is no UUID").at(&dead);
+        let (id, submitted) = successor(letter, &outcome).ok_or_else(no_uuid)?;
         let envelope = renewed(&job, &id, submitted);
         let name = InboxName::job(id.clone(), submitted, letter.priority);
         let new = NewJob { name, bytes: envelope.encode()?, due: None, given: true };
@@ -84,12 +89,14 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     }
 }
 
-/// The id of the job that a dead letter becomes, and the millisecond in it: they follow from its outcome.
-pub(crate) fn successor(letter: &InboxName, outcome: &Outcome) -> (Id, Millis) {
+/// The id of the job that a dead letter becomes, and the millisecond in it: they follow from its outcome. `None` if that has no
+/// UUID, which every outcome has to have: it would be the id of other letters too.
+pub(crate) fn successor(letter: &InboxName, outcome: &Outcome) -> Option<(Id, Millis)> {
+    let bits = outcome.bits()?;
     let died = outcome.envelope.text("id").and_then(|id| id.parse::<Id>().ok());
     let submitted = died.and_then(|id| id.minted_at()).unwrap_or(letter.submitted);
     // The last 80 bits: all but the milliseconds.
-    (Id::mint(submitted, !outcome.bits() << 48), submitted)
+    Some((Id::mint(submitted, !bits << 48), submitted))
 }
 
 /// The same job under another id.

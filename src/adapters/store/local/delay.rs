@@ -1,5 +1,7 @@
 //! P18, P19, P25: a job that is due later, and why.
 
+use std::collections::BinaryHeap;
+
 use super::LocalStore;
 use super::moves::found;
 use crate::ports::{Claim, FileKind, Fs, Host, Promotion};
@@ -54,7 +56,8 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     /// P19. Not flushed: what comes back after a power cut comes due again.
     pub(super) fn bring_due(&self, limit: usize) -> Result<Promotion> {
         let now = self.host.now();
-        let mut due = Vec::new();
+        let mut due = BinaryHeap::new();
+        let mut more = false;
         let mut next: Option<Millis> = None;
         let delayed = self.layout.room("delayed");
         let mut each = |entry: crate::ports::Listed| {
@@ -62,22 +65,28 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             let Some(name) = name.and_then(|name| name.parse::<DelayedName>().ok()) else { return };
             if name.due <= now {
                 due.push(name);
+                if due.len() > limit {
+                    due.pop();
+                    more = true;
+                }
             } else {
                 next = Some(next.map_or(name.due, |earlier| earlier.min(name.due)));
             }
         };
         self.fs.list(&delayed, &mut each).map_err(|e| Error::io("list a folder", &delayed, e))?;
-        due.sort_unstable();
-        if due.len() > limit {
+        if more {
             next = Some(now);
         }
         let mut promotion = Promotion { moved: 0, next };
         let mut trouble = None;
-        for name in due.iter().take(limit) {
-            match self.relocate(&self.layout.delayed(name), &self.layout.ready(&name.job)) {
+        for name in due.into_sorted_vec() {
+            match self.relocate(&self.layout.delayed(&name), &self.layout.ready(&name.job)) {
                 Ok(()) => promotion.moved += 1,
                 // One that cannot be moved keeps none of the others from it.
-                Err(e) => trouble = Some(e),
+                Err(e) => {
+                    tracing::warn!(id = %name.job.id, error = %e, "a delayed job that is due cannot be moved");
+                    trouble = Some(e);
+                }
             }
         }
         trouble.filter(|_| promotion.moved == 0).map_or(Ok(promotion), Err)

@@ -14,6 +14,8 @@ use crate::words::{Envelope, Error, Id, InboxName, MAX_FILE_BYTES, Millis, Resul
 
 /// How often an entry that turns out to be void is replaced before that is called an error.
 const TRIES: usize = 3;
+/// How often every room is looked into for a job that moves meanwhile, and may move back.
+const LOOKS: usize = 3;
 
 impl<F: Fs, H: Host> LocalStore<F, H> {
     /// `look_first`: the id may have been submitted without an entry, so that to have the entry is not enough.
@@ -37,7 +39,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         self.ensure_dir(&shelf)?;
         // Many ids are given again and again: then nothing need be written.
         if self.look(&entry)?.is_some() {
-            return self.settle_given(id, &entry).map_err(uncertain);
+            return self.settle_given(id).map_err(uncertain);
         }
         self.publish(&job.bytes, &draft)?;
         let Some(file) = self.look(&draft)? else { return Ok(None) };
@@ -52,32 +54,33 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             self.flush_dir(&shelf)?;
             if !ours {
                 self.remove(&draft)?;
-                return self.settle_given(id, &entry);
+                return self.settle_given(id);
             }
-            if look_first && self.vouch_for(id)? {
-                self.remove(&draft)?;
-                return Ok(Some(Submitted::Before));
+            if look_first {
+                for _ in 0..LOOKS {
+                    if self.vouch_for(id)? {
+                        self.remove(&draft)?;
+                        return Ok(Some(Submitted::Before));
+                    }
+                }
             }
             let place = self.first_place(&job.name, job.due);
             match self.fs.rename(&draft, &place) {
                 Ok(()) => Ok(Some(Submitted::New)),
                 Err(e) if self.look(&draft)?.is_some() => Err(Error::io("publish a job", place, e)),
                 // Another gave the id too, and has done it; or the draft was swept away.
-                Err(_) => self.settle_given(id, &entry),
+                Err(_) => self.settle_given(id),
             }
         };
         publish().map_err(uncertain)
     }
 
     /// The id is taken. Sees to it that its job is there, durably. `None`: there is no such job, and the entry is gone.
-    fn settle_given(&self, id: &Id, entry: &Path) -> Result<Option<Submitted>> {
-        let shelf = self.layout.shelf(id);
+    pub(super) fn settle_given(&self, id: &Id) -> Result<Option<Submitted>> {
+        let (shelf, path) = (self.layout.shelf(id), self.layout.entry(id));
         self.flush_dir(&shelf)?;
-        let Some((file, envelope)) = self.read_entry(entry)? else { return Ok(None) };
+        let Some((file, envelope)) = self.read_entry(&path)? else { return Ok(None) };
         let name = name_of_entry(id, &envelope);
-        if let Some(draft) = self.draft_of(id, file)? {
-            self.relocate(&draft, &self.first_place(&name, envelope.time("notbefore")))?;
-        }
         // Where it most probably is, before every room is looked into.
         for place in [self.layout.slot(&name), self.layout.ready(&name)] {
             if self.look(&place)?.is_some() {
@@ -85,17 +88,35 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                 return Ok(Some(Submitted::Before));
             }
         }
-        // It moves while we look, and may move back: what one look misses the next one sees.
-        for _ in 0..2 {
+        if let Some(draft) = self.draft_of(id, file)? {
+            // A minted id may be that of a job which has no entry, and is being handled.
+            if id.minted_at().is_some() && self.vouch_for(id)? {
+                self.remove(&draft)?;
+                return Ok(Some(Submitted::Before));
+            }
+            let place = self.first_place(&name, envelope.time("notbefore"));
+            self.relocate(&draft, &place)?;
+            self.flush_dir(parent(&place))?;
+        }
+        for _ in 0..LOOKS {
             if self.vouch_for(id)? {
                 return Ok(Some(Submitted::Before));
             }
         }
-        self.void(entry, file)
+        match self.take_out(&path)? {
+            Removal::Done => {
+                tracing::debug!(entry = %path.display(), "an entry without a job; beginning anew");
+                Ok(None)
+            }
+            Removal::Replaced => Ok(None),
+            Removal::Held => Err(Error::io("lock an entry", path, Io::WouldBlock.into())),
+            // The job is somewhere, and moved each time that we looked.
+            Removal::Needed => Err(Error::io("find the job of an entry", path, Io::ResourceBusy.into())),
+        }
     }
 
     /// The draft that waits to become the job of this entry.
-    fn draft_of(&self, id: &Id, file: FileId) -> Result<Option<PathBuf>> {
+    pub(super) fn draft_of(&self, id: &Id, file: FileId) -> Result<Option<PathBuf>> {
         let shelf = self.layout.shelf(id);
         for listed in self.names(&shelf)? {
             let stamp = listed.name.to_str().and_then(|name| name.parse::<StampedId>().ok());
@@ -109,32 +130,61 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         Ok(None)
     }
 
-    /// Whether there is a job or an outcome of this id. Where it is, it is durable when this returns.
+    /// Whether there is a job or an outcome of this id. Where it is, it is durable when this returns; and if there is none, that
+    /// is: a slot that was kept long enough must not come back and settle the next job of this id.
     fn vouch_for(&self, id: &Id) -> Result<bool> {
         let places = self.find(id)?;
         for place in &places {
             let path = self.layout.root().join(&place.path);
             self.flush_dir_if_there(parent(&path))?;
         }
+        if places.is_empty()
+            && let Some(day) = self.day_of(id)
+        {
+            self.flush_absence(&day)?;
+        }
         Ok(!places.is_empty())
     }
 
-    /// Removes an entry without a job: its draft was swept away, or all that came of it was kept long enough. Never another
-    /// one that has taken its place.
-    fn void(&self, entry: &Path, file: FileId) -> Result<Option<Submitted>> {
-        let failed = |e| Error::io("lock an entry", entry, e);
-        let Some(open) = found(self.fs.open(entry)).map_err(failed)? else { return Ok(None) };
-        if self.fs.is_local() && !self.fs.try_lock(&open).map_err(failed)? {
-            return Err(failed(Io::WouldBlock.into()));
-        }
-        if self.look(entry)?.is_some_and(|there| there.id == file) {
-            tracing::debug!(entry = %entry.display(), "an entry without a job; beginning anew");
-            self.remove(entry)?;
-        }
-        Ok(None)
+    /// Makes durable which slots of a day are not there, also if the day itself is not.
+    pub(super) fn flush_absence(&self, day: &str) -> Result<()> {
+        let outcomes = self.layout.room("outcomes");
+        self.flush_dir_if_there(&outcomes.join(day))?;
+        self.flush_dir(&outcomes)
     }
 
-    fn read_entry(&self, entry: &Path) -> Result<Option<(FileId, Envelope)>> {
+    /// Removes an entry that nothing else is linked to: its draft was swept away, or all that came of it was kept long enough.
+    /// Never another one that has taken its place, whatever its inode is called: the job of that one is a link to it.
+    pub(super) fn take_out(&self, entry: &Path) -> Result<Removal> {
+        let failed = |e| Error::io("lock an entry", entry, e);
+        let Some(open) = found(self.fs.open(entry)).map_err(failed)? else { return Ok(Removal::Replaced) };
+        // Who holds the lock knows that nobody else removes it, so that it stays the one at this path.
+        if self.fs.is_local() && !self.fs.try_lock(&open).map_err(failed)? {
+            return Ok(Removal::Held);
+        }
+        let own = self.fs.stat_open(&open).map_err(failed)?;
+        match self.look(entry)? {
+            Some(there) if there.id != own.id => return Ok(Removal::Replaced),
+            None => return Ok(Removal::Replaced),
+            Some(there) if there.links > 1 => return Ok(Removal::Needed),
+            Some(_) if self.fs.is_local() => return self.remove(entry).map(|()| Removal::Done),
+            Some(_) => {}
+        }
+        // Without locks: first away with it, to where nobody takes it for a draft, then look whose it was.
+        let aside = self.draft_path();
+        if self.fs.rename(entry, &aside).is_err() && self.look(&aside)?.is_none() {
+            return Ok(Removal::Replaced);
+        }
+        let taken = self.look(&aside)?;
+        let ours = taken.is_none_or(|taken| taken.id == own.id && taken.links == 1);
+        if let (Some(taken), false) = (taken, ours) {
+            self.link_if_free(&aside, taken.id, entry)?;
+        }
+        self.remove(&aside)?;
+        Ok(if ours { Removal::Done } else { Removal::Replaced })
+    }
+
+    pub(super) fn read_entry(&self, entry: &Path) -> Result<Option<(FileId, Envelope)>> {
         let failed = |e| Error::io("read an entry", entry, e);
         let Some(open) = found(self.fs.open(entry)).map_err(failed)? else { return Ok(None) };
         let file = self.fs.stat_open(&open).map_err(failed)?.id;
@@ -151,6 +201,18 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             Some(name_of_entry(id, &envelope).day())
         })
     }
+}
+
+/// What became of an entry that was to be removed.
+pub(super) enum Removal {
+    /// It is gone.
+    Done,
+    /// Another has taken its place, or has removed it.
+    Replaced,
+    /// Something else is a link to it: there is a job.
+    Needed,
+    /// Somebody else is at it.
+    Held,
 }
 
 /// The name of an entry's job in the inbox: everything that is needed for it stands in its envelope.
