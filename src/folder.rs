@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::actors::producer::{self, Receipt, Submission, Waiter};
+use crate::actors::producer::{self, Prepared, Receipt, Submission, Waiter};
 use crate::adapters::fs::OsFs;
 use crate::adapters::host::OsHost;
 use crate::adapters::store::local::LocalStore;
@@ -19,6 +19,7 @@ mod consumer;
 mod dead;
 mod init;
 mod story;
+mod travel;
 
 pub use consumer::Consumer;
 pub use dead::Autopsy;
@@ -79,7 +80,8 @@ impl DropFolder {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if its type is empty or it is too large; [`ErrorKind::Io`] if it was not dropped;
+    /// [`ErrorKind::Invalid`] if its type is empty, it is too large, or a file cannot travel with it;
+    /// [`ErrorKind::NotFound`] if there is no such file; [`ErrorKind::Io`] if it was not dropped;
     /// [`ErrorKind::Uncertain`] if it may have been (its id is in the text).
     pub fn submit(&self, job: Submission) -> Result<Id> {
         let mut ids = self.submit_all(vec![job])?;
@@ -112,7 +114,29 @@ impl DropFolder {
     /// # Errors
     /// As [`submit_all`](Self::submit_all).
     pub fn submit_with_receipts(&self, jobs: Vec<Submission>) -> Result<Vec<Receipt>> {
-        producer::submit(&*self.store, self.store.host(), jobs)
+        self.submit_with_progress(jobs, &mut |_| ())
+    }
+
+    /// As [`submit_with_receipts`](Self::submit_with_receipts). `progress` is told, as it goes on, how many bytes more of what
+    /// travels with the jobs are there.
+    ///
+    /// # Errors
+    /// As [`submit_all`](Self::submit_all).
+    pub fn submit_with_progress(
+        &self,
+        jobs: Vec<Submission>,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Vec<Receipt>> {
+        self.prepare(jobs, progress)?.publish()
+    }
+
+    /// The first half of a submission: all that may take long, and that nobody sees.
+    pub(crate) fn prepare(
+        &self,
+        jobs: Vec<Submission>,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Prepared<'_, LocalStore<OsFs, OsHost>>> {
+        producer::prepare(&*self.store, self.store.host(), jobs, progress)
     }
 
     /// Blocks until `each` has been called with the outcome of each of these jobs, in the order in which they arrive, or

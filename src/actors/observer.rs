@@ -46,7 +46,7 @@ pub enum Event<'a> {
         attempt: u32,
         /// How its handling ended here.
         disposition: Disposition,
-        /// Why it failed, if it did: the problem's title and detail.
+        /// Why it failed, if it did: the problem's title and detail, and the last lines that the handler wrote to stderr, quoted.
         problem: Option<&'a str>,
         /// Whether this is the outcome that counts. If not, another attempt's came first.
         counts: bool,
@@ -61,7 +61,7 @@ pub enum Event<'a> {
         attempt: u32,
         /// When the next one is due.
         due: Millis,
-        /// Why it failed: the problem's title and detail.
+        /// Why it failed, likewise.
         problem: &'a str,
     },
     /// A dead letter lay in the inbox. It was moved to where it belongs.

@@ -1,9 +1,11 @@
 //! What became of a job, from its submission on.
 
+use std::path::{Path, PathBuf};
+
 use super::DropFolder;
 use crate::adapters::store::local::successor;
 use crate::ports::{Place, Store as _};
-use crate::words::{Attempt, Disposition, Envelope, Id, Outcome, Result};
+use crate::words::{Attempt, Disposition, Envelope, ErrorKind, Id, Outcome, Result};
 
 /// All that is known of a job.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +18,11 @@ pub struct Story {
     pub envelope: Option<Envelope>,
     /// Its outcome, if it is decided.
     pub outcome: Option<Outcome>,
+    /// What travels with the job: files, and its data if that is not in its envelope. Paths below the drop folder, and sizes in
+    /// bytes; none if it is gone.
+    pub files: Vec<(PathBuf, u64)>,
+    /// What travels with its outcome, likewise.
+    pub results: Vec<(PathBuf, u64)>,
     /// The attempts that failed, as far as they left a record.
     pub attempts: Vec<Attempt>,
     /// The dead letter that it was, before it was redriven as this job.
@@ -56,11 +63,42 @@ impl DropFolder {
             return Ok(None);
         }
         let envelope = self.store.envelope(id)?;
+        let files = self.travelling_with(envelope.as_ref())?;
+        let results = self.travelling_with(outcome.as_ref().map(|outcome| &outcome.envelope))?;
         let attempts = self.attempts_of(&places, outcome.as_ref())?;
         let redriven_from =
             envelope.as_ref().map(|envelope| self.cause_of(id, envelope)).transpose()?.flatten();
         let redriven_as = outcome.as_ref().and_then(|outcome| redriven_as(&places, outcome));
-        Ok(Some(Story { id: id.clone(), places, envelope, outcome, attempts, redriven_from, redriven_as }))
+        let id = id.clone();
+        Ok(Some(Story {
+            id,
+            places,
+            envelope,
+            outcome,
+            files,
+            results,
+            attempts,
+            redriven_from,
+            redriven_as,
+        }))
+    }
+
+    fn travelling_with(&self, envelope: Option<&Envelope>) -> Result<Vec<(PathBuf, u64)>> {
+        let checks =
+            ["filesref", "dataref"].map(|name| envelope.and_then(|envelope| envelope.claim_check(name)));
+        let mut found = Vec::new();
+        for check in checks.iter().flatten() {
+            match self.files(check) {
+                Ok(files) => found.extend(files),
+                Err(e) if e.kind() == ErrorKind::NotFound => {}
+                Err(e) => return Err(e),
+            }
+        }
+        let below = |(path, size): (PathBuf, u64)| {
+            let below = path.strip_prefix(self.path()).map(Path::to_owned);
+            (below.unwrap_or(path), size)
+        };
+        Ok(found.into_iter().map(below).collect())
     }
 
     fn attempts_of(&self, places: &[Place], outcome: Option<&Outcome>) -> Result<Vec<Attempt>> {

@@ -28,6 +28,11 @@ pub trait Fs {
     /// Makes `bytes` the whole content of the file.
     fn write(&self, file: &Self::File, bytes: &[u8]) -> io::Result<()>;
 
+    /// Writes what a file has into one that was just made, sharing blocks where the file system can, else in constant memory,
+    /// and gives it the same time of modification. A symbolic link at `from` is followed; what is no regular file is
+    /// [`io::ErrorKind::InvalidInput`]. Returns how many bytes it was; `progress` is told of each part.
+    fn copy(&self, from: &Path, to: &Self::File, progress: &mut dyn FnMut(u64)) -> io::Result<u64>;
+
     /// Reads the whole file. [`io::ErrorKind::FileTooLarge`] if it has more than `limit` bytes.
     fn read(&self, file: &Self::File, limit: usize) -> io::Result<Vec<u8>>;
 
@@ -60,6 +65,10 @@ pub trait Fs {
 
     /// Removes an empty folder.
     fn remove_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Removes a folder with all that is in it, also if some of it goes meanwhile, and following no link. An error, or a crash,
+    /// may leave a part of it.
+    fn remove_tree(&self, path: &Path) -> io::Result<()>;
 
     /// Calls `each` for every name in a folder, in no order.
     fn list(&self, dir: &Path, each: &mut dyn FnMut(Listed)) -> io::Result<()>;
@@ -106,6 +115,8 @@ pub struct Meta {
     pub kind: FileKind,
     /// How many names it has.
     pub links: u64,
+    /// How many bytes a file has.
+    pub size: u64,
     /// When it was last written, in Unix milliseconds of the file system's clock.
     pub modified_ms: u64,
 }

@@ -158,7 +158,9 @@ impl Serialize for Envelope {
         for name in REQUIRED {
             map.serialize_entry(name, &self.attributes[name])?;
         }
-        let rest = |name: &str| !REQUIRED.contains(&name) && name != "datacontenttype";
+        // Data that is elsewhere (`dataref`) has a type, too.
+        let of_payload = |name: &str| name == "datacontenttype" && self.payload.is_some();
+        let rest = |name: &str| !REQUIRED.contains(&name) && !of_payload(name);
         for (name, value) in self.attributes.iter().filter(|(name, _)| rest(name)) {
             map.serialize_entry(name, value)?;
         }

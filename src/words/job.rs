@@ -45,7 +45,7 @@ impl Job {
         Ok(Self { id: id.clone(), attempt, envelope })
     }
 
-    /// The bytes that the producer gave.
+    /// The bytes that the producer gave; nothing, if they are [elsewhere](Self::data_ref).
     pub fn data(&self) -> &[u8] {
         self.envelope.data()
     }
@@ -74,6 +74,11 @@ impl Job {
     /// When it expires.
     pub fn expires(&self) -> Option<Millis> {
         self.envelope.time("expirytime")
+    }
+
+    /// Where its data is, if it is too large for the envelope.
+    pub fn data_ref(&self) -> Option<ClaimCheck> {
+        self.envelope.claim_check("dataref")
     }
 
     /// Where the files are that travel with it.

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClaimCheck, Envelope, Error, ErrorKind, Id, Job, Millis, Payload, Problem, Result};
+use super::{
+    ClaimCheck, ClaimCheckKind, Envelope, Error, ErrorKind, Id, Job, Millis, Payload, Problem, Result,
+};
 
 /// How a job ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -124,7 +126,7 @@ impl Outcome {
         Some(uuid::Uuid::try_parse(self.envelope.text("id")?).ok()?.as_u128())
     }
 
-    /// What the handler wrote, byte for byte.
+    /// What the handler wrote, byte for byte; nothing, if it is [elsewhere](Self::data_ref).
     pub fn data(&self) -> &[u8] {
         self.envelope.data()
     }
@@ -132,6 +134,17 @@ impl Outcome {
     /// Where its data is, if it is too large for the envelope.
     pub fn data_ref(&self) -> Option<ClaimCheck> {
         self.envelope.claim_check("dataref")
+    }
+
+    /// The same outcome, with what travels beside it. Data that is there is not in the envelope.
+    pub fn with(mut self, check: &ClaimCheck) -> Self {
+        self.envelope.set(check.attribute(), check.to_string());
+        if check.kind == ClaimCheckKind::Data
+            && let Some(content_type) = self.envelope.payload.take().and_then(|payload| payload.content_type)
+        {
+            self.envelope.set("datacontenttype", content_type);
+        }
+        self
     }
 
     /// Where the files are that travel with it.

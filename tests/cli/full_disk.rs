@@ -98,9 +98,10 @@ fn a_submission_is_refused_and_leaves_nothing() {
     });
 }
 
-/// What its handlers do, a consumer notes where there is space: one line an attempt.
+/// What its handlers do, a consumer notes where there is space: one line an attempt. They begin with removing what would
+/// give back some space when they end.
 const HANDLER: &str = r#"
-    n=$(cat); until [ -e "$HERE/go" ]; do sleep 0.01; done
+    rmdir "$FILEDROP_RESULT_DIR"; n=$(cat); echo > "$HERE/begun-$n"; until [ -e "$HERE/go" ]; do sleep 0.01; done
     echo "$n $FILEDROP_ATTEMPT" >> "$HERE/log"
     case $n in *3) exit 65;; *7) exit 1;; esac
     echo "$n""#;
@@ -110,6 +111,11 @@ fn start(folder: &Folder, more: &[&str]) -> Running {
         folder.command("consumer run DROP --backoff 10ms --max-attempts 2 --concurrency 4", more);
     command.args(["--", "sh", "-c", HANDLER]).env("HERE", folder.beside(""));
     Running::start(command)
+}
+
+fn wait_for_four(folder: &Folder) {
+    let begun = |nth: &usize| folder.beside(&format!("begun-{nth}")).exists();
+    wait_until("four have begun", || ((0..40).filter(begun).count() == 4).then_some(()));
 }
 
 fn rooms(folder: &Folder) -> Value {
@@ -149,7 +155,7 @@ fn a_consumer_waits_for_space() {
         let lines: String = (0..40).map(|n| format!("{n}\n")).collect();
         folder.fed("producer submit DROP --type t --batch -", lines.as_bytes()).with(0);
         let mut consumer = start(&folder, &[]);
-        wait_until("four are claimed", || (rooms(&folder)["claimed"] == 4).then_some(()));
+        wait_for_four(&folder);
         let filler = disk.fill();
         folder.file("go", "");
         consumer.wait_for_words("cannot settle a job");
@@ -171,7 +177,7 @@ fn a_drain_gives_up_and_loses_nothing() {
     on_small_disks(|folder, disk| {
         let ids: Vec<String> = (0..6).map(|n| folder.submit(&n.to_string())).collect();
         let consumer = start(&folder, &["--drain"]);
-        wait_until("four are claimed", || (rooms(&folder)["claimed"] == 4).then_some(()));
+        wait_for_four(&folder);
         let filler = disk.fill();
         folder.file("go", "");
         consumer.end().with(74);
@@ -199,5 +205,50 @@ fn a_read_only_folder_is_read_and_nothing_else() {
         assert_eq!(folder.run("producer wait DROP --timeout 5s", &[&id]).with(0).out, b"1");
         folder.run("filedrop show DROP", &[&id]).with(0);
         assert_eq!(rooms(&folder)["done"], 1);
+    });
+}
+
+/// P24: output that is too large for an envelope, while there is no space for it: the handler is ended and its job handed back,
+/// uncounted, and handled again. What there was of it is gone.
+#[test]
+fn large_output_waits_for_space() {
+    on_small_disks(|folder, disk| {
+        let id = folder.submit("1");
+        let mut command =
+            folder.command("consumer run DROP --max-attempts 1 --max-output 1000 -- sh -c", &[]);
+        command.arg("until [ -e \"$HERE/go\" ]; do sleep 0.01; done; head -c 100000 /dev/zero");
+        let mut consumer = Running::start({
+            command.env("HERE", folder.beside(""));
+            command
+        });
+        wait_until("it is claimed", || (rooms(&folder)["claimed"] == 1).then_some(()));
+        let filler = disk.fill();
+        folder.file("go", "");
+        consumer.wait_for_words("cannot keep what a handler left");
+        fs::remove_file(filler).unwrap();
+        let ended = folder.run("producer wait DROP", &[&id]).with(0);
+        assert!(ended.out == vec![0; 100_000], "{} bytes", ended.out.len());
+        let outcome = folder.run("producer wait DROP --json", &[&id]).with(0).line();
+        assert!(outcome.contains("\"attempt\":1"), "{outcome}");
+        assert_eq!(folder.names("payload").len(), 1);
+        consumer.signal(Signal::TERM);
+        let ended = consumer.end().with(0);
+        assert!(ended.err.contains("No space left on device"), "{ended:?}");
+    });
+}
+
+/// P23: files that do not fit are refused with their job, and nothing is left; what was to be moved stays.
+#[test]
+fn files_that_do_not_fit_are_refused() {
+    on_small_disks(|folder, disk| {
+        let file = folder.file("large", vec![1; 16 << 20]);
+        let path = file.to_str().unwrap();
+        for how in ["--attach", "--move"] {
+            let ended = folder.run("producer submit DROP --type t", &[how, path]).with(74);
+            assert!(ended.err.contains("No space left on device") && ended.out.is_empty(), "{ended:?}");
+            assert_eq!((folder.names("inbox").len(), folder.names("payload").len()), (0, 0));
+        }
+        assert_eq!(fs::metadata(&file).unwrap().len(), 16 << 20);
+        assert!(!disk.at.join("nothing").exists());
     });
 }

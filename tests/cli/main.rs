@@ -20,4 +20,5 @@ mod run;
 mod show;
 mod status;
 mod submit;
+mod travel;
 mod wait;

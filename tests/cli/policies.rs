@@ -177,6 +177,6 @@ fn an_attempt_beyond_all_measure_is_given_up_at_once() {
     std::fs::write(folder.path.join("inbox/5.1700000000000.much.4294967295.job.json"), job).unwrap();
     folder.drain("cat");
     let ended = folder.run("producer wait DROP", &["much"]).with(1);
-    assert!(ended.err.contains("every attempt ended without an answer"), "{ended:?}");
+    assert!(ended.err.contains("its attempts are used up"), "{ended:?}");
     assert_eq!(folder.story("much")["attempts"], json!([]));
 }

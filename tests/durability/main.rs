@@ -148,6 +148,53 @@ fn what_is_uncertain_can_be_repeated() {
     assert_eq!((traced.out.trim(), folder.jobs()), (id.as_str(), 1), "{}", traced.trace);
 }
 
+/// P23: each file, their folder and `payload/` are durable before the job is published; what was moved goes after that.
+#[test]
+fn attached_files_are_durable_before_their_job() {
+    let folder = Folder::new();
+    let [copied, moved] = ["copied", "moved"].map(|name| folder.drop.with_file_name(name));
+    for path in [&copied, &moved] {
+        std::fs::write(path, "content").expect("a file");
+    }
+    let mut command = folder.submit();
+    command.extend(["--attach", copied.to_str().expect("text"), "--move", moved.to_str().expect("text")]);
+    let Some(traced) = strace(&command, &[]) else { return };
+    let trace = traced.well().trace;
+    let payload = folder.room("payload");
+    let made = std::fs::read_dir(&payload).expect("a room").next().expect("files").expect("files").path();
+    let flushed = |path: &Path| trace.position(|call| call.is_sync_of(path));
+    let files = ["copied", "moved"].map(|name| flushed(&made.join(name)));
+    let (folder_of_files, room) = (flushed(&made), flushed(&payload));
+    let published = trace.published(&folder.room("inbox"));
+    let durable = flushed(&folder.room("inbox"));
+    let gone = trace.position(|call| call.name.starts_with("unlink") && call.is_about(&moved));
+    let order = [files[0], files[1], folder_of_files, room, published, durable, gone];
+    assert!(order.is_sorted(), "{order:?} {trace}");
+}
+
+/// P24: what a handler leaves is durable before the outcome that refers to it has its slot.
+#[test]
+fn what_a_handler_leaves_is_durable_before_its_outcome() {
+    let folder = Folder::new();
+    let job = filedrop::Submission::new("t");
+    let id = filedrop::DropFolder::open(&folder.drop).expect("it is there").submit(job).expect("a job");
+    let leave =
+        "mkdir $FILEDROP_RESULT_DIR/in; echo x > $FILEDROP_RESULT_DIR/in/x; head -c 2000000 /dev/zero";
+    let consumer = env!("CARGO_BIN_EXE_consumer");
+    let command = [consumer, "run", "-q", folder.path(), "--drain", "--", "sh", "-c", leave];
+    let Some(traced) = strace(&command, &[]) else { return };
+    let trace = traced.well().trace;
+    let payload = folder.room("payload");
+    let made: Vec<_> =
+        std::fs::read_dir(&payload).expect("a room").map(|entry| entry.expect("left").path()).collect();
+    let data = made.iter().find(|path| path.is_file()).expect("data");
+    let files = made.iter().find(|path| path.is_dir()).expect("files");
+    let flushed = |path: &Path| trace.position(|call| call.is_sync_of(path));
+    let order = [&files.join("in/x"), &files.join("in"), files, data, &payload].map(|path| flushed(path));
+    let slot = trace.published(&folder.room("outcomes").join(id.minted_at().expect("a minted id").day()));
+    assert!(order.is_sorted() && order[4] < slot, "{order:?} {slot} {trace}");
+}
+
 /// P10, P11: the outcome is durable, then it gets the slot, then the slot is durable, then the claim goes away.
 #[test]
 fn an_outcome_is_durable_before_its_claim_goes() {

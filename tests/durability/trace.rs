@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 /// Whatever can flush, name or change a file. A question mark: not every machine has it.
 const CALLS: &str = "trace=?open,openat,?openat2,?creat,close,write,pwrite64,ftruncate,?mkdir,mkdirat,\
-    ?link,linkat,?rename,?renameat,renameat2,fsync,fdatasync,sync,syncfs,sync_file_range,msync";
+    ?link,linkat,?unlink,?unlinkat,?rename,?renameat,renameat2,fsync,fdatasync,sync,syncfs,sync_file_range,msync";
 
 /// A program that ran.
 pub(crate) struct Traced {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use filedrop::adapters::fs::sim::World;
 use filedrop::words::{
-    Attempt, DelayedName, DeliveryKind, Envelope, Id, InboxName, Job, Outcome, Problem, RoomName, StagedName,
-    StampedId,
+    Attempt, ClaimCheck, DelayedName, DeliveryKind, Envelope, Id, InboxName, Job, Outcome, Problem, RoomName,
+    StagedName, StampedId,
 };
 
 use crate::ledger::{Facts, Ledger};
@@ -29,6 +29,10 @@ pub(crate) enum Place {
     /// The entry of a given id, and its draft.
     Entry,
     EntryDraft,
+    /// What travels with a job or an outcome.
+    Payload,
+    /// Files that are to travel, outside of the folder.
+    Outside,
     Folder,
 }
 
@@ -45,6 +49,7 @@ impl Place {
             Place::Archived(..) | Place::Reason => "P11",
             Place::Delayed(_) => "P18",
             Place::Entry | Place::EntryDraft => "P20",
+            Place::Payload | Place::Outside => "P23",
             Place::Record => "P25",
         }
     }
@@ -52,6 +57,9 @@ impl Place {
 
 /// Finds the row that names a path; `None` is a file that PROTOCOL.md does not know.
 pub(crate) fn classify(path: &str) -> Option<Place> {
+    if path.starts_with("/outside") {
+        return Some(Place::Outside);
+    }
     let below = path.strip_prefix(DROP)?;
     let reply = format!("/replies/{ADDRESS}");
     let below = below.strip_prefix(&reply).unwrap_or(below);
@@ -68,6 +76,7 @@ pub(crate) fn classify(path: &str) -> Option<Place> {
             name.parse().ok().map(Place::Ready).or_else(misplaced)
         }
         ["delayed", name] => name.parse().ok().map(Place::Delayed),
+        ["payload", name, ..] => ClaimCheck::parse_name(name).ok().map(|_| Place::Payload),
         ["ids", _] => Some(Place::Folder),
         ["ids", shelf, name] => match (name.parse::<Id>(), name.parse::<StampedId>()) {
             (Ok(id), _) => (id.shelf() == shelf).then_some(Place::Entry),
@@ -114,7 +123,9 @@ pub(crate) fn names_that_changed(world: &World, ledger: &Ledger) {
         }
         if let Some((data, flushed)) = world.peek(&path) {
             complete(&place, &data, ledger);
-            if !flushed && !matches!(place, Place::Draft | Place::Presence(_)) {
+            if !flushed
+                && !matches!(place, Place::Draft | Place::Presence(_) | Place::Payload | Place::Outside)
+            {
                 ledger.violation(format!("I3: a file of {} was named before it was flushed", place.row()));
             }
         }
@@ -155,6 +166,8 @@ fn complete(place: &Place, data: &[u8], ledger: &Ledger) {
     let whole = match place {
         // A draft of an entry is read only once the entry is that file.
         Place::Draft | Place::Presence(_) | Place::Folder | Place::EntryDraft => true,
+        // Who refers to it says when it has to be: see travel.rs.
+        Place::Payload | Place::Outside => true,
         Place::Record => serde_json::from_slice::<Attempt>(data).is_ok(),
         Place::Entry => Envelope::decode(data).is_ok(),
         Place::Delayed(name) => Job::decode(&name.job.id, name.job.attempt, data).is_ok(),

@@ -1,6 +1,7 @@
 //! The protocol against a machine that fails at every step. See ARCHITECTURE.md, "What proves it".
 
 mod audit;
+mod cargo;
 mod crash_points;
 mod draft;
 mod faults;
@@ -14,3 +15,4 @@ mod programs;
 mod races;
 mod replay;
 mod search;
+mod travel;

@@ -5,17 +5,17 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use filedrop::actors::consumer::{self, ConsumerOptions, Setup};
-use filedrop::actors::handler::Closure;
+use filedrop::actors::handler::{Closure, Handler};
 use filedrop::adapters::fs::OsFs;
 use filedrop::adapters::host::OsHost;
 use filedrop::adapters::store::local::LocalStore;
 use filedrop::ports::{
-    Beat, Census, Chosen, Claim, Claimed, DeadLetter, Interest, NewJob, Place, Progress, Promotion, Remains,
-    Scan, Store, Submitted, Takeover, Vigil,
+    Attachment, Beat, Census, Chosen, Claim, Claimed, DeadLetter, Harvest, Interest, NewJob, Place, Progress,
+    Promotion, Remains, Scan, Store, Submitted, Takeover, Vigil, Workspace,
 };
 use filedrop::{
-    Attempt, DropFolder, Envelope, Error, ErrorKind, Id, InboxName, Job, Millis, Observer, Outcome, Result,
-    Stopper, Summary, WatchMode,
+    Attempt, ClaimCheck, DropFolder, Envelope, Error, ErrorKind, Id, InboxName, Job, Millis, Observer,
+    Outcome, Result, Stopper, Summary, WatchMode,
 };
 
 type Local = LocalStore<OsFs, OsHost>;
@@ -27,6 +27,8 @@ type Fault<'a> = Box<dyn Fn(&Verb<'_>) -> Result<()> + Send + Sync + 'a>;
 #[derive(Debug)]
 pub(crate) enum Verb<'a> {
     Claim(&'a Id),
+    Workspace,
+    Harvest,
     Settle(&'a Id),
     Recover,
     Beat,
@@ -57,6 +59,17 @@ impl<'a> Faulty<'a> {
         observer: &dyn Observer,
         stopper: &Stopper,
     ) -> Result<Summary> {
+        self.consume_with(&Closure(async |_: Job| Ok::<_, String>(())), options, observer, stopper)
+    }
+
+    /// The same with another handler.
+    pub(crate) fn consume_with(
+        &self,
+        handler: &dyn Handler,
+        options: &ConsumerOptions,
+        observer: &dyn Observer,
+        stopper: &Stopper,
+    ) -> Result<Summary> {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let options = ConsumerOptions { poll_interval: Duration::from_millis(10), ..options.clone() };
@@ -66,7 +79,7 @@ impl<'a> Faulty<'a> {
             watch: Box::new(Deaf),
             chosen: Chosen { mode: WatchMode::Poll, why: "for the test".to_owned() },
             options: &options,
-            handler: &Closure(async |_: Job| Ok::<_, String>(())),
+            handler,
             runtime: runtime.handle().clone(),
             observer,
             stopper,
@@ -91,6 +104,18 @@ impl Store for Faulty<'_> {
 
     fn submit(&self, jobs: &[NewJob]) -> Result<Vec<Submitted>> {
         self.local.submit(jobs)
+    }
+
+    fn attach(&self, job: &Id, files: &[Attachment], progress: &mut dyn FnMut(u64)) -> Result<ClaimCheck> {
+        self.local.attach(job, files, progress)
+    }
+
+    fn finish_move(&self, check: &ClaimCheck, files: &[Attachment]) -> Vec<PathBuf> {
+        self.local.finish_move(check, files)
+    }
+
+    fn discard(&self, check: &ClaimCheck) -> Result<()> {
+        self.local.discard(check)
     }
 
     fn scan(&self, limit: usize) -> Result<Scan> {
@@ -131,6 +156,16 @@ impl Store for Faulty<'_> {
 
     fn attempts(&self, name: &InboxName) -> Result<Vec<Attempt>> {
         self.local.attempts(name)
+    }
+
+    fn workspace(&self, claim: &Claim) -> Result<Workspace> {
+        (self.fault)(&Verb::Workspace)?;
+        self.local.workspace(claim)
+    }
+
+    fn harvest(&self, workspace: &Workspace) -> Result<Harvest> {
+        (self.fault)(&Verb::Harvest)?;
+        self.local.harvest(workspace)
     }
 
     fn settle(&self, room: &Self::Room, claim: &Claim, outcome: &Outcome) -> Result<bool> {

@@ -10,6 +10,7 @@ mod faulty;
 mod stopping;
 mod trouble;
 mod waiting;
+mod workspaces;
 
 use std::path::Path;
 use std::sync::Mutex;

@@ -4,5 +4,6 @@
 
 mod init;
 mod modes;
+mod travel;
 mod users;
 mod work;

@@ -12,11 +12,12 @@ mod ready;
 mod run;
 mod steps;
 mod stop;
+mod verdict;
 mod worker;
 
 pub use options::{ConsumerOptions, Summary};
 pub use run::{Setup, run};
-pub use steps::{Conclusion, Taken, Terms, conclude, finish, take};
+pub use steps::{Conclusion, Product, Taken, Terms, conclude, finish, take};
 pub use stop::Stopper;
 
 /// After so many failures in a row a drain, which nobody watches, ends with the error, or puts the job aside that it is

@@ -48,9 +48,9 @@ struct State<R> {
     given: u64,
     /// Something was done or looked for since a worker last said that there is nothing to do.
     busy: bool,
-    /// Handlers that could not be started, in a row; when the next name is given out to see whether one can, and whether one
-    /// is out for that.
-    not_started: u32,
+    /// Handlers that could not be started, or whose work could not be kept, in a row; when the next name is given out to see
+    /// whether that works again, and whether one is out for that.
+    hitches: u32,
     held_back_until: Option<Instant>,
     probing: bool,
     /// Until when names may be given out, if there is an end to it.
@@ -119,7 +119,7 @@ impl<R> Ready<R> {
             again: Vec::new(),
             given: 0,
             busy: true,
-            not_started: 0,
+            hitches: 0,
             held_back_until: None,
             probing: false,
             trusted_until: None,
@@ -178,10 +178,10 @@ impl<R> Ready<R> {
                     continue;
                 }
                 state.given += 1;
-                if state.not_started > 0 {
+                if state.hitches > 0 {
                     // One at a time, until one works.
                     state.probing = true;
-                    state.held_back_until = Some(now + pause_after(state.not_started));
+                    state.held_back_until = Some(now + pause_after(state.hitches));
                 }
                 return Next::New(name);
             }
@@ -220,19 +220,19 @@ impl<R> Ready<R> {
         self.changed.notify_all();
     }
 
-    /// A handler could not be started: no names are given out for a while, and then one. How often that has happened now, and
+    /// A handler could not be started, or its work not be kept: no names are given out for a while, and then one. How often that has happened now, and
     /// how long the pause is.
     pub(super) fn hold_back(&self) -> (u32, Duration) {
         let now = Instant::now();
         let mut state = self.lock();
         // Several fail together; that is one failure.
         if state.probing || state.held_back_until.is_none_or(|until| now >= until) {
-            state.not_started += 1;
+            state.hitches += 1;
             state.probing = false;
-            state.held_back_until = Some(now + pause_after(state.not_started));
+            state.held_back_until = Some(now + pause_after(state.hitches));
         }
         let until = state.held_back_until.unwrap_or(now);
-        (state.not_started, until.saturating_duration_since(now))
+        (state.hitches, until.saturating_duration_since(now))
     }
 
     /// The name that was given out to see whether a handler can be started did not get so far: the next one may.
@@ -244,11 +244,11 @@ impl<R> Ready<R> {
         }
     }
 
-    /// A handler was started.
+    /// A job was handled.
     pub(super) fn go_on(&self) {
         let mut state = self.lock();
-        if state.not_started > 0 {
-            (state.not_started, state.held_back_until, state.probing) = (0, None, false);
+        if state.hitches > 0 {
+            (state.hitches, state.held_back_until, state.probing) = (0, None, false);
             self.changed.notify_all();
         }
     }

@@ -1,10 +1,10 @@
 //! What a consumer does to a job, step by step, without threads, timers or retries: whoever drives these steps, and
 //! however they are interrupted, the protocol holds.
 
-use crate::ports::{Claim, Claimed, Host, Store};
+use crate::ports::{Claim, Claimed, Harvest, Host, Store};
 use crate::words::{
-    AfterFailure, Attempt, Id, InboxName, Job, MAX_FILE_BYTES, Millis, Outcome, Payload, Problem, Result,
-    Retry,
+    AfterFailure, Attempt, ClaimCheck, Disposition, Id, InboxName, Job, MAX_FILE_BYTES, Millis, Outcome,
+    Payload, Problem, Result, Retry,
 };
 
 /// On what terms a consumer works.
@@ -32,6 +32,21 @@ pub enum Taken {
     Settled,
     /// Another took it.
     Lost,
+}
+
+/// What a handler made of a job.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Product {
+    /// Data; if it is not in here but harvested, then no bytes, and what they are.
+    pub payload: Payload,
+    /// What travels beside the outcome.
+    pub harvest: Harvest,
+}
+
+impl From<Payload> for Product {
+    fn from(payload: Payload) -> Self {
+        Self { payload, harvest: Harvest::default() }
+    }
 }
 
 /// What is to become of a job that was handled. It is decided once: if it has to be done again, then this same.
@@ -88,20 +103,26 @@ fn refuse<S: Store>(store: &S, room: &S::Room, claim: Claim, outcome: Outcome) -
     Ok(Taken::Refused(claim, Box::new(outcome), counts))
 }
 
-/// Decides what follows from an attempt that began then and has ended now.
+/// Decides what follows from an attempt that began then and has ended now. What was harvested for an outcome that cannot be
+/// written is discarded.
 pub fn conclude<S: Store, H: Host>(
     store: &S,
     claim: &Claim,
     job: &Job,
-    result: Result<Payload, Problem>,
+    result: Result<impl Into<Product>, Problem>,
     began: Millis,
     host: &H,
     terms: Terms<'_>,
 ) -> Conclusion {
     let (id, now) = host.mint();
     let problem = match result {
-        Ok(payload) => {
-            return Conclusion::Settle(Box::new(succeed(claim, job, payload, &id, now, terms.source)));
+        Ok(product) => {
+            let Product { payload, harvest } = product.into();
+            let outcome = succeed(claim, job, payload, &harvest, &id, now, terms.source);
+            if outcome.disposition != Disposition::Succeeded {
+                discard(store, harvest.checks());
+            }
+            return Conclusion::Settle(Box::new(outcome));
         }
         Err(problem) => problem,
     };
@@ -129,7 +150,8 @@ pub fn conclude<S: Store, H: Host>(
     }
 }
 
-/// Does what was concluded: `Some` says whether the outcome is the one that counts, `None` that the job is put off.
+/// Does what was concluded: `Some` says whether the outcome is the one that counts, `None` that the job is put off. What
+/// travels beside an outcome that does not count is discarded.
 ///
 /// # Errors
 /// If the store could not do it. Do it again, or leave the claim to recovery: then the job runs again.
@@ -140,8 +162,23 @@ pub fn finish<S: Store>(
     conclusion: &Conclusion,
 ) -> Result<Option<bool>> {
     match conclusion {
-        Conclusion::Settle(outcome) => store.settle(room, claim, outcome).map(Some),
+        Conclusion::Settle(outcome) => {
+            let counts = store.settle(room, claim, outcome)?;
+            if !counts {
+                discard(store, [outcome.files_ref(), outcome.data_ref()].iter().flatten());
+            }
+            Ok(Some(counts))
+        }
         Conclusion::Postpone(due, attempt) => store.postpone(room, claim, *due, attempt).map(|()| None),
+    }
+}
+
+/// Nobody refers to it. If it stays, retention removes it.
+pub(super) fn discard<'a, S: Store>(store: &S, checks: impl Iterator<Item = &'a ClaimCheck>) {
+    for check in checks {
+        if let Err(e) = store.discard(check) {
+            tracing::warn!(%check, error = %e, "what a handler left is not removed");
+        }
     }
 }
 
@@ -161,11 +198,19 @@ fn attempts_before<S: Store>(store: &S, claim: &Claim) -> Vec<Attempt> {
     attempts
 }
 
-fn succeed(claim: &Claim, job: &Job, payload: Payload, id: &Id, now: Millis, source: &str) -> Outcome {
+fn succeed(
+    claim: &Claim,
+    job: &Job,
+    payload: Payload,
+    harvest: &Harvest,
+    id: &Id,
+    now: Millis,
+    source: &str,
+) -> Outcome {
     let bytes = payload.bytes.len();
     // Text may grow sixfold when it is escaped. Only what could be too large is encoded to see whether it is.
     let surely_fits = claim.bytes.len() + 6 * bytes + (64 << 10) <= MAX_FILE_BYTES;
-    let outcome = Outcome::of(job, id, source, now, Ok(payload));
+    let outcome = harvest.checks().fold(Outcome::of(job, id, source, now, Ok(payload)), Outcome::with);
     if surely_fits || outcome.envelope.encode().is_ok() {
         return outcome;
     }

@@ -1,6 +1,5 @@
 //! A worker: takes a job, has it handled on its own thread, settles it or hands it back, and never gives up.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,20 +7,17 @@ use std::time::{Duration, Instant};
 
 use super::floor::Floor;
 use super::ready::{Next, Task, Unsettled};
+use super::verdict::{Hitch, Otherwise};
 use super::{Conclusion, PATIENCE_OF_A_DRAIN, Taken, conclude, finish, take};
-use crate::actors::handler::{Call, Cut, Ended, Why};
 use crate::actors::observer::Event;
 use crate::ports::{Claim, Host, Scan, Store};
-use crate::words::{Attempt, Error, Id, InboxName, Job, Millis, Outcome, Payload, Problem, pause_after};
+use crate::words::{Attempt, Error, Id, InboxName, Job, Millis, Outcome, Problem, pause_after};
 
 /// After so many claims lost in a row, the worker makes sure that its room is still there, and lets others go first.
 const UNLUCKY: u32 = 64;
 
 /// The longest rest of a worker in a drain.
 const LONGEST_REST_OF_A_DRAIN: Duration = Duration::from_millis(400);
-
-/// How long after a handler was killed a stop of the consumer may explain it.
-const MOMENT: Duration = Duration::from_millis(100);
 
 /// What a worker remembers from job to job.
 #[derive(Default)]
@@ -48,13 +44,6 @@ impl Doing {
             Doing::HandBack => "hand a job back",
         }
     }
-}
-
-/// What is to become of a job that was handled.
-enum Verdict {
-    Settle(Result<Payload, Problem>),
-    HandBack(&'static str),
-    NotStarted(Error),
 }
 
 impl<S: Store, H: Host> Floor<'_, S, H> {
@@ -188,58 +177,24 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
     fn handle(&self, room: Arc<S::Room>, claim: Claim, job: Job, luck: &mut Luck) {
         let (began, began_at) = (Instant::now(), self.host.now());
         self.tell(&Event::Claimed { id: &job.id, attempt: job.attempt });
-        match self.verdict(&claim, &job) {
-            Verdict::Settle(result) => {
-                self.ready.go_on();
-                let conclusion =
-                    conclude(self.store, &claim, &job, result, began_at, self.host, self.terms());
-                self.settle(Box::new(Unsettled { room, claim, conclusion, began }), 0, luck);
-            }
-            Verdict::HandBack(why) => self.hand_back(&room, &claim, why),
-            Verdict::NotStarted(e) => self.could_not_start(&room, &claim, e),
-        }
+        let result = match self.verdict(&claim, &job) {
+            Ok(product) => Ok(product),
+            Err(Otherwise::Failed(problem)) => Err(*problem),
+            Err(Otherwise::HandBack(why)) => return self.hand_back(&room, &claim, why),
+            Err(Otherwise::Blameless(hitch)) => return self.hold_back(&room, &claim, *hitch),
+        };
+        self.ready.go_on();
+        let conclusion = conclude(self.store, &claim, &job, result, began_at, self.host, self.terms());
+        self.settle(Box::new(Unsettled { room, claim, conclusion, began }), 0, luck);
     }
 
-    /// A deployment is broken, or the machine is at its limits: no job is to blame. All workers wait; then one tries again.
-    fn could_not_start(&self, room: &Arc<S::Room>, claim: &Claim, e: Error) {
+    /// A deployment is broken, the folder does not take what a handler writes, or the machine is at its limits: no job is to
+    /// blame. All workers wait; then one tries again.
+    fn hold_back(&self, room: &Arc<S::Room>, claim: &Claim, Hitch { doing, why, error }: Hitch) {
         let (tries, pause) = self.ready.hold_back();
-        self.trouble("start the handler", Some(&claim.name.id), &e, Some(pause));
-        self.hand_back(room, claim, "its handler could not be started");
-        self.try_patience(tries, e);
-    }
-
-    fn verdict(&self, claim: &Claim, job: &Job) -> Verdict {
-        let cut = Cut::new(self.cut.subscribe(), self.options.handler_timeout);
-        let call = Call { job: job.clone(), path: claim.path.clone(), cut };
-        let handling = || self.runtime.block_on(self.handler.handle(call));
-        Verdict::Settle(match catch_unwind(AssertUnwindSafe(handling)) {
-            // A runtime that is shut down makes what needs it panic; that is an end, not a failure.
-            Err(_) if self.is_cut() || self.stopper.is_stopping_now() => {
-                return Verdict::HandBack("the consumer ends");
-            }
-            Err(panic) => Err(Problem::handler(format!("the handler panicked{}", said(&*panic)))),
-            Ok(Ended::Done(payload)) => Ok(payload),
-            Ok(Ended::Failed(problem)) => Err(problem),
-            Ok(Ended::Killed(_)) if self.is_stopping_soon() => {
-                return Verdict::HandBack("its handler was killed while the consumer was stopping");
-            }
-            Ok(Ended::Killed(problem)) => Err(problem),
-            Ok(Ended::NotStarted(e)) => return Verdict::NotStarted(e),
-            Ok(Ended::Cut(Why::Stopped)) => return Verdict::HandBack("the consumer ends"),
-            Ok(Ended::Cut(Why::TimedOut)) => {
-                let allowed = self.options.handler_timeout.unwrap_or_default();
-                Err(Problem::timeout(format!("the handler was ended after {allowed:?}")))
-            }
-        })
-    }
-
-    /// Whether a stop was asked for, or is within a moment: who kills all processes of a service may reach a handler
-    /// before its consumer.
-    fn is_stopping_soon(&self) -> bool {
-        if !self.is_stopping() {
-            self.ready.pause(MOMENT);
-        }
-        self.is_stopping()
+        self.trouble(doing, Some(&claim.name.id), &error, Some(pause));
+        self.hand_back(room, claim, why);
+        self.try_patience(tries, error);
     }
 
     /// Does what was concluded. If that does not work it is put aside, to be tried again until it works, or the
@@ -355,13 +310,8 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
     }
 }
 
-fn in_words(problem: &Problem) -> String {
-    format!("{}: {}", problem.title, problem.detail)
-}
-
-/// What a panic said, if it was text.
-fn said(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.map_or_else(String::new, |text| format!(": {text}"))
+/// On one line, however many a handler's last words have.
+fn in_words(Problem { title, detail, stderr, .. }: &Problem) -> String {
+    let last_words = if stderr.is_empty() { String::new() } else { format!("; its last words: {stderr:?}") };
+    format!("{title}: {detail}{last_words}")
 }

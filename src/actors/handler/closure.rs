@@ -51,7 +51,7 @@ where
             tokio::select! {
                 biased;
                 ended = work => ended,
-                why = cut.wait() => Ended::Cut(why),
+                why = cut.wait() => Ended::Cut { why, stderr: String::new() },
             }
         })
     }

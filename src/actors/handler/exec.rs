@@ -1,26 +1,29 @@
 //! A command as a handler. No shell is involved.
 
 use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
 use std::future::Future;
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::{ChildStdin, ChildStdout, Command};
+use rustix::fs::OFlags;
+use tokio::process::Command;
 
+use super::last_words::LastWords;
+use super::output::{Output, Stuck, Whole};
+use super::pipe::{Drain, feed};
 use super::{Call, Ended, Handler, Why, find, group};
-use crate::words::{Error, ErrorKind, Job, MAX_FILE_BYTES, Payload, Problem, Result};
+use crate::words::{ClaimCheck, Error, ErrorKind, Job, MAX_FILE_BYTES, Problem, Result};
 
-/// The most that a command may write, in bytes. Encoded it may grow; an outcome holds [`MAX_FILE_BYTES`].
-pub const MAX_OUTPUT_BYTES: usize = MAX_FILE_BYTES / 2;
+/// The most of a command's output that can be put into an envelope, in bytes: text may grow sixfold there.
+pub const MAX_OUTPUT_BYTES: usize = MAX_FILE_BYTES / 8;
 
-/// How long after the command's exit its output is read to the end. What it wrote itself is in the pipe by then; but a
-/// process that it left behind may keep the pipe open for ever.
-const LINGER: Duration = Duration::from_millis(200);
+/// How much of it is, if nobody says otherwise.
+const USUAL_OUTPUT: usize = 1 << 20;
 
 /// The exit status of a handler that wants to see the job no more: EX_DATAERR of `sysexits.h`.
 const FINAL: i32 = 65;
@@ -30,10 +33,15 @@ const LARGE_ATTRIBUTES: usize = 64 << 10;
 
 /// A command that is run for each job.
 ///
-/// It gets the job's data on stdin; what it writes to stdout, up to [`MAX_OUTPUT_BYTES`], is the outcome's data; its stderr
-/// is the consumer's. Exit status 0 is success. In its environment are `FILEDROP_DROP`, `FILEDROP_ID`, `FILEDROP_TYPE`,
-/// `FILEDROP_SUBJECT` (if the job has one), `FILEDROP_ATTEMPT`, `FILEDROP_JOB` (the path of the envelope) and
-/// `TRACEPARENT` (if the job has one).
+/// It gets the job's data on stdin. What it writes to stdout is the outcome's data: in the envelope up to
+/// [`max_output`](Self::max_output), else in a file beside it ([`Outcome::data_ref`](crate::Outcome::data_ref)), as large as the
+/// disk allows; that is then of the type `text/plain; charset=utf-8`, or `application/octet-stream` if it is no UTF-8. Each line
+/// of its stderr is logged, and the last ones are part of the [`Problem`] if it fails. Exit status 0 is success.
+///
+/// In its environment are `FILEDROP_DROP`, `FILEDROP_ID`, `FILEDROP_TYPE`, `FILEDROP_SUBJECT` (if the job has one),
+/// `FILEDROP_ATTEMPT`, `FILEDROP_JOB` (the path of the envelope), `FILEDROP_PAYLOAD` (the folder with the files that are attached
+/// to the job, if it has any), `FILEDROP_RESULT_DIR` and `TRACEPARENT` (if the job has one). What it leaves in the folder
+/// `FILEDROP_RESULT_DIR` travels with the outcome if it succeeds: regular files, also in folders; anything else there is removed.
 ///
 /// It runs in a process group of its own, that is ended when it takes too long or the consumer cannot wait any longer:
 /// SIGTERM, and SIGKILL a second later. On Linux it also dies with its consumer; what it has forked may not. When it exits
@@ -46,13 +54,13 @@ pub struct Exec {
     args: Vec<OsString>,
     /// `FILEDROP_DROP`
     drop: PathBuf,
+    max_output: usize,
 }
 
 /// How a child was parted from.
 enum Parting {
     Exited(io::Result<ExitStatus>),
-    TooMuch,
-    Unreadable(io::Error),
+    Stuck(Stuck),
     Cut(Why),
 }
 
@@ -63,7 +71,15 @@ impl Exec {
     /// [`ErrorKind::NoHandler`] if there is no such program, or it may not be executed.
     pub fn find(program: impl Into<OsString>, args: Vec<OsString>) -> Result<Self> {
         let name = program.into();
-        Ok(Self { program: find::program(&name)?, name, args, drop: PathBuf::new() })
+        let program = find::program(&name)?;
+        Ok(Self { program, name, args, drop: PathBuf::new(), max_output: USUAL_OUTPUT })
+    }
+
+    /// So many bytes of its output are put into an outcome's envelope; if there is more, all is beside it. 1 MiB if nothing
+    /// is said, and at most [`MAX_OUTPUT_BYTES`].
+    pub fn max_output(mut self, bytes: usize) -> Self {
+        self.max_output = bytes.min(MAX_OUTPUT_BYTES);
+        self
     }
 
     /// The same command, told that it works for this drop folder.
@@ -72,68 +88,106 @@ impl Exec {
         self
     }
 
-    fn command(&self, job: &Job, path: &Path) -> Command {
+    fn command(&self, Call { job, path, workspace, .. }: &Call, stdin: Stdio) -> Command {
         let mut command = Command::new(&self.program);
         command.arg0(&self.name).args(&self.args);
         command.env("FILEDROP_DROP", &self.drop).env("FILEDROP_JOB", path);
         command.env("FILEDROP_ID", job.id.as_str()).env("FILEDROP_TYPE", job.kind());
         command.env("FILEDROP_ATTEMPT", job.attempt.to_string());
-        for (variable, attribute) in [("FILEDROP_SUBJECT", "subject"), ("TRACEPARENT", "traceparent")] {
-            match job.envelope.text(attribute) {
+        let text = |name| job.envelope.text(name).map(OsString::from);
+        let payload = job.files_ref().map(|check| self.payload(&check).into_os_string());
+        let results = workspace.as_ref().map(|workspace| workspace.files.clone().into_os_string());
+        for (variable, value) in [
+            ("FILEDROP_SUBJECT", text("subject")),
+            ("FILEDROP_PAYLOAD", payload),
+            ("FILEDROP_RESULT_DIR", results),
+            ("TRACEPARENT", text("traceparent")),
+        ] {
+            match value {
                 Some(value) => command.env(variable, value),
                 // Our own, which we may have from a consumer that we are the handler of, is not the job's.
                 None => command.env_remove(variable),
             };
         }
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         group::lead(&mut command);
         command
     }
 
+    /// A reference can only lead below `payload/`.
+    fn payload(&self, check: &ClaimCheck) -> PathBuf {
+        self.drop.join("payload").join(check.name())
+    }
+
     async fn run(&self, call: Call) -> Ended {
-        let Call { job, path, mut cut } = call;
-        let mut child = match self.command(&job, &path).spawn() {
-            Ok(child) => child,
-            Err(e) => return self.not_started(&job, e),
+        let stdin = match call.job.data_ref().map(|check| open(&self.payload(&check))) {
+            None => Stdio::piped(),
+            Some(Ok(data)) => data.into(),
+            Some(Err(e)) => {
+                let why = format!("the job's data, which travels beside it, cannot be read: {e}");
+                return Ended::Failed(Problem::handler(why));
+            }
         };
-        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-        let mut output = Vec::new();
+        let mut child = match self.command(&call, stdin).spawn() {
+            Ok(child) => child,
+            Err(e) => return self.not_started(&call.job, e),
+        };
+        let Call { job, workspace, mut cut, .. } = call;
+        let output = Output::new(self.max_output, workspace.map(|workspace| workspace.data));
+        let mut output = Drain::new(child.stdout.take(), output);
+        let mut words = Drain::new(child.stderr.take(), LastWords::of(&job.id, job.attempt));
         let parting = {
-            let (feeding, draining) = (feed(stdin, job.data()), drain(stdout, &mut output));
-            tokio::pin!(feeding, draining);
-            let (mut fed, mut drained) = (false, false);
+            let feeding = feed(child.stdin.take(), job.data());
+            tokio::pin!(feeding);
+            let mut fed = false;
             loop {
                 tokio::select! {
-                    status = child.wait() => {
-                        let rest = async {
-                            match drained {
-                                true => Ok(false),
-                                false => tokio::time::timeout(LINGER, draining).await.unwrap_or(Ok(false)),
-                            }
-                        };
-                        break Parting::after(rest.await, Parting::Exited(status));
-                    }
+                    status = child.wait() => break Parting::Exited(status),
                     () = &mut feeding, if !fed => fed = true,
-                    all = &mut draining, if !drained => match Parting::after(all, Parting::Exited(Ok(ExitStatus::default()))) {
-                        Parting::Exited(_) => drained = true,
-                        trouble => break trouble,
+                    read = output.some(), if output.is_open() => match read {
+                        Ok(_) => {}
+                        Err(stuck) => break Parting::Stuck(stuck),
                     },
+                    // That it cannot be read any more ends nothing: it is for people.
+                    read = words.some(), if words.is_open() => if read.is_err() { words.close() },
                     why = cut.wait() => break Parting::Cut(why),
                 }
             }
         };
-        if !matches!(parting, Parting::Exited(_)) {
-            group::end(&mut child).await;
-        }
+        let (parting, _) = match parting {
+            Parting::Exited(status) => {
+                let (read, heard) = tokio::join!(output.rest(), words.rest());
+                (read.map_or_else(Parting::Stuck, |()| Parting::Exited(status)), heard)
+            }
+            cut_short => {
+                group::end(&mut child).await;
+                (cut_short, words.rest().await)
+            }
+        };
+        let stderr = words.sink.text();
+        let failed = |problem: Problem| Ended::Failed(problem.with_stderr(&stderr));
         match parting {
-            Parting::Cut(why) => Ended::Cut(why),
-            Parting::TooMuch => {
-                Ended::Failed(Problem::output(format!("more than {MAX_OUTPUT_BYTES} bytes on stdout")))
+            Parting::Cut(why) => Ended::Cut { why, stderr },
+            Parting::Stuck(Stuck::TooMuch) => {
+                failed(Problem::output(format!("more than {} bytes on stdout", self.max_output)))
             }
-            Parting::Unreadable(e) | Parting::Exited(Err(e)) => {
-                Ended::Failed(Problem::handler(format!("what it did cannot be told: {e}")))
+            // The machine's limit for one file, or what the handler itself put there.
+            Parting::Stuck(Stuck::Full(path, e))
+                if matches!(e.kind(), io::ErrorKind::FileTooLarge | io::ErrorKind::AlreadyExists) =>
+            {
+                failed(Problem::output(format!("it does not fit {}: {e}", path.display())))
             }
-            Parting::Exited(Ok(status)) => ended(status, output),
+            Parting::Stuck(Stuck::Full(path, e)) => {
+                Ended::NotKept(Error::io("write what the handler wrote to stdout", path, e))
+            }
+            Parting::Stuck(Stuck::Unreadable(e)) | Parting::Exited(Err(e)) => {
+                failed(Problem::handler(format!("what it did cannot be told: {e}")))
+            }
+            Parting::Exited(Ok(status)) if status.success() => match output.sink.whole() {
+                Whole::Short(payload) => Ended::Done(payload),
+                Whole::Spilled(content_type) => Ended::Spilled { content_type },
+            },
+            Parting::Exited(Ok(status)) => failure(status, stderr),
         }
     }
 
@@ -156,52 +210,31 @@ impl Exec {
 }
 
 impl Handler for Exec {
+    fn wants_workspace(&self) -> bool {
+        true
+    }
+
     fn handle(&self, call: Call) -> Pin<Box<dyn Future<Output = Ended> + Send + '_>> {
         Box::pin(self.run(call))
     }
 }
 
-impl Parting {
-    /// What the reading of all output means: `fine` if it is all there.
-    fn after(read: io::Result<bool>, fine: Parting) -> Parting {
-        match read {
-            Ok(false) => fine,
-            Ok(true) => Parting::TooMuch,
-            Err(e) => Parting::Unreadable(e),
-        }
-    }
+/// Opens a regular file, through no link.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
 }
 
-/// Writes all data. A command need not read it: then the pipe breaks, and that is fine.
-async fn feed(stdin: Option<ChildStdin>, data: &[u8]) {
-    if let Some(mut stdin) = stdin
-        && let Err(e) = stdin.write_all(data).await
-    {
-        tracing::debug!(error = %e, "the handler did not read all data");
-    }
-}
-
-/// Reads all output; to be dropped at any point, `output` then has what was read. Whether it was too much.
-async fn drain(stdout: Option<ChildStdout>, output: &mut Vec<u8>) -> io::Result<bool> {
-    let Some(mut stdout) = stdout else { return Ok(false) };
-    while output.len() <= MAX_OUTPUT_BYTES {
-        output.reserve(16 << 10);
-        if stdout.read_buf(output).await? == 0 {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-fn ended(status: ExitStatus, output: Vec<u8>) -> Ended {
-    match (status.success(), status.code(), status.signal()) {
-        (true, ..) => Ended::Done(Payload::detect(output)),
-        (_, Some(FINAL), _) => Ended::Failed(Problem::rejected(format!("exit status {FINAL}"))),
-        (_, Some(code), _) => Ended::Failed(Problem::handler(format!("exit status {code}"))),
-        (_, None, Some(signal)) => {
+fn failure(status: ExitStatus, stderr: String) -> Ended {
+    let failed = |problem: Problem| Ended::Failed(problem.with_stderr(stderr.clone()));
+    match (status.code(), status.signal()) {
+        (Some(FINAL), _) => failed(Problem::rejected(format!("exit status {FINAL}"))),
+        (Some(code), _) => failed(Problem::handler(format!("exit status {code}"))),
+        (None, Some(signal)) => {
             let name = group::signal_name(signal).map_or_else(String::new, |name| format!(" ({name})"));
-            Ended::Killed(Problem::handler(format!("killed by signal {signal}{name}")))
+            Ended::Killed(Problem::handler(format!("killed by signal {signal}{name}")).with_stderr(stderr))
         }
-        (_, None, None) => Ended::Failed(Problem::handler(status.to_string())),
+        (None, None) => failed(Problem::handler(status.to_string())),
     }
 }

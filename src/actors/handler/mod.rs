@@ -5,6 +5,9 @@ mod cut;
 mod exec;
 mod find;
 mod group;
+mod last_words;
+mod output;
+mod pipe;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -14,10 +17,16 @@ pub use closure::{Closure, Rejected};
 pub use cut::{Cut, Why};
 pub use exec::{Exec, MAX_OUTPUT_BYTES};
 
+use crate::ports::Workspace;
 use crate::words::{Error, Job, Payload, Problem};
 
 /// Handles jobs. One handler serves all workers of a consumer.
 pub trait Handler: Send + Sync {
+    /// Whether its calls have a workspace.
+    fn wants_workspace(&self) -> bool {
+        false
+    }
+
     /// Handles one job. The future is polled by one thread, that stays alive until it has ended.
     ///
     /// When `call.cut` says so, it must end soon, with [`Ended::Cut`]: nobody waits for it but a thread of the consumer.
@@ -30,6 +39,8 @@ pub struct Call {
     pub job: Job,
     /// Where its envelope lies as long as it is handled.
     pub path: PathBuf,
+    /// Where the handler may leave files, and data that is too large for an envelope.
+    pub workspace: Option<Workspace>,
     /// Tells when the handler has to end.
     pub cut: Cut,
 }
@@ -39,6 +50,11 @@ pub struct Call {
 pub enum Ended {
     /// It succeeded, with this.
     Done(Payload),
+    /// It succeeded, and what it wrote is in the workspace's file for data.
+    Spilled {
+        /// What that is.
+        content_type: &'static str,
+    },
     /// It failed.
     Failed(Problem),
     /// The handler was killed, and not by us. That is a failure, unless the consumer is being stopped: what stops it may
@@ -46,6 +62,13 @@ pub enum Ended {
     Killed(Problem),
     /// The handler could not be started, which says nothing of the job.
     NotStarted(Error),
+    /// What the handler wrote could not be kept (a full disk), which says nothing of the job either.
+    NotKept(Error),
     /// It was cut short.
-    Cut(Why),
+    Cut {
+        /// Why.
+        why: Why,
+        /// The last lines that it wrote to stderr.
+        stderr: String,
+    },
 }

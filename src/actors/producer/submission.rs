@@ -1,14 +1,14 @@
-//! Dropping jobs.
+//! A job, before it is dropped.
 
 mod event;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::actors::plain_name;
-use crate::ports::{Host, NewJob, Store, Submitted};
-use crate::words::{Error, ErrorKind, Id, InboxName, Job, Millis, Payload, Priority, Result};
+use crate::ports::{AttachBy, Attachment};
+use crate::words::{Envelope, Error, ErrorKind, Id, InboxName, Job, Millis, Payload, Priority, Result};
 
 /// A job to be dropped.
 #[derive(Debug, Clone)]
@@ -23,6 +23,16 @@ pub struct Submission {
     due: Option<When>,
     expires: Option<When>,
     max_attempts: Option<u32>,
+    files: Vec<Attachment>,
+}
+
+/// What is to become of a [`Submission`].
+pub(super) struct Plan {
+    pub(super) name: InboxName,
+    pub(super) envelope: Envelope,
+    pub(super) due: Option<Millis>,
+    pub(super) given: bool,
+    pub(super) files: Vec<Attachment>,
 }
 
 /// A time, or one that counts from the submission.
@@ -41,15 +51,6 @@ impl When {
     }
 }
 
-/// A job that was dropped.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt {
-    /// Its id.
-    pub id: Id,
-    /// Whether a job of this given id had been dropped before. Then that one counts, and this one is not there.
-    pub before: bool,
-}
-
 impl Submission {
     /// A job of this event type, without data, of priority 5.
     pub fn new(kind: impl Into<String>) -> Self {
@@ -63,6 +64,7 @@ impl Submission {
             due: None,
             expires: None,
             max_attempts: None,
+            files: Vec::new(),
         }
     }
 
@@ -142,13 +144,37 @@ impl Submission {
         self
     }
 
+    /// Has a copy of this file travel with it, under the file's own name. Its handler finds it in the folder
+    /// `FILEDROP_PAYLOAD`, or by [`Job::files_ref`]. A symbolic link is followed; what is no regular file is refused, and so
+    /// are two files of one name.
+    pub fn attach(self, path: impl Into<PathBuf>) -> Self {
+        self.file(path, AttachBy::Copy)
+    }
+
+    /// Likewise, and the file is the job's from then on: its name here goes when the job is durable, without a copy on the
+    /// drop folder's own file system. If anything fails it stays where it is. A symbolic link is refused.
+    pub fn move_in(self, path: impl Into<PathBuf>) -> Self {
+        self.file(path, AttachBy::Move)
+    }
+
+    /// Likewise, by a hard link: who writes to the file later changes what the job has. It has to be on the drop folder's
+    /// own file system, and whoever handles the job has to be allowed to read it. A symbolic link is refused.
+    pub fn link(self, path: impl Into<PathBuf>) -> Self {
+        self.file(path, AttachBy::Link)
+    }
+
+    fn file(mut self, path: impl Into<PathBuf>, how: AttachBy) -> Self {
+        self.files.push(Attachment { path: path.into(), how });
+        self
+    }
+
     fn attribute(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.attributes.retain(|(other, _)| other != name);
         self.attributes.push((name.to_owned(), value.into()));
         self
     }
 
-    fn into_job(self, minted: Id, now: Millis, default_source: &str) -> Result<NewJob> {
+    pub(super) fn plan(self, minted: Id, now: Millis, default_source: &str) -> Result<Plan> {
         let source = self.source.as_deref().unwrap_or(default_source);
         for (what, value) in [("type", self.kind.as_str()), ("source", source)] {
             if value.is_empty() {
@@ -182,35 +208,7 @@ impl Submission {
             envelope.set("maxattempts", attempts);
         }
         envelope.payload = self.payload;
-        let bytes = envelope.encode()?;
-        Ok(NewJob { name: InboxName::job(id, submitted, self.priority), bytes, due, given })
+        let name = InboxName::job(id, submitted, self.priority);
+        Ok(Plan { name, envelope, due, given, files: self.files })
     }
-}
-
-/// Drops jobs, and returns their receipts, in order, when all are durable. None is dropped if one of them is not valid.
-///
-/// # Errors
-/// [`ErrorKind::Invalid`] if an event type or a source is empty, a job would expire before it is due, or is larger than
-/// [`MAX_FILE_BYTES`](crate::MAX_FILE_BYTES); [`ErrorKind::Uncertain`] if some may be there: [`Error::ids`] names them, and
-/// to drop them again [with these ids](Submission::id) is safe; [`ErrorKind::Io`] if none is.
-pub fn submit<S: Store, H: Host>(store: &S, host: &H, jobs: Vec<Submission>) -> Result<Vec<Receipt>> {
-    if jobs.is_empty() {
-        return Ok(Vec::new());
-    }
-    let source = format!("//{}/producer", plain_name(&host.name()));
-    // Many fall into one millisecond: in ascending order, so that they are handled in the order in which they came.
-    let mut minted: Vec<_> = jobs.iter().map(|_| host.mint()).collect();
-    minted.sort_by(|(a, _), (b, _)| a.cmp(b));
-    let jobs: Vec<_> = jobs
-        .into_iter()
-        .zip(minted)
-        .map(|(job, (id, now))| job.into_job(id, now, &source))
-        .collect::<Result<_>>()?;
-    let ids = || jobs.iter().map(|job| job.name.id.clone());
-    let submitted = store.submit(&jobs).map_err(|e| match e.kind() {
-        ErrorKind::Uncertain => e.about(ids().collect()),
-        _ => e,
-    })?;
-    let receipt = |(id, submitted)| Receipt { id, before: submitted == Submitted::Before };
-    Ok(ids().zip(submitted).map(receipt).collect())
 }

@@ -1,10 +1,12 @@
 //! File systems: the operating system's, and a simulated one that forgets.
 
+mod copy;
 mod group;
 mod os;
 mod share;
 #[cfg(feature = "sim")]
 pub mod sim;
 
+pub(crate) use copy::content as copy_content;
 pub use os::OsFs;
 pub(crate) use share::{Refused, is_member, share};

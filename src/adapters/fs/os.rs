@@ -1,12 +1,15 @@
 //! The operating system's file system.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read as _};
-use std::os::unix::fs::{FileExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{
+    FileExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, FlockOperation, OFlags};
 
+use super::copy;
 use super::group::Group;
 use crate::ports::{FileId, FileKind, Fs, Listed, Meta};
 
@@ -128,6 +131,15 @@ impl Fs for OsFs {
         file.set_len(bytes.len() as u64)
     }
 
+    fn copy(&self, from: &Path, to: &File, progress: &mut dyn FnMut(u64)) -> io::Result<u64> {
+        let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32;
+        let from = OpenOptions::new().read(true).custom_flags(flags).open(from)?;
+        if !from.metadata()?.is_file() {
+            return Err(ErrorKind::InvalidInput.into());
+        }
+        copy::content(&from, to, progress)
+    }
+
     fn read(&self, mut file: &File, limit: usize) -> io::Result<Vec<u8>> {
         let size = file.metadata()?.len();
         if size > limit as u64 {
@@ -183,6 +195,17 @@ impl Fs for OsFs {
         fs::remove_dir(path)
     }
 
+    fn remove_tree(&self, path: &Path) -> io::Result<()> {
+        match fs::remove_dir_all(path) {
+            // A handler may leave folders that it has closed to itself.
+            Err(e) if e.kind() == ErrorKind::PermissionDenied => {
+                open_up(path)?;
+                fs::remove_dir_all(path)
+            }
+            answer => answer,
+        }
+    }
+
     fn list(&self, dir: &Path, each: &mut dyn FnMut(Listed)) -> io::Result<()> {
         for entry in fs::read_dir(dir)? {
             let entry = entry?;
@@ -208,12 +231,26 @@ impl Fs for OsFs {
     }
 }
 
+/// Lets their owner into a folder and those below it.
+fn open_up(dir: &Path) -> io::Result<()> {
+    let mode = fs::symlink_metadata(dir)?.permissions().mode();
+    fs::set_permissions(dir, Permissions::from_mode(mode | 0o700))?;
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            open_up(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 fn describe(meta: &fs::Metadata) -> Meta {
     let modified = meta.mtime().saturating_mul(1000).saturating_add(meta.mtime_nsec() / 1_000_000);
     Meta {
         id: FileId { dev: meta.dev(), ino: meta.ino() },
         kind: kind_of(meta.file_type()),
         links: meta.nlink(),
+        size: meta.len(),
         modified_ms: modified.try_into().unwrap_or(0),
     }
 }

@@ -8,6 +8,7 @@ use std::time::Instant;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
+use super::attach;
 use super::exit::{Exit, Failure};
 use super::job::{self, JobArgs};
 use super::output::Voice;
@@ -48,19 +49,22 @@ stderr. If it times out or is interrupted, the job goes on: its id, and the comm
 Examples:
   producer call /srv/drop --type add --data '[1, 2]'
   producer call /srv/drop --type ocr --file scan.png --timeout 30s > scan.txt
+  producer call /srv/drop --type thumbnails --attach *.jpg --files thumbnails
 ";
 
 pub(super) fn run(args: CallArgs, voice: &Voice) -> Result<Exit, Failure> {
     let folder = super::open(&args.drop)?;
     args.policies.check()?;
+    let bytes = args.job.attachments.size()?;
     let job = args.policies.of(args.job.into_submission(args.kind)?);
     let submitted = Arc::new(Mutex::new(None::<Id>));
     say_the_id_when_stopped(&submitted, folder.path().to_owned(), *voice)?;
+    let prepared = attach::prepare(&folder, job, bytes, voice)?;
     let since = Instant::now();
     let id = {
         // A signal waits until it is known what became of the job.
         let mut submitted = submitted.lock().unwrap_or_else(PoisonError::into_inner);
-        submitted.insert(job::submit(&folder, job, voice)?).clone()
+        submitted.insert(job::publish(prepared, voice)?).clone()
     };
     let answer =
         wait::print_outcomes(&folder, std::slice::from_ref(&id), &args.patience, since, voice, false);

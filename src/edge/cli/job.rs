@@ -7,10 +7,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
+use super::attach::{self, Attachments};
 use super::exit::{Exit, Failure};
 use super::lines;
 use super::output::Voice;
-use crate::{DropFolder, ErrorKind, Id, MAX_FILE_BYTES, Payload, Receipt, Submission};
+use crate::actors::producer::Prepared;
+use crate::ports::Store;
+use crate::{ErrorKind, Id, MAX_FILE_BYTES, Payload, Submission};
 
 /// What a job is: `submit` and `call` take the same.
 #[derive(Debug, Args)]
@@ -30,6 +33,9 @@ pub(super) struct JobArgs {
     /// The job's id, 1 to 64 of a-z 0-9 _ -; to submit it again under the same id changes nothing [default: a new one]
     #[arg(long, value_name = "ID")]
     id: Option<Id>,
+
+    #[command(flatten)]
+    pub(super) attachments: Attachments,
 }
 
 #[derive(Debug, Clone)]
@@ -55,6 +61,7 @@ impl JobArgs {
                 subject = file.file_name().map(|name| name.to_string_lossy().into_owned());
             }
         }
+        let job = self.attachments.of(job);
         Ok(match subject {
             Some(subject) => job.subject(subject),
             None => job,
@@ -62,20 +69,21 @@ impl JobArgs {
     }
 }
 
-/// Submits one job, and says whether it was there before. What may have worked can be repeated under its id.
-pub(super) fn submit(folder: &DropFolder, job: Submission, voice: &Voice) -> Result<Id, Failure> {
-    let receipts = folder.submit_with_receipts(vec![job]).map_err(|e| match (e.kind(), e.ids()) {
+/// Submits one job, and says whether it was there before, and what stayed. What may have worked can be repeated under its id.
+pub(super) fn publish<S: Store>(job: Prepared<'_, S>, voice: &Voice) -> Result<Id, Failure> {
+    let receipts = job.publish().map_err(|e| match (e.kind(), e.ids()) {
         (ErrorKind::Uncertain, [id]) => {
             let again = format!("run the same command again with --id {id}, and it is one job");
             Failure::new(Exit::of(&e), format_args!("{e}; {again}"))
         }
         _ => e.into(),
     })?;
-    let Receipt { id, before } = receipts.into_iter().next().expect("a receipt for each job");
-    if before {
-        voice.note(format_args!("already submitted; the first one counts: {id}"));
+    let receipt = receipts.into_iter().next().expect("a receipt for each job");
+    if receipt.before {
+        voice.note(format_args!("already submitted; the first one counts: {}", receipt.id));
     }
-    Ok(id)
+    attach::say_what_stayed(&receipt, voice);
+    Ok(receipt.id)
 }
 
 /// `-`

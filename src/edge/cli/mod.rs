@@ -1,5 +1,6 @@
 //! The command lines: arguments become options, results become text or JSON, errors become exit codes.
 
+mod attach;
 mod batch;
 mod call;
 mod consumer;

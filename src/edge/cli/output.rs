@@ -1,7 +1,7 @@
 //! Data goes to stdout, everything else to stderr.
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 
 use serde::Serialize;
 
@@ -48,7 +48,7 @@ impl Voice {
             }
         };
         line.push('\n');
-        // In one piece: handlers write there, too. A stderr that is gone leaves nobody to tell.
+        // In one piece: others may write there, too. A stderr that is gone leaves nobody to tell.
         let _ = io::stderr().write_all(line.as_bytes());
     }
 }
@@ -68,6 +68,24 @@ pub(super) fn data(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Resu
         io::ErrorKind::BrokenPipe => Failure::silent(Exit::ClosedPipe),
         _ => Failure::new(Exit::Io, format_args!("cannot write to standard output: {e}")),
     })
+}
+
+/// Writes data as it is read, however much it is.
+///
+/// # Errors
+/// As [`data`], and if it cannot be read to its end.
+pub(super) fn copy(mut from: impl Read) -> Result<(), Failure> {
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(read) => data(|out| out.write_all(&buffer[..read]))?,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => {
+                return Err(Failure::new(Exit::Io, format_args!("cannot read data in the drop folder: {e}")));
+            }
+        }
+    }
 }
 
 /// Writes one line of JSON.

@@ -9,6 +9,7 @@ use clap::Args;
 use super::exit::{Exit, Failure};
 use super::watching::Watching;
 use super::{duration, signals};
+use crate::actors::handler::MAX_OUTPUT_BYTES;
 use crate::{Exec, MAX_FILE_BYTES, Summary};
 
 #[derive(Debug, Args)]
@@ -48,6 +49,10 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1024..=MAX_FILE_BYTES as i64))]
     max_bytes: Option<u32>,
 
+    /// How many bytes of output go into an outcome's envelope; if there are more, all go into a file beside it [default: 1 MiB]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=MAX_OUTPUT_BYTES as i64))]
+    max_output: Option<u32>,
+
     /// How long handlers may go on after a gentle stop; then they are ended and their jobs handed back
     #[arg(long, value_name = "D", value_parser = duration::any, default_value = "10s")]
     grace: Duration,
@@ -74,8 +79,14 @@ const EXAMPLES: &str = "\
 The handler gets the job's data on stdin; what it writes to stdout is the outcome's data. If it exits with 0 \
 the job succeeded; with 65, no further attempt is worth it; with anything else it is tried again, after a pause \
 (--max-attempts, --backoff). In its environment are FILEDROP_DROP, FILEDROP_ID, FILEDROP_TYPE, FILEDROP_SUBJECT, \
-FILEDROP_ATTEMPT and FILEDROP_JOB (the path of the envelope). Its stderr is the consumer's, and goes there as it is, also with --log-format json. At most 8 MiB of output fit an \
-outcome.
+FILEDROP_ATTEMPT, FILEDROP_JOB (the path of the envelope), FILEDROP_PAYLOAD (the folder with the files that travel with the \
+job, if there are any) and FILEDROP_RESULT_DIR: files that it leaves in that folder, also in folders of its own, travel with the \
+outcome if the job succeeds; anything else there is removed. Each line of its stderr is logged, and the last ones are told when \
+it fails.
+
+More output than --max-output goes into a file beside the outcome, of type text/plain if it is UTF-8, else \
+application/octet-stream. The disk is its only limit: if that is full, the handler is ended, its job goes back uncounted, and is \
+handled again after a pause.
 
 It may run again for a job: with a higher FILEDROP_ATTEMPT after it failed, or its consumer crashed or was silent for its --lease; with \
 the same one after a stop that it did not finish in time for. If its consumer is killed, so is the handler (on Linux), but not \
@@ -97,7 +108,10 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let mut command = args.command.into_iter();
     let program = command.next().unwrap_or_default();
     // Before anything is claimed: a job must not fail because of a mistyped command.
-    let handler = Exec::find(program, command.collect())?;
+    let mut handler = Exec::find(program, command.collect())?;
+    if let Some(bytes) = args.max_output {
+        handler = handler.max_output(bytes as usize);
+    }
     let consumer = folder
         .consumer()
         .concurrency(args.concurrency.into())

@@ -1,7 +1,7 @@
 //! What is known of a job, in words and as JSON.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -23,6 +23,8 @@ pub(super) fn as_json(story: &Story) -> Value {
             "due": place.due.map(|due| due.rfc3339()),
         })
     };
+    let file = |(path, size): &(PathBuf, u64)| json!({"path": path.to_string_lossy(), "size": size});
+    let files = |files: &[(PathBuf, u64)]| files.iter().map(file).collect::<Vec<_>>();
     let job = story.envelope.as_ref();
     let attribute = |name| job.and_then(|job| job.attribute(name));
     let name = story.places.iter().find_map(Place::job);
@@ -35,9 +37,11 @@ pub(super) fn as_json(story: &Story) -> Value {
         "notbefore": attribute("notbefore"),
         "expirytime": attribute("expirytime"),
         "maxattempts": attribute("maxattempts"),
+        "files": files(&story.files),
         "places": story.places.iter().map(place).collect::<Vec<_>>(),
         "attempts": story.attempts,
         "outcome": story.outcome.as_ref().map(|outcome| &outcome.envelope),
+        "results": files(&story.results),
         "redriven_from": story.redriven_from,
         "redriven_as": story.redriven_as,
     })
@@ -57,6 +61,7 @@ pub(super) fn in_words(story: &Story, drop: &Path, out: &mut dyn Write) -> io::R
     if let Some(job) = &story.envelope {
         what_it_asks_for(job, out)?;
     }
+    files("files", &story.files, out)?;
     if let Some(old) = &story.redriven_from {
         out.line("redriven", &format!("from the dead letter {old}"))?;
     }
@@ -72,7 +77,10 @@ pub(super) fn in_words(story: &Story, drop: &Path, out: &mut dyn Write) -> io::R
         the_attempt(attempt, out)?;
     }
     match &story.outcome {
-        Some(outcome) => the_outcome(outcome, out)?,
+        Some(outcome) => {
+            the_outcome(outcome, out)?;
+            files("results", &story.results, out)?;
+        }
         None => out.line("outcome", "none yet")?,
     }
     if let Some(new) = &story.redriven_as {
@@ -138,8 +146,19 @@ fn the_outcome(outcome: &Outcome, out: &mut Page<'_>) -> io::Result<()> {
             }
             Ok(())
         }
+        None if outcome.data_ref().is_some() => Ok(()),
         None => out.line("data", &format!("{} bytes", outcome.data().len())),
     }
+}
+
+/// What travels beside an envelope.
+fn files(label: &str, files: &[(PathBuf, u64)], out: &mut Page<'_>) -> io::Result<()> {
+    for (nth, (path, size)) in files.iter().enumerate() {
+        // On one line, whatever is in the name.
+        let path = path.to_string_lossy().replace('\n', "\\n");
+        out.line(if nth == 0 { label } else { "" }, &format!("{path} ({size} bytes)"))?;
+    }
+    Ok(())
 }
 
 /// What somebody who reads this may want next, and what does not work.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
+use super::attach;
 use super::batch;
 use super::exit::{Exit, Failure};
 use super::job::{self, JobArgs};
@@ -26,7 +27,7 @@ pub(super) struct SubmitArgs {
     job: JobArgs,
 
     /// Submit a job for each line of this file of JSON lines; `-` is standard input
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "file", "id"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "file", "id", "attach", "move_in", "link"])]
     batch: Option<PathBuf>,
 
     /// Each line of the batch is a whole envelope (CloudEvents) that says all about its job
@@ -68,10 +69,16 @@ others are submitted, and the exit code is 65. With --envelopes a line is a whol
 `time`; its `id`, if it has one, is given; and what its attributes priority, notbefore, expirytime, maxattempts, replyto and \
 correlationid ask for is done.
 
+Files of any size travel with a job beside its envelope: each under its own name, two of one name are refused, and so is what is \
+no regular file (--attach follows a symbolic link, --move and --link refuse it). --attach shares blocks where the file system can. \
+--move is quick on the drop folder's own file system, and copies elsewhere; if anything fails the file stays. Name DROP first: \
+these options take as many files as follow.
+
 Examples:
   producer submit /srv/drop --type order.created --data '{\"order\": 4711}'
   producer submit /srv/drop --type resize --file photo.jpg
   producer submit /srv/drop --type invoice --id invoice-4711 --delay 2h --expires 7d
+  producer submit /srv/drop --type transcode --move take1.mov take2.mov
   mysqldump shop | producer submit /srv/drop --type backup --subject shop --file -
   producer submit /srv/drop --type order.created --batch orders.ndjson > ids
 ";
@@ -80,8 +87,9 @@ pub(super) fn run(args: SubmitArgs, voice: &Voice) -> Result<Exit, Failure> {
     let folder = super::open(&args.drop)?;
     args.policies.check()?;
     let Some(file) = &args.batch else {
+        let bytes = args.job.attachments.size()?;
         let job = args.policies.of(args.job.into_submission(args.kind.unwrap_or_default())?);
-        let id = job::submit(&folder, job, voice)?;
+        let id = job::publish(attach::prepare(&folder, job, bytes, voice)?, voice)?;
         output::data(|out| writeln!(out, "{id}"))?;
         return Ok(Exit::Done);
     };

@@ -42,6 +42,10 @@ pub(super) struct Patience {
     /// Print outcomes as envelopes (CloudEvents), one on a line, failed ones too
     #[arg(long)]
     json: bool,
+
+    /// Copy the files that travel with an outcome to DIR/<job id>/; none is ever replaced
+    #[arg(long, value_name = "DIR")]
+    files: Option<PathBuf>,
 }
 
 pub(super) const ANSWER_CODES: [Exit; 10] = [
@@ -63,7 +67,8 @@ fn after_help() -> String {
 
 const EXAMPLES: &str = "\
 It prints what the handlers wrote, byte for byte, in the order in which the outcomes arrive. Of a failed job nothing \
-is on stdout; why it failed is on stderr. An outcome can be asked for as often as you like, by anyone.
+is on stdout; why it failed, and what its handler last wrote to stderr, is on stderr. With --json, data that is too large for \
+an envelope is not printed: `dataref` says where in DROP it is. An outcome can be asked for as often as you like, by anyone.
 
 An id of which the folder has no trace is named on stderr, and waited for (with more than 16 ids nobody looks).
 
@@ -114,13 +119,12 @@ pub(super) fn print_outcomes(
     voice: &Voice,
     look: bool,
 ) -> Result<Exit, Failure> {
-    let mut printed = Printed { missing: ids.to_vec(), exit: Exit::Done, cannot: None };
+    let mut printed = Printed { folder, patience, missing: ids.to_vec(), exit: Exit::Done, cannot: None };
     let mut wait = |most: Option<Duration>| {
         let left = patience.timeout.map(|timeout| timeout.saturating_sub(since.elapsed()));
         let left = left.into_iter().chain(most).min();
         let ids = printed.missing.clone();
-        let waited =
-            folder.wait_each(&ids, left, &mut |outcome| printed.print(&outcome, patience.json, voice));
+        let waited = folder.wait_each(&ids, left, &mut |outcome| printed.print(&outcome, voice));
         (waited, printed.missing.clone())
     };
     let is_late = |waited: &crate::Result<()>| matches!(waited, Err(e) if e.kind() == ErrorKind::TimedOut);
@@ -154,27 +158,54 @@ pub(super) fn print_outcomes(
 }
 
 /// What was printed, and what was not.
-struct Printed {
+struct Printed<'a> {
+    folder: &'a DropFolder,
+    patience: &'a Patience,
     missing: Vec<Id>,
     exit: Exit,
     cannot: Option<Failure>,
 }
 
-impl Printed {
-    fn print(&mut self, outcome: &Outcome, json: bool, voice: &Voice) -> ControlFlow<()> {
+impl Printed<'_> {
+    fn print(&mut self, outcome: &Outcome, voice: &Voice) -> ControlFlow<()> {
         let job = outcome.job_id();
         self.missing.retain(|id| *id != job);
         if outcome.disposition != Disposition::Succeeded {
             self.exit = Exit::Failed;
             voice.error(why_it_failed(outcome));
         }
-        match print(outcome, json) {
+        // Before its data: whoever reads that may look for them.
+        if let Some(dir) = &self.patience.files
+            && let Err(e) = self.folder.fetch_files(outcome, &dir.join(job.as_str()))
+        {
+            self.not_to_be_had(&job, &e, voice);
+        }
+        let printed = if self.patience.json {
+            output::json_line(&outcome.envelope)
+        } else if outcome.disposition == Disposition::Succeeded {
+            self.folder.read(outcome).map_or_else(
+                |e| {
+                    self.not_to_be_had(&job, &e, voice);
+                    Ok(())
+                },
+                output::copy,
+            )
+        } else {
+            Ok(())
+        };
+        match printed {
             Ok(()) => ControlFlow::Continue(()),
             Err(failure) => {
                 self.cannot = Some(failure);
                 ControlFlow::Break(())
             }
         }
+    }
+
+    /// Which says nothing of the others.
+    fn not_to_be_had(&mut self, job: &Id, e: &crate::Error, voice: &Voice) {
+        voice.error(format_args!("job {job}: {e}"));
+        self.exit = Exit::of(e);
     }
 }
 
@@ -185,18 +216,13 @@ pub(super) fn wait_command(drop: &Path, ids: &str) -> String {
 
 fn why_it_failed(outcome: &Outcome) -> String {
     let problem = outcome.problem();
-    let (title, detail) = problem.map_or_else(Default::default, |p| (p.title, p.detail));
+    let (title, detail, stderr) = problem.map_or_else(Default::default, |p| (p.title, p.detail, p.stderr));
     let colon = if detail.is_empty() { "" } else { ": " };
     let (job, how, attempt) = (outcome.job_id(), outcome.disposition.as_str(), outcome.attempt());
-    format!("job {job} {how} (attempt {attempt}): {title}{colon}{detail}")
-}
-
-fn print(outcome: &Outcome, json: bool) -> Result<(), Failure> {
-    if json {
-        output::json_line(&outcome.envelope)
-    } else if outcome.disposition == Disposition::Succeeded {
-        output::data(|out| out.write_all(outcome.data()))
-    } else {
-        Ok(())
+    let mut why = format!("job {job} {how} (attempt {attempt}): {title}{colon}{detail}");
+    for line in stderr.lines() {
+        why.push_str("\n  ");
+        why.push_str(line);
     }
+    why
 }

@@ -1,5 +1,6 @@
 //! The queue's verbs. The local folder implements them with links and renames; a bucket could with conditional puts.
 
+mod payload;
 mod submit;
 mod survey;
 mod work;
@@ -7,8 +8,9 @@ mod work;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::words::{Attempt, Envelope, Id, InboxName, Millis, Outcome, Result};
+use crate::words::{Attempt, ClaimCheck, Envelope, Id, InboxName, Millis, Outcome, Result};
 
+pub use payload::{AttachBy, Attachment, Harvest, Workspace};
 pub use submit::{NewJob, Submitted};
 pub use survey::{Census, ConsumerCensus, DeadLetter, Place, Remains, RoomCounts};
 pub(crate) use work::Sighting;
@@ -27,6 +29,20 @@ pub trait Store {
     /// # Errors
     /// [`Uncertain`](crate::ErrorKind::Uncertain): some may be there. Any other kind: the named ones are not.
     fn submit(&self, jobs: &[NewJob]) -> Result<Vec<Submitted>>;
+
+    /// Puts files beside a job that is still to be submitted, durably (P23). `progress` is told how many bytes more are there.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid), [`NotFound`](crate::ErrorKind::NotFound): one of them cannot travel. After any
+    /// error all are where they were, and nothing is left here.
+    fn attach(&self, job: &Id, files: &[Attachment], progress: &mut dyn FnMut(u64)) -> Result<ClaimCheck>;
+
+    /// Removes the names that attached files had before, if they were to be moved: their job is durable now. Returns those
+    /// that stay, because they stand for something else by now, or cannot be removed.
+    fn finish_move(&self, check: &ClaimCheck, files: &[Attachment]) -> Vec<PathBuf>;
+
+    /// Removes what no job and no outcome refers to. It may be gone already.
+    fn discard(&self, check: &ClaimCheck) -> Result<()>;
 
     /// The first `limit` ready names of first attempts and as many of repeated ones, in order.
     fn scan(&self, limit: usize) -> Result<Scan>;
@@ -54,6 +70,17 @@ pub trait Store {
 
     /// The records of the attempts at a job that failed.
     fn attempts(&self, name: &InboxName) -> Result<Vec<Attempt>>;
+
+    /// Where a handler may leave files, and data that is too large for an envelope (P24). They are there as long as the
+    /// claim is.
+    fn workspace(&self, claim: &Claim) -> Result<Workspace>;
+
+    /// Makes durable what a handler left there, and says what of it there is; the rest of the workspace is gone.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid): the handler left what cannot be read. After any error what is there is worth
+    /// nothing: [discard](Store::discard) it, and have the job handled again.
+    fn harvest(&self, workspace: &Workspace) -> Result<Harvest>;
 
     /// Decides a job's outcome, delivers it to its Return Address and archives the job (P9–P12). Returns whether it was
     /// this outcome that counts. An error means: settle it again, or leave it to recovery.

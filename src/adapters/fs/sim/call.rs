@@ -139,11 +139,14 @@ impl State {
     }
 
     fn describe(&self, ino: Ino) -> Meta {
-        let (kind, links, modified_ms) = match &self.disk.nodes[&ino] {
-            Node::File(file) => (FileKind::File, file.links, file.modified_ms),
-            Node::Dir(_) => (FileKind::Dir, 1, 0),
-        };
-        Meta { id: FileId { dev: 1, ino }, kind, links, modified_ms }
+        let id = FileId { dev: 1, ino };
+        match &self.disk.nodes[&ino] {
+            Node::File(File { links, modified_ms, data, .. }) => {
+                let size = data.len() as u64;
+                Meta { id, kind: FileKind::File, links: *links, size, modified_ms: *modified_ms }
+            }
+            Node::Dir(_) => Meta { id, kind: FileKind::Dir, links: 1, size: 0, modified_ms: 0 },
+        }
     }
 }
 
@@ -187,6 +190,18 @@ impl Fs for SimFs<'_> {
             let file = state.disk.file_mut(file.ino)?;
             (file.data, file.flushed, file.modified_ms) = (bytes.into(), false, modified_ms);
             Ok(())
+        })
+    }
+
+    fn copy(&self, from: &Path, to: &SimFile, progress: &mut dyn FnMut(u64)) -> io::Result<u64> {
+        self.act(Call("copy", Some(from)), Path::new("(open file)"), |state| {
+            let source = state.disk.file(state.disk.find(from)?).map_err(|_| ErrorKind::InvalidInput)?;
+            let (data, modified_ms) = (source.data.clone(), source.modified_ms);
+            let size = data.len() as u64;
+            let file = state.disk.file_mut(to.ino)?;
+            (file.data, file.flushed, file.modified_ms) = (data, false, modified_ms);
+            progress(size);
+            Ok(size)
         })
     }
 
@@ -289,6 +304,20 @@ impl Fs for SimFs<'_> {
             state.named(path, false);
             Ok(())
         })
+    }
+
+    /// Name by name, as the system does it: each is a step.
+    fn remove_tree(&self, path: &Path) -> io::Result<()> {
+        let mut names = Vec::new();
+        self.list(path, &mut |entry| names.push(entry))?;
+        for Listed { name, kind } in names {
+            let path = path.join(name);
+            match kind {
+                FileKind::Dir => self.remove_tree(&path)?,
+                _ => self.unlink(&path)?,
+            }
+        }
+        self.remove_dir(path)
     }
 
     fn list(&self, dir: &Path, each: &mut dyn FnMut(Listed)) -> io::Result<()> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::LocalStore;
 use super::moves::found;
-use crate::ports::{Fs, Host, NewJob};
+use crate::ports::{Fs, Host, NewJob, Submitted};
 use crate::words::{Envelope, Error, ErrorKind, Id, InboxName, Job, MAX_FILE_BYTES, Millis, Outcome, Result};
 
 impl<F: Fs, H: Host> LocalStore<F, H> {
@@ -68,10 +68,25 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         let outcome = outcome.ok_or_else(|| no_such("a dead letter without an outcome"))?;
         let no_uuid = || Error::new(ErrorKind::Invalid, "the id of its outcome is no UUID").at(&dead);
         let (id, submitted) = successor(letter, &outcome).ok_or_else(no_uuid)?;
-        let envelope = renewed(&job, &id, submitted);
+        let mut envelope = renewed(&job, &id, submitted);
+        let mut travelling = Vec::new();
+        for old in [job.files_ref(), job.data_ref()].into_iter().flatten() {
+            let new = self.hand_down(&old, &id)?;
+            envelope.set(new.attribute(), new.to_string());
+            travelling.push(new);
+        }
         let name = InboxName::job(id.clone(), submitted, letter.priority);
         let new = NewJob { name, bytes: envelope.encode()?, due: None, given: true };
-        self.publish_given(&new, false)?;
+        let submitted = self.publish_given(&new, false);
+        // If it is not certain that no job refers to them, retention will see.
+        if matches!(&submitted, Ok(Submitted::Before)) || submitted.as_ref().is_err_and(is_certain) {
+            for check in &travelling {
+                if let Err(e) = self.throw_away(check) {
+                    tracing::warn!(%check, error = %e, "what was to travel with a job is not removed");
+                }
+            }
+        }
+        submitted?;
         self.flush_dir(&self.layout.room("inbox"))?;
         let day = self.layout.archive_day(letter);
         self.inside(&day, || self.relocate(&dead, &self.layout.archived(letter)))?;
@@ -97,6 +112,10 @@ pub(crate) fn successor(letter: &InboxName, outcome: &Outcome) -> Option<(Id, Mi
     let submitted = died.and_then(|id| id.minted_at()).unwrap_or(letter.submitted);
     // The last 80 bits: all but the milliseconds.
     Some((Id::mint(submitted, !bits << 48), submitted))
+}
+
+fn is_certain(e: &Error) -> bool {
+    e.kind() != ErrorKind::Uncertain
 }
 
 /// The same job under another id.

@@ -68,8 +68,13 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             match self.fs.rename(&draft, &place) {
                 Ok(()) => Ok(Some(Submitted::New)),
                 Err(e) if self.look(&draft)?.is_some() => Err(Error::io("publish a job", place, e)),
-                // Another gave the id too, and has done it; or the draft was swept away.
-                Err(_) => self.settle_given(id),
+                // Another gave the id too, and has done it; or the draft was swept away. If the job is this file all the same,
+                // what travels with it is ours.
+                Err(_) => {
+                    let ours = self.look(&entry)?.is_some_and(|there| there.id == file.id);
+                    let answer = self.settle_given(id)?;
+                    Ok(answer.map(|before| if ours { Submitted::New } else { before }))
+                }
             }
         };
         publish().map_err(uncertain)

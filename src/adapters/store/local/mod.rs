@@ -12,12 +12,14 @@ mod layout;
 mod ledger;
 mod letters;
 mod moves;
+mod payload;
 mod presence;
 mod recover;
 mod report;
 mod settle;
 mod submit;
 mod sweep;
+mod workspace;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -26,10 +28,10 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::ports::{
-    Beat, Census, Claim, Claimed, DeadLetter, Fs, Host, Interest, NewJob, Place, Progress, Promotion,
-    Remains, Scan, Store, Submitted, Takeover, Vigil,
+    Attachment, Beat, Census, Claim, Claimed, DeadLetter, Fs, Harvest, Host, Interest, NewJob, Place,
+    Progress, Promotion, Remains, Scan, Store, Submitted, Takeover, Vigil, Workspace,
 };
-use crate::words::{Attempt, Envelope, Id, InboxName, Millis, Outcome, Result};
+use crate::words::{Attempt, ClaimCheck, Envelope, Id, InboxName, Millis, Outcome, Result};
 
 pub(crate) use dead::successor;
 use init::Settings;
@@ -77,6 +79,18 @@ impl<F: Fs, H: Host> Store for LocalStore<F, H> {
         self.publish_jobs(jobs)
     }
 
+    fn attach(&self, job: &Id, files: &[Attachment], progress: &mut dyn FnMut(u64)) -> Result<ClaimCheck> {
+        self.put_beside(job, files, progress)
+    }
+
+    fn finish_move(&self, check: &ClaimCheck, files: &[Attachment]) -> Vec<PathBuf> {
+        self.remove_sources(check, files)
+    }
+
+    fn discard(&self, check: &ClaimCheck) -> Result<()> {
+        self.throw_away(check)
+    }
+
     fn scan(&self, limit: usize) -> Result<Scan> {
         self.scan_inbox(limit)
     }
@@ -111,6 +125,14 @@ impl<F: Fs, H: Host> Store for LocalStore<F, H> {
 
     fn attempts(&self, name: &InboxName) -> Result<Vec<Attempt>> {
         self.records(name)
+    }
+
+    fn workspace(&self, claim: &Claim) -> Result<Workspace> {
+        self.make_workspace(&claim.name.id)
+    }
+
+    fn harvest(&self, workspace: &Workspace) -> Result<Harvest> {
+        self.take_in(workspace)
     }
 
     fn settle(&self, room: &Self::Room, claim: &Claim, outcome: &Outcome) -> Result<bool> {

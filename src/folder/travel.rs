@@ -1,0 +1,141 @@
+//! What travels beside an outcome: reading it, and fetching files out of the folder.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Cursor, ErrorKind as Io, Read};
+use std::path::{Path, PathBuf};
+
+use super::DropFolder;
+use crate::adapters::fs::copy_content;
+use crate::ports::{Fs as _, Host as _};
+use crate::words::{ClaimCheck, Error, ErrorKind, Outcome, Result};
+
+impl DropFolder {
+    /// The data of an outcome, wherever it is: in the envelope, or beside it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> filedrop::Result<()> {
+    /// # let place = tempfile::tempdir().unwrap();
+    /// # let drop = filedrop::DropFolder::init(place.path().join("drop"))?;
+    /// use filedrop::{Exec, Submission};
+    /// use std::io::Read as _;
+    ///
+    /// let id = drop.submit(Submission::new("zeros"))?;
+    /// let zeros = Exec::find("head", vec!["-c".into(), "3000000".into(), "/dev/zero".into()])?;
+    /// let folder = drop.clone();
+    /// std::thread::spawn(move || folder.consumer().drain(true).run_command(zeros)).join().unwrap()?;
+    ///
+    /// let outcome = drop.wait(&id, None).await?;
+    /// assert!(outcome.data_ref().is_some(), "too much for an envelope");
+    /// let mut data = drop.read(&outcome)?;
+    /// let mut bytes = Vec::new();
+    /// data.read_to_end(&mut bytes).unwrap();
+    /// assert_eq!(bytes.len(), 3_000_000);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if it is not there any more; [`ErrorKind::Io`] if the system refuses.
+    pub fn read(&self, outcome: &Outcome) -> Result<Box<dyn Read + Send>> {
+        let Some(check) = outcome.data_ref() else {
+            return Ok(Box::new(Cursor::new(outcome.data().to_vec())));
+        };
+        let path = self.store.layout().payload(&check);
+        match self.store.fs().open(&path) {
+            Ok(file) => Ok(Box::new(file)),
+            Err(e) if e.kind() == Io::NotFound => {
+                Err(Error::new(ErrorKind::NotFound, "the outcome's data is not there any more").at(path))
+            }
+            Err(e) => Err(Error::io("open the outcome's data", path, e)),
+        }
+    }
+
+    /// The regular files that travel with a job or an outcome, with their sizes in bytes, in the order of their paths.
+    ///
+    /// ```
+    /// # fn main() -> filedrop::Result<()> {
+    /// # let place = tempfile::tempdir().unwrap();
+    /// # let drop = filedrop::DropFolder::init(place.path().join("drop"))?;
+    /// # let scan = place.path().join("scan.png");
+    /// use filedrop::{Job, Submission};
+    ///
+    /// std::fs::write(&scan, "pixels").unwrap();
+    /// let id = drop.submit(Submission::new("ocr").attach(&scan))?;
+    ///
+    /// # let place = drop.locate(&id)?.remove(0);
+    /// # let bytes = std::fs::read(drop.path().join(place.path)).unwrap();
+    /// # let job = Job::decode(&id, 1, &bytes)?;
+    /// let handler = |job: &Job| -> filedrop::Result<Vec<u8>> {
+    ///     let files = job.files_ref().map_or(Ok(vec![]), |check| drop.files(&check))?;
+    ///     assert_eq!(files.len(), 1);
+    ///     Ok(std::fs::read(&files[0].0).unwrap())
+    /// };
+    /// # assert_eq!(handler(&job)?, b"pixels");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if they are not there any more; [`ErrorKind::Io`] if the system refuses.
+    pub fn files(&self, check: &ClaimCheck) -> Result<Vec<(PathBuf, u64)>> {
+        self.store.travelling(check)
+    }
+
+    /// Copies the files that travel with an outcome into a folder, which is made if it is not there, and returns their paths
+    /// there. A file that is there has all its content, and none is ever replaced. Of an outcome without files: none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if they are not there any more; [`ErrorKind::Io`] if a file of one of the names exists already,
+    /// or the system refuses. Files that were fetched before that stay.
+    pub fn fetch_files(&self, outcome: &Outcome, into: &Path) -> Result<Vec<PathBuf>> {
+        let Some(check) = outcome.files_ref() else { return Ok(Vec::new()) };
+        let root = self.store.layout().payload(&check);
+        let mut fetched = Vec::new();
+        for (from, _) in self.files(&check)? {
+            let to = into.join(from.strip_prefix(&root).unwrap_or(&from));
+            let folder = to.parent().unwrap_or(into);
+            fs::create_dir_all(folder).map_err(|e| Error::io("make a folder", folder, e))?;
+            self.fetch(&from, &to)?;
+            fetched.push(to);
+        }
+        Ok(fetched)
+    }
+
+    fn fetch(&self, from: &Path, to: &Path) -> Result<()> {
+        let exists =
+            || Error::new(ErrorKind::Io, "a file of this name exists already; it is not replaced").at(to);
+        if fs::symlink_metadata(to).is_ok() {
+            return Err(exists());
+        }
+        let source = self.store.fs().open(from).map_err(|e| Error::io("open a file to fetch", from, e))?;
+        let part = to.with_file_name(format!(".filedrop-{:016x}.part", self.store.host().nonce()));
+        let fetched = copy_all(&source, &part).and_then(|()| rename_new(&part, to));
+        fetched.map_err(|e| {
+            if let Err(left) = fs::remove_file(&part)
+                && left.kind() != Io::NotFound
+            {
+                tracing::warn!(path = %part.display(), error = %left, "a part of a file is left");
+            }
+            if e.kind() == Io::AlreadyExists { exists() } else { Error::io("write a file", to, e) }
+        })
+    }
+}
+
+/// A name that is there after a power cut has its content, too.
+fn copy_all(source: &File, part: &Path) -> io::Result<()> {
+    let target = OpenOptions::new().write(true).create_new(true).open(part)?;
+    copy_content(source, &target, &mut |_| ())?;
+    target.sync_all()
+}
+
+/// Renames to a name that is free.
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::hard_link(from, to) {
+        Ok(()) => fs::remove_file(from),
+        Err(e) if e.kind() == Io::AlreadyExists => Err(e),
+        // Where there are no links, two that fetch the same at the same time may replace each other's equal files.
+        Err(_) if fs::symlink_metadata(to).is_ok() => Err(Io::AlreadyExists.into()),
+        Err(_) => fs::rename(from, to),
+    }
+}
