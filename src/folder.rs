@@ -12,7 +12,7 @@ use crate::adapters::fs::OsFs;
 use crate::adapters::host::OsHost;
 use crate::adapters::store::local::LocalStore;
 use crate::adapters::watch::watch;
-use crate::ports::{Bell, Census, Fs as _, Place, Store as _, WatchMode};
+use crate::ports::{Bell, Broom, Census, Fs as _, Place, Store as _, Swept, WatchMode};
 use crate::words::{Error, ErrorKind, Id, Outcome, Result};
 
 mod consumer;
@@ -265,6 +265,29 @@ impl DropFolder {
     /// [`ErrorKind::Io`] if the system refuses.
     pub fn census(&self) -> Result<Census> {
         self.store.census()
+    }
+
+    /// Removes what was kept for long enough, and what the dead left. Consumers do that by themselves now and then; this is for
+    /// folders without one, and for whoever wants it now. One folder is swept by one program at a time: see [`Swept::busy`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # fn main() -> filedrop::Result<()> {
+    /// # let place = tempfile::tempdir().unwrap();
+    /// # let drop = filedrop::DropFolder::init(place.path().join("drop"))?;
+    /// use filedrop::Broom;
+    ///
+    /// let mut each = |path: &std::path::Path| println!("{}", path.display());
+    /// let swept = drop.sweep(&mut Broom { dry_run: true, keep: None, budget: Duration::MAX, each: &mut each })?;
+    /// assert_eq!(swept.total(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] if it cannot begin. What cannot be removed is [counted](Swept::failed).
+    pub fn sweep(&self, broom: &mut Broom<'_>) -> Result<Swept> {
+        self.store.sweep(broom)
     }
 
     /// A consumer of this folder, still to be run.

@@ -66,5 +66,7 @@ pub use actors::handler::{Exec, Rejected};
 pub use actors::observer::{Event, Observer};
 pub use actors::producer::{Receipt, Submission};
 pub use folder::{Autopsy, Consumer, DropFolder, InitOptions, Story};
-pub use ports::{Census, Chosen, ConsumerCensus, DeadLetter, Place, RoomCounts, Takeover, WatchMode};
+pub use ports::{
+    Broom, Census, Chosen, ConsumerCensus, DeadLetter, Place, RoomCounts, Swept, Takeover, WatchMode,
+};
 pub use words::*;

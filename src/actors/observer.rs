@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::ports::{Chosen, Takeover};
+use crate::ports::{Chosen, Swept, Takeover};
 use crate::words::{Disposition, Error, Id, Millis};
 
 /// Is told what happens, on the thread on which it happens: it must not wait for anything.
@@ -82,11 +82,8 @@ pub enum Event<'a> {
     },
     /// Something was taken over from absent consumers.
     Recovered(&'a Takeover),
-    /// Drafts of dead writers were removed.
-    Swept {
-        /// How many.
-        removed: usize,
-    },
+    /// What the dead left, and what was kept long enough, was removed, or some of it: more is to follow if it is unfinished.
+    Swept(&'a Swept),
     /// Something did not work. Nothing is lost.
     Trouble {
         /// What did not.
@@ -161,7 +158,15 @@ fn log(event: &Event<'_>) {
                 warn!(path = %path.display(), "left in the room of an absent consumer; nobody knows what it is");
             }
         }
-        Event::Swept { removed } => info!(removed, "removed drafts of dead writers"),
+        Event::Swept(Swept { drafts, jobs, outcomes, payloads, ids, failed, unfinished, busy: _ }) => {
+            // Of a hundred portions of one sweep nobody wants to read each.
+            let failed = Some(failed).filter(|failed| **failed > 0);
+            if *unfinished && failed.is_none() {
+                debug!(drafts, jobs, outcomes, payloads, ids, "swept a part of what was kept long enough");
+            } else {
+                info!(drafts, jobs, outcomes, payloads, ids, failed, "swept what was kept long enough");
+            }
+        }
         Event::Trouble { doing, id, error, retry_in } => {
             let id = id.map(tracing::field::display);
             match retry_in {

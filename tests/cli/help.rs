@@ -2,7 +2,7 @@
 
 use crate::harness::{Running, golden, program};
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "producer",
     "producer submit",
     "producer call",
@@ -18,6 +18,7 @@ const COMMANDS: [&str; 15] = [
     "filedrop dead show",
     "filedrop dead redrive",
     "filedrop dead purge",
+    "filedrop gc",
 ];
 
 #[test]

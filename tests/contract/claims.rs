@@ -1,7 +1,9 @@
 //! Claiming, settling, recovering: the first part of the protocol.
 
+use std::time::Duration;
+
 use filedrop::adapters::fs::sim::{Model, World};
-use filedrop::ports::{Claimed, Host, Progress, Store, Vigil};
+use filedrop::ports::{Broom, Claimed, Host, Progress, Store, Swept, Vigil};
 use filedrop::words::{Disposition, Outcome, Problem};
 
 use crate::{Bench, LEASE, Simulated, job, local, name, outcome, plain, shared, taken};
@@ -189,6 +191,7 @@ contract! {
         assert_eq!(store.census().expect("census").consumers.len(), 1);
         store.retire(room).expect("retire");
         assert!(store.census().expect("census").consumers.is_empty());
-        assert_eq!(store.sweep().expect("sweep"), 0);
+        let mut broom = Broom { dry_run: false, keep: None, budget: Duration::MAX, each: &mut |path| panic!("swept {path:?}") };
+        assert_eq!(store.sweep(&mut broom).expect("sweep"), Swept::default());
     }
 }

@@ -116,7 +116,9 @@ pub(crate) fn names_that_changed(world: &World, ledger: &Ledger) {
             continue;
         };
         if !came {
-            if let Place::Slot(_) = place {
+            if let Place::Slot(id) = place
+                && !is_retired(&id, ledger)
+            {
                 ledger.violation("I2: a slot was replaced or removed");
             }
             continue;
@@ -154,11 +156,16 @@ pub(crate) fn after_crash(world: &World, ledger: &Ledger) {
             }
         }
     }
-    for id in ledger.facts().acknowledged {
-        if !seen.contains(id.as_str()) {
+    let facts = ledger.facts();
+    for id in facts.acknowledged {
+        if !seen.contains(id.as_str()) && !facts.retired.contains_key(&id) {
             ledger.violation("I1: an acknowledged job is neither there nor finished");
         }
     }
+}
+
+fn is_retired(id: &str, ledger: &Ledger) -> bool {
+    id.parse::<Id>().is_ok_and(|id| ledger.facts().retired.contains_key(&id))
 }
 
 /// I3: whatever has a name that others read is whole.
@@ -227,6 +234,10 @@ pub(crate) fn at_rest(world: &World, ledger: &Ledger) {
         }
     }
     let facts = ledger.facts();
+    for id in facts.retired.keys() {
+        at.remove(id.as_str());
+        slots.remove(id.as_str());
+    }
     let caused: BTreeSet<String> = rests.values().filter_map(|(_, data)| cause(data)).collect();
     // Given ids may have been submitted under several names: whichever came first is the job.
     let mut submitted: BTreeMap<String, Vec<(&InboxName, &Vec<u8>)>> = BTreeMap::new();
@@ -235,6 +246,9 @@ pub(crate) fn at_rest(world: &World, ledger: &Ledger) {
     }
     for (id, submissions) in submitted {
         let job: Id = id.parse().expect("an id");
+        if facts.retired.contains_key(&job) {
+            continue;
+        }
         let acknowledged = facts.acknowledged.contains(&job);
         let places = at.remove(&id).unwrap_or_default();
         let outcomes = slots.remove(&id).unwrap_or_default();

@@ -343,7 +343,7 @@ pub(crate) fn sweep_all() -> Program {
         world.advance(2 * 24 * 3600 * 1000);
         let host = fs.host();
         if let Ok(store) = LocalStore::open(fs, host, DROP) {
-            let _ = store.sweep();
+            let _ = programs::sweep(&store);
         }
     })
 }

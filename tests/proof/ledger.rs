@@ -9,6 +9,17 @@ use filedrop::Id;
 use filedrop::ports::NewJob;
 use filedrop::words::InboxName;
 
+/// What a submission of an id was told that was submitted long ago.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Answer {
+    Nothing,
+    /// That it was submitted before: the one that is retired now, as far as one could see.
+    Before,
+    /// That, but nothing of the retired one was to be seen any more: it must have been another since.
+    BeforeButGone,
+    New,
+}
+
 #[derive(Clone, Default, Hash)]
 pub(crate) struct Facts {
     /// Jobs that somebody tried to submit, and their bytes.
@@ -25,6 +36,10 @@ pub(crate) struct Facts {
     pub(crate) collected: BTreeMap<Id, usize>,
     /// What a dead letter became.
     pub(crate) redriven: BTreeMap<Id, Id>,
+    /// Jobs that are settled for so long that nothing of them need be there any more (P26), and their outcomes.
+    pub(crate) retired: BTreeMap<Id, String>,
+    /// Submissions of their ids since, and what was answered.
+    pub(crate) again: BTreeMap<InboxName, Answer>,
     /// What must never have happened.
     pub(crate) violations: BTreeSet<String>,
 }
@@ -54,8 +69,22 @@ impl Ledger {
         }
     }
 
+    /// What comes of this id from now on is told by other tests.
+    pub(crate) fn retire(&self, id: &Id, outcome: &str) {
+        self.0.borrow_mut().retired.insert(id.clone(), outcome.to_owned());
+    }
+
+    pub(crate) fn give_again(&self, name: &InboxName, answer: Answer) {
+        let mut facts = self.0.borrow_mut();
+        let best = facts.again.get(name).copied().unwrap_or(Answer::Nothing).max(answer);
+        facts.again.insert(name.clone(), best);
+    }
+
     pub(crate) fn tell(&self, id: &Id, outcome: &str) {
         let mut facts = self.0.borrow_mut();
+        if facts.retired.contains_key(id) {
+            return;
+        }
         let told = facts.told.entry(id.clone()).or_default();
         told.insert(outcome.to_owned());
         if told.len() > 1 {

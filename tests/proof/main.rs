@@ -14,5 +14,6 @@ mod policies;
 mod programs;
 mod races;
 mod replay;
+mod retention;
 mod search;
 mod travel;

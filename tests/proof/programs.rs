@@ -5,9 +5,11 @@ use std::time::Duration;
 use filedrop::actors::consumer::{Conclusion, Taken, Terms, conclude, finish, take};
 use filedrop::adapters::fs::sim::{SimFs, SimHost, World};
 use filedrop::adapters::store::local::{LocalRoom, LocalStore};
-use filedrop::ports::{Beat, Claim, Claimed, Fs, Host, NewJob, Progress, Store, Takeover, Vigil};
+use filedrop::ports::{
+    Beat, Broom, Claim, Claimed, Fs, Host, NewJob, Progress, Store, Swept, Takeover, Vigil,
+};
 use filedrop::words::{
-    DEFAULT_LEASE, ErrorKind, Id, InboxName, Job, Outcome, Payload, Priority, Problem, Retry,
+    DEFAULT_LEASE, ErrorKind, Id, InboxName, Job, Outcome, Payload, Priority, Problem, Result, Retry,
 };
 
 use crate::ledger::Ledger;
@@ -29,6 +31,11 @@ pub(crate) fn init(world: &World) {
 pub(crate) fn open(fs: SimFs<'_>) -> Option<SimStore<'_>> {
     let host = fs.host();
     LocalStore::open(fs, host, DROP).ok()
+}
+
+/// A sweep to its end.
+pub(crate) fn sweep(store: &SimStore<'_>) -> Result<Swept> {
+    store.sweep(&mut Broom { dry_run: false, keep: None, budget: Duration::MAX, each: &mut |_| {} })
 }
 
 /// What a job of the simulation looks like.

@@ -10,8 +10,8 @@ use filedrop::adapters::fs::OsFs;
 use filedrop::adapters::host::OsHost;
 use filedrop::adapters::store::local::LocalStore;
 use filedrop::ports::{
-    Attachment, Beat, Census, Chosen, Claim, Claimed, DeadLetter, Harvest, Interest, NewJob, Place, Progress,
-    Promotion, Remains, Scan, Store, Submitted, Takeover, Vigil, Workspace,
+    Attachment, Beat, Broom, Census, Chosen, Claim, Claimed, DeadLetter, Harvest, Interest, NewJob, Place,
+    Progress, Promotion, Remains, Scan, Store, Submitted, Swept, Takeover, Vigil, Workspace,
 };
 use filedrop::{
     Attempt, ClaimCheck, DropFolder, Envelope, Error, ErrorKind, Id, InboxName, Job, Millis, Observer,
@@ -222,8 +222,8 @@ impl Store for Faulty<'_> {
         self.local.purge(letter)
     }
 
-    fn sweep(&self) -> Result<usize> {
-        self.local.sweep()
+    fn sweep(&self, broom: &mut Broom<'_>) -> Result<Swept> {
+        self.local.sweep(broom)
     }
 }
 

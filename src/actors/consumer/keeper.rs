@@ -8,7 +8,7 @@ use super::PATIENCE_OF_A_DRAIN;
 use super::floor::Floor;
 use super::stop::Stage;
 use crate::actors::observer::Event;
-use crate::ports::{Host, Interest, Promotion, Store, Takeover, Vigil, Watch};
+use crate::ports::{Broom, Host, Interest, Promotion, Store, Takeover, Vigil, Watch};
 use crate::words::{DeliveryKind, Error, InboxName, Result, pause_after};
 
 /// A busy inbox rings at each job: recovery follows a ring, but not every ring.
@@ -24,6 +24,10 @@ const PROMOTE_AT_ONCE: usize = 10_000;
 const PROMOTION_PAUSE: Duration = Duration::from_millis(20);
 const PROMOTION_REST: u32 = 10;
 const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
+/// How long a portion of a sweep takes at most: nothing is recovered meanwhile.
+const SWEEP_AT_ONCE: Duration = Duration::from_millis(200);
+/// How many times its own cost a portion must be old before the next one.
+const SWEEP_REST: u32 = 10;
 /// How many names a drain looks at, at first, to see whether there is a job among them.
 const GLANCE: usize = 16;
 
@@ -72,7 +76,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
             cut_at: None,
             recovery_due: now,
             rescan_due: now,
-            sweep_due: now,
+            sweep_due: now + floor.options.first_sweep.min(SWEEP_EVERY),
         }
     }
 
@@ -99,8 +103,8 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
     }
 
     fn look_after_others(&mut self, now: Instant) {
-        if now >= self.sweep_due {
-            self.sweep(now);
+        if now >= self.sweep_due && !self.floor.options.drain {
+            self.sweep();
         }
         if now >= self.recovery_due {
             self.recover(now);
@@ -120,7 +124,8 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
         let mut due = self.cut_at.unwrap_or(now + IDLE);
         if running {
             due = self.look_after.map_or(due, |look| due.min(look));
-            due = due.min(self.recovery_due).min(self.rescan_due).min(self.sweep_due).min(self.promotion_due);
+            due = due.min(self.recovery_due).min(self.rescan_due).min(self.promotion_due);
+            due = if self.floor.options.drain { due } else { due.min(self.sweep_due) };
         }
         due.saturating_duration_since(now)
     }
@@ -235,18 +240,29 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
         }
     }
 
-    fn sweep(&mut self, now: Instant) {
-        match self.floor.store.sweep() {
-            Ok(0) => self.sweep_due = now + SWEEP_EVERY,
-            Ok(removed) => {
-                self.sweep_due = now + SWEEP_EVERY;
-                self.floor.tell(&Event::Swept { removed });
+    fn sweep(&mut self) {
+        let began = Instant::now();
+        let mut broom = Broom {
+            dry_run: false,
+            keep: None,
+            budget: SWEEP_AT_ONCE,
+            each: &mut |path| {
+                tracing::trace!(path = %path.display(), "swept");
+            },
+        };
+        let answer = self.floor.store.sweep(&mut broom);
+        let now = Instant::now();
+        self.sweep_due = now + SWEEP_EVERY;
+        match answer {
+            Ok(swept) => {
+                if swept.unfinished {
+                    self.sweep_due = now + (now - began) * SWEEP_REST;
+                }
+                if swept.total() + swept.failed > 0 {
+                    self.floor.tell(&Event::Swept(&swept));
+                }
             }
-            Err(e) => {
-                let pause = LAST_RESCAN;
-                self.sweep_due = now + pause;
-                self.floor.trouble("sweep", None, &e, Some(pause));
-            }
+            Err(e) => self.floor.trouble("sweep", None, &e, Some(SWEEP_EVERY)),
         }
     }
 
@@ -292,6 +308,8 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
         if ready {
             self.floor.ready.mark();
         } else if self.floor.ready.activity() == (given, true) {
+            // Many folders see nothing but drains.
+            self.sweep();
             self.floor.tell(&Event::Drained);
             self.floor.ready.close();
         }

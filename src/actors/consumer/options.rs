@@ -27,6 +27,8 @@ pub struct ConsumerOptions {
     pub max_bytes: usize,
     /// How long a gentle stop waits for the handlers before it ends them and hands their jobs back.
     pub grace: Duration,
+    /// How long after its start it first looks for what was kept long enough; then every hour. A drain looks once, at its end.
+    pub first_sweep: Duration,
 }
 
 impl ConsumerOptions {
@@ -43,6 +45,7 @@ impl ConsumerOptions {
             retry: Retry::default(),
             max_bytes: MAX_FILE_BYTES,
             grace: Duration::from_secs(10),
+            first_sweep: Duration::from_secs(60),
         }
     }
 }

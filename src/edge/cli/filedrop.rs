@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::exit::{Exit, Failure};
 use super::output::Voice;
-use super::{Loudness, Program, dead, init, show, status};
+use super::{Loudness, Program, dead, gc, init, show, status};
 
 /// Make drop folders, and look after them
 #[derive(Debug, Parser)]
@@ -26,6 +26,8 @@ enum Command {
     Show(show::ShowArgs),
     /// Look at dead letters, submit them again, or remove them
     Dead(dead::DeadArgs),
+    /// Remove what was kept long enough
+    Gc(gc::GcArgs),
 }
 
 fn after_help() -> String {
@@ -38,6 +40,7 @@ Examples:
   filedrop status /srv/drop
   filedrop show /srv/drop 0198c5a2-7f31-7c8e-b0a4-5d2f3c1e9a77
   filedrop dead list /srv/drop
+  filedrop gc /srv/drop --dry-run
 ";
 
 impl Program for Filedrop {
@@ -54,6 +57,7 @@ impl Program for Filedrop {
             Command::Status(args) => status::run(&args),
             Command::Show(args) => show::run(&args),
             Command::Dead(args) => dead::run(&args, voice),
+            Command::Gc(args) => gc::run(&args, voice),
         }
     }
 }

@@ -8,6 +8,7 @@ mod dead;
 mod duration;
 mod exit;
 mod filedrop;
+mod gc;
 mod group;
 mod init;
 mod job;

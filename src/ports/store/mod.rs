@@ -3,6 +3,7 @@
 mod payload;
 mod submit;
 mod survey;
+mod sweep;
 mod work;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use crate::words::{Attempt, ClaimCheck, Envelope, Id, InboxName, Millis, Outcome
 pub use payload::{AttachBy, Attachment, Harvest, Workspace};
 pub use submit::{NewJob, Submitted};
 pub use survey::{Census, ConsumerCensus, DeadLetter, Place, Remains, RoomCounts};
+pub use sweep::{Broom, Swept};
 pub(crate) use work::Sighting;
 pub use work::{Beat, Claim, Claimed, Interest, Progress, Promotion, Scan, Takeover, Vigil};
 
@@ -127,6 +129,10 @@ pub trait Store {
     /// Removes a dead letter, or an invalid job, and its reason for good. Its outcome stands.
     fn purge(&self, letter: &InboxName) -> Result<()>;
 
-    /// Removes litter of the dead (P16); returns how much.
-    fn sweep(&self) -> Result<usize>;
+    /// Removes what the dead left, and what was kept for long enough (P16, P26). What cannot be removed is counted, and keeps
+    /// nothing else from it; one that is not finished goes on where the last one ended.
+    ///
+    /// # Errors
+    /// If it could not begin.
+    fn sweep(&self, broom: &mut Broom<'_>) -> Result<Swept>;
 }

@@ -105,6 +105,17 @@ impl InboxName {
             .or_else(|| with_attempt(DeliveryKind::Outcome))
             .ok_or_else(|| NameError(s.to_owned(), "the name of an archived file"))
     }
+
+    /// The id in the name of a slot, `<id>.outcome.json`.
+    pub fn parse_slot(s: &str) -> Option<Id> {
+        s.strip_suffix(".outcome.json")?.parse().ok()
+    }
+
+    /// The id in the name of the record of an attempt, `<id>.<attempt>.attempt.json`.
+    pub fn parse_attempt_record(s: &str) -> Option<Id> {
+        let (id, attempt) = s.strip_suffix(".attempt.json")?.split_once('.')?;
+        parse_attempt(attempt).and_then(|_| id.parse().ok())
+    }
 }
 
 impl fmt::Display for InboxName {

@@ -127,6 +127,14 @@ impl Millis {
         jiff::tz::Offset::UTC.to_datetime(self.timestamp()).date().to_string()
     }
 
+    /// The first millisecond of a UTC day that is written as [`day`](Self::day) writes it; `None` for any other text.
+    pub fn of_day(day: &str) -> Option<Self> {
+        let date: jiff::civil::Date =
+            day.parse().ok().filter(|date: &jiff::civil::Date| date.to_string() == day)?;
+        let start = jiff::tz::Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok()?;
+        Self::new(start.as_millisecond().try_into().ok()?)
+    }
+
     /// RFC 3339, in UTC.
     pub fn rfc3339(self) -> String {
         format!("{:.3}", self.timestamp())

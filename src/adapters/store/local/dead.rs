@@ -90,7 +90,8 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         self.flush_dir(&self.layout.room("inbox"))?;
         let day = self.layout.archive_day(letter);
         self.inside(&day, || self.relocate(&dead, &self.layout.archived(letter)))?;
-        self.flush_dir(&day)?;
+        // Who died long ago is swept from there at once (P26), and its day with it.
+        self.flush_dir_if_there(&day)?;
         self.remove(&self.layout.room("dead").join(letter.reason()))?;
         // Nobody else would end it, if a power cut brought the old name back beside the new one.
         self.flush_dir(&self.layout.room("dead"))?;

@@ -108,13 +108,14 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                 return Ok(Some(Submitted::Before));
             }
         }
-        match self.take_out(&path)? {
+        match self.take_out(&path, file)? {
             Removal::Done => {
                 tracing::debug!(entry = %path.display(), "an entry without a job; beginning anew");
                 Ok(None)
             }
             Removal::Replaced => Ok(None),
             Removal::Held => Err(Error::io("lock an entry", path, Io::WouldBlock.into())),
+            Removal::Needed if self.forget_aside(file)? => Ok(None),
             // The job is somewhere, and moved each time that we looked.
             Removal::Needed => Err(Error::io("find the job of an entry", path, Io::ResourceBusy.into())),
         }
@@ -160,16 +161,18 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
 
     /// Removes an entry that nothing else is linked to: its draft was swept away, or all that came of it was kept long enough.
     /// Never another one that has taken its place, whatever its inode is called: the job of that one is a link to it.
-    pub(super) fn take_out(&self, entry: &Path) -> Result<Removal> {
+    pub(super) fn take_out(&self, entry: &Path, file: FileId) -> Result<Removal> {
         let failed = |e| Error::io("lock an entry", entry, e);
         let Some(open) = found(self.fs.open(entry)).map_err(failed)? else { return Ok(Removal::Replaced) };
         // Who holds the lock knows that nobody else removes it, so that it stays the one at this path.
         if self.fs.is_local() && !self.fs.try_lock(&open).map_err(failed)? {
             return Ok(Removal::Held);
         }
-        let own = self.fs.stat_open(&open).map_err(failed)?;
+        if self.fs.stat_open(&open).map_err(failed)?.id != file {
+            return Ok(Removal::Replaced);
+        }
         match self.look(entry)? {
-            Some(there) if there.id != own.id => return Ok(Removal::Replaced),
+            Some(there) if there.id != file => return Ok(Removal::Replaced),
             None => return Ok(Removal::Replaced),
             Some(there) if there.links > 1 => return Ok(Removal::Needed),
             Some(_) if self.fs.is_local() => return self.remove(entry).map(|()| Removal::Done),
@@ -181,12 +184,25 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             return Ok(Removal::Replaced);
         }
         let taken = self.look(&aside)?;
-        let ours = taken.is_none_or(|taken| taken.id == own.id && taken.links == 1);
+        let ours = taken.is_none_or(|taken| taken.id == file && taken.links == 1);
         if let (Some(taken), false) = (taken, ours) {
             self.link_if_free(&aside, taken.id, entry)?;
         }
         self.remove(&aside)?;
         Ok(if ours { Removal::Done } else { Removal::Replaced })
+    }
+
+    /// Who took an entry out without a lock, saw that it is needed, and linked it back, may have died before it removed the name
+    /// that it had made. Only called while the entry is there: then that name is nobody's.
+    fn forget_aside(&self, file: FileId) -> Result<bool> {
+        let tmp = self.layout.room("tmp");
+        for listed in self.names(&tmp)? {
+            let path = tmp.join(&listed.name);
+            if self.look(&path)?.is_some_and(|there| there.id == file) {
+                return self.remove(&path).map(|()| true);
+            }
+        }
+        Ok(false)
     }
 
     pub(super) fn read_entry(&self, entry: &Path) -> Result<Option<(FileId, Envelope)>> {

@@ -21,15 +21,15 @@ mod submit;
 mod sweep;
 mod workspace;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::ports::{
-    Attachment, Beat, Census, Claim, Claimed, DeadLetter, Fs, Harvest, Host, Interest, NewJob, Place,
-    Progress, Promotion, Remains, Scan, Store, Submitted, Takeover, Vigil, Workspace,
+    Attachment, Beat, Broom, Census, Claim, Claimed, DeadLetter, FileId, Fs, Harvest, Host, Interest, NewJob,
+    Place, Progress, Promotion, Remains, Scan, Store, Submitted, Swept, Takeover, Vigil, Workspace,
 };
 use crate::words::{Attempt, ClaimCheck, Envelope, Id, InboxName, Millis, Outcome, Result};
 
@@ -37,6 +37,7 @@ pub(crate) use dead::successor;
 use init::Settings;
 pub use layout::Layout;
 pub use presence::LocalRoom;
+use sweep::Bookmark;
 
 /// A drop folder on a file system.
 pub struct LocalStore<F, H> {
@@ -47,13 +48,22 @@ pub struct LocalStore<F, H> {
     /// Drafts without a name, until the file system says that it has none.
     unnamed: AtomicBool,
     /// Folders that this process has seen durable (R6).
-    durable: Mutex<HashSet<PathBuf>>,
+    durable: Mutex<HashMap<PathBuf, FileId>>,
+    /// Where a sweep that is not finished goes on.
+    bookmark: Mutex<Option<Bookmark>>,
 }
 
 impl<F: Fs, H: Host> LocalStore<F, H> {
     fn at(fs: F, host: H, layout: Layout) -> Self {
-        let settings = Settings::default();
-        Self { fs, host, layout, settings, unnamed: AtomicBool::new(true), durable: Mutex::default() }
+        Self {
+            fs,
+            host,
+            layout,
+            settings: Settings::default(),
+            unnamed: AtomicBool::new(true),
+            durable: Mutex::default(),
+            bookmark: Mutex::default(),
+        }
     }
 
     /// The paths of this drop folder.
@@ -187,7 +197,7 @@ impl<F: Fs, H: Host> Store for LocalStore<F, H> {
         self.remove_letter(letter)
     }
 
-    fn sweep(&self) -> Result<usize> {
-        self.remove_litter()
+    fn sweep(&self, broom: &mut Broom<'_>) -> Result<Swept> {
+        self.sweep_up(broom)
     }
 }

@@ -1,11 +1,12 @@
 //! The moves that all steps are made of: an answer is never believed, the next look is (R3, R4, R6).
 
+use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{MutexGuard, PoisonError};
 
 use super::LocalStore;
-use crate::ports::{Fs, Host, Meta};
+use crate::ports::{FileId, Fs, Host, Meta};
 use crate::words::{Error, Result};
 
 impl<F: Fs, H: Host> LocalStore<F, H> {
@@ -26,30 +27,41 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
 
     /// Makes a folder that may be there already, and flushes its parent, once in this process's lifetime (R6).
     pub(super) fn ensure_dir(&self, dir: &Path) -> Result<()> {
-        if self.seen_durable().contains(dir) {
+        if self.seen_durable().contains_key(dir) {
             return Ok(());
         }
-        if let Err(e) = self.fs.make_dir(dir)
-            && self.look(dir)?.is_none()
-        {
+        let made = self.fs.make_dir(dir);
+        // Looked at before the flush: should it be replaced meanwhile, then by one that is not the one that was flushed.
+        let there = self.look(dir)?;
+        if let (None, Err(e)) = (there, made) {
             return Err(Error::io("make a folder", dir, e));
         }
         self.flush_dir(parent(dir))?;
-        self.seen_durable().insert(dir.to_owned());
+        if let Some(there) = there {
+            self.seen_durable().insert(dir.to_owned(), there.id);
+        }
         Ok(())
     }
 
-    /// Runs a step that puts a file into `dir`; if the folder has been removed meanwhile, makes it again and repeats.
+    /// Runs a step that puts a file into `dir`; if the folder has been removed meanwhile (P26), makes it again and repeats. Was
+    /// it also made again, by somebody who may not have flushed its parent yet, then that is done before this returns (R6).
     pub(super) fn inside<T>(&self, dir: &Path, step: impl Fn() -> Result<T>) -> Result<T> {
         self.ensure_dir(dir)?;
-        match step() {
-            Err(e) if self.look(dir)?.is_none() => {
-                tracing::debug!(dir = %dir.display(), error = %e, "the folder was removed; making it again");
-                self.seen_durable().remove(dir);
+        let answer = step();
+        let there = self.look(dir)?.map(|meta| meta.id);
+        let known = self.seen_durable().get(dir).copied();
+        if there.is_some() && there == known {
+            return answer;
+        }
+        tracing::debug!(dir = %dir.display(), "the folder was removed; making it again");
+        self.seen_durable().remove(dir);
+        match answer {
+            Ok(done) if there.is_none() => Ok(done),
+            Ok(done) => self.ensure_dir(dir).map(|()| done),
+            Err(_) => {
                 self.ensure_dir(dir)?;
                 step()
             }
-            answer => answer,
         }
     }
 
@@ -90,7 +102,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         }
     }
 
-    fn seen_durable(&self) -> MutexGuard<'_, std::collections::HashSet<PathBuf>> {
+    fn seen_durable(&self) -> MutexGuard<'_, HashMap<PathBuf, FileId>> {
         self.durable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

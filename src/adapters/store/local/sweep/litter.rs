@@ -1,0 +1,42 @@
+//! P16: drafts whose writer died.
+
+use super::super::layout::Layout;
+use super::{LITTER_AGE, Sweep, Visit};
+use crate::ports::{FileKind, Fs, Host};
+use crate::words::Result;
+
+impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
+    pub(super) fn visit_litter(&mut self, yard: &Layout, after: &str) -> Result<Visit> {
+        let tmp = yard.room("tmp");
+        let mut names = self.store.names(&tmp)?;
+        names.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        self.has_listed();
+        for entry in names.into_iter().filter(|entry| *entry.name > *after) {
+            if let Err(e) = self.sweep_draft(&tmp.join(&entry.name)) {
+                self.trouble(&e);
+            }
+            if self.is_spent() {
+                return Ok(Visit::Spent(entry.name.to_string_lossy().into_owned()));
+            }
+        }
+        Ok(Visit::Done)
+    }
+
+    fn sweep_draft(&mut self, path: &std::path::Path) -> Result<()> {
+        let Some(meta) = self.store.look(path)? else { return Ok(()) };
+        if !self.is_old(meta.modified_ms, LITTER_AGE) {
+            return Ok(());
+        }
+        match meta.kind {
+            FileKind::File => self.remove(path)?,
+            // In a folder that a group shares, folders too are drafts first: empty ones.
+            FileKind::Dir if self.store.names(path)?.is_empty() => {
+                self.remove_folder(path)?;
+                (self.broom.each)(path);
+            }
+            FileKind::Dir | FileKind::Other => return Ok(()),
+        }
+        self.swept.drafts += 1;
+        Ok(())
+    }
+}
