@@ -11,6 +11,7 @@ use std::pin::Pin;
 use std::process::{ExitStatus, Stdio};
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 use tokio::process::Command;
 
 use super::last_words::LastWords;
@@ -120,13 +121,18 @@ impl Exec {
     }
 
     async fn run(&self, call: Call) -> Ended {
-        let stdin = match call.job.data_ref().map(|check| open(&self.payload(&check))) {
+        let stdin = match call.job.data_ref().map(|check| self.payload(&check)) {
             None => Stdio::piped(),
-            Some(Ok(data)) => data.into(),
-            Some(Err(e)) => {
-                let why = format!("the job's data, which travels beside it, cannot be read: {e}");
-                return Ended::Failed(Problem::handler(why));
-            }
+            Some(path) => match open(&path) {
+                Ok(data) => data.into(),
+                Err(e) if is_the_machines(&e) => {
+                    return Ended::NotStarted(Error::io("open the data of a job", path, e));
+                }
+                Err(e) => {
+                    let why = format!("the job's data, which travels beside it, cannot be read: {e}");
+                    return Ended::Failed(Problem::handler(why));
+                }
+            },
         };
         let mut child = match self.command(&call, stdin).spawn() {
             Ok(child) => child,
@@ -224,6 +230,12 @@ fn open(path: &Path) -> io::Result<File> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
+}
+
+/// Whether an error says nothing of the file.
+fn is_the_machines(e: &io::Error) -> bool {
+    let errno = e.raw_os_error().map(Errno::from_raw_os_error);
+    errno.is_some_and(|errno| [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::IO].contains(&errno))
 }
 
 fn failure(status: ExitStatus, stderr: String) -> Ended {
