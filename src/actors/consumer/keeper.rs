@@ -47,6 +47,8 @@ pub(super) struct Keeper<'a, S: Store, H: Host> {
     failed_looks: u32,
     look_after: Option<Instant>,
     recovered_at: Instant,
+    /// A drain is at its end: its workers end.
+    drained: bool,
     /// When delayed jobs may be looked at again after a ring.
     promotion_rest: Instant,
     promotion_due: Instant,
@@ -71,6 +73,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
             failed_looks: 0,
             look_after: None,
             recovered_at: now,
+            drained: false,
             promotion_rest: now,
             promotion_due: now,
             cut_at: None,
@@ -113,7 +116,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
             // That it did not work was told, and it is due again.
             let _ = self.promote();
         }
-        if self.floor.options.drain {
+        if self.floor.options.drain && !self.drained {
             self.end_if_drained(now);
         }
     }
@@ -308,6 +311,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
         if ready {
             self.floor.ready.mark();
         } else if self.floor.ready.activity() == (given, true) {
+            self.drained = true;
             // Many folders see nothing but drains.
             self.sweep();
             self.floor.tell(&Event::Drained);
