@@ -8,6 +8,7 @@ mod deployments;
 mod envelopes;
 mod errors;
 mod full_disk;
+mod gc;
 mod help;
 mod ids;
 mod init;
