@@ -1,22 +1,23 @@
 //! Hours of work with many jobs, in simulated time: what bad deployments and bad jobs do to the others.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use filedrop::actors::consumer::{Taken, Terms, conclude, finish, take};
+use filedrop::actors::consumer::{Doubt, HoldBack, Taken, Terms, conclude, finish, take};
 use filedrop::adapters::fs::sim::{Model, SimFs, World};
-use filedrop::ports::{Claimed, Host, NewJob, Store, Vigil};
-use filedrop::words::{DEFAULT_LEASE, Id, Payload, Problem, Retry, Turns, pause_after};
+use filedrop::ports::{Host, NewJob, Store, Vigil};
+use filedrop::words::{DEFAULT_LEASE, Id, Payload, Problem, Retry, Turns};
 
 use crate::programs::{self, Kind, open};
 
 const JOBS: usize = 1000;
+const WORKERS: usize = 8;
 
 fn consumer() -> Id {
     "sim".parse().expect("a name")
 }
 
-/// The handler was removed after the consumer had started: whatever is claimed is handed back, and the consumer waits longer
-/// and longer. An hour later no attempt is counted, and when the handler is there again everything succeeds.
+/// The handler was removed after the consumer had started: whatever its eight workers claim is handed back, and the
+/// consumer waits longer and longer. An hour later no attempt is counted, and when the handler is there again everything succeeds.
 #[test]
 fn an_inbox_survives_an_hour_of_a_broken_deployment() {
     let world = World::new(Model::B, 1);
@@ -28,25 +29,46 @@ fn an_inbox_survives_an_hour_of_a_broken_deployment() {
     let retry = Retry::default();
     let name = consumer();
     let terms = Terms { consumer: &name, source: "/sim", retry: &retry, max_bytes: usize::MAX };
-    let end = store.host().monotonic() + Duration::from_secs(3600);
-    let mut tries = 0;
-    while store.host().monotonic() < end {
-        let first = store.scan(1).expect("scan").names.remove(0);
-        let Claimed::Taken(claim) = store.claim(&room, &first).expect("claim") else {
-            panic!("nobody else is here")
-        };
-        store.release(&room, &claim).expect("hand back");
-        tries += 1;
-        world.advance(pause_after(tries).as_millis() as u64);
+    // The consumer's own decision, by a clock that is moved by hand.
+    let mut hold = HoldBack::default();
+    let epoch = Instant::now();
+    let clock = || epoch + store.host().monotonic();
+    let end = clock() + Duration::from_secs(3600);
+    let mut at_once = Vec::new();
+    while clock() < end {
+        let mut window = Turns::default();
+        window.renew(store.scan(WORKERS).expect("scan").names);
+        let mut taken = Vec::new();
+        while hold.may_begin(clock()) && taken.len() < WORKERS {
+            let name = window.next().expect("they are all still there");
+            hold.began(clock());
+            match take(&store, &room, &name, store.host(), terms).expect("take") {
+                Taken::Job(claim, _) => taken.push(claim),
+                other => panic!("it is to be handled: {other:?}"),
+            }
+        }
+        at_once.push(taken.len());
+        for claim in &taken {
+            hold.hitch(Doubt::Start, clock());
+            store.release(&room, claim).expect("hand back");
+        }
+        let pause = hold.until(clock()).expect("nobody goes on at once") - clock();
+        world.advance(pause.as_millis() as u64);
     }
-    assert!((100..200).contains(&tries), "it backs off, and goes on trying: {tries}");
+    let (first, later) = at_once.split_first().expect("it tried");
+    assert_eq!(*first, WORKERS, "at first nobody knows");
+    assert!(later.iter().all(|taken| *taken == 1), "later one finds out for all: {later:?}");
+    assert!((100..200).contains(&later.len()), "it backs off, and goes on trying: {}", later.len());
     let ready = store.scan(2 * JOBS).expect("scan").names;
     assert_eq!(ready.len(), JOBS);
     assert!(ready.iter().all(|name| name.attempt == 1), "no attempt was counted");
-    for name in &ready {
+    for (nth, name) in ready.iter().enumerate() {
+        assert!(hold.may_begin(clock()), "nobody waits for job {nth}");
+        hold.began(clock());
         let Taken::Job(claim, job) = take(&store, &room, name, store.host(), terms).expect("take") else {
             panic!("it is to be handled")
         };
+        hold.started();
         let now = store.host().now();
         let done = conclude(&store, &claim, &job, Ok(Payload::detect("1")), now, store.host(), terms);
         assert_eq!(finish(&store, &room, &claim, &done).expect("settle"), Some(true));

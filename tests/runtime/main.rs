@@ -7,6 +7,7 @@ mod commands;
 mod consuming;
 mod draining;
 mod faulty;
+mod held_back;
 mod stopping;
 mod trouble;
 mod waiting;

@@ -5,6 +5,7 @@
 //! protocol asks of them is in the [steps](take).
 
 mod floor;
+mod hold_back;
 mod keeper;
 mod options;
 mod pulse;
@@ -15,6 +16,7 @@ mod stop;
 mod verdict;
 mod worker;
 
+pub use hold_back::{Doubt, HoldBack};
 pub use options::{ConsumerOptions, Summary};
 pub use run::{Setup, run};
 pub use steps::{Conclusion, Product, Taken, Terms, conclude, finish, take};

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::Conclusion;
+use super::{Conclusion, Doubt, HoldBack};
 use crate::ports::{Claim, Scan};
 use crate::words::{DeliveryKind, Error, InboxName, Result, Turns, pause_after};
 
@@ -48,11 +48,7 @@ struct State<R> {
     given: u64,
     /// Something was done or looked for since a worker last said that there is nothing to do.
     busy: bool,
-    /// Handlers that could not be started, or whose work could not be kept, in a row; when the next name is given out to see
-    /// whether that works again, and whether one is out for that.
-    hitches: u32,
-    held_back_until: Option<Instant>,
-    probing: bool,
+    hold: HoldBack,
     /// Until when names may be given out, if there is an end to it.
     trusted_until: Option<Instant>,
     closed: bool,
@@ -119,9 +115,7 @@ impl<R> Ready<R> {
             again: Vec::new(),
             given: 0,
             busy: true,
-            hitches: 0,
-            held_back_until: None,
-            probing: false,
+            hold: HoldBack::default(),
             trusted_until: None,
             closed: false,
             cut: false,
@@ -178,11 +172,7 @@ impl<R> Ready<R> {
                     continue;
                 }
                 state.given += 1;
-                if state.hitches > 0 {
-                    // One at a time, until one works.
-                    state.probing = true;
-                    state.held_back_until = Some(now + pause_after(state.hitches));
-                }
+                state.hold.began(now);
                 return Next::New(name);
             }
             if state.busy && state.is_idle() {
@@ -197,7 +187,7 @@ impl<R> Ready<R> {
     fn wait<'a>(&'a self, state: MutexGuard<'a, State<R>>, now: Instant) -> MutexGuard<'a, State<R>> {
         let may_scan = !state.scanning && !state.closed && state.may_begin(now);
         let scan = (state.failures > 0 && may_scan).then_some(state.scan_after);
-        let held_back = state.held_back_until.filter(|until| *until > now && !state.closed);
+        let held_back = state.hold.until(now).filter(|_| !state.closed);
         let again = state.again.iter().filter(|again| state.may_give(again, now)).map(|again| again.due);
         match again.chain(scan).chain(held_back).min() {
             None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
@@ -220,35 +210,29 @@ impl<R> Ready<R> {
         self.changed.notify_all();
     }
 
-    /// A handler could not be started, or its work not be kept: no names are given out for a while, and then one. How often that has happened now, and
-    /// how long the pause is.
-    pub(super) fn hold_back(&self) -> (u32, Duration) {
-        let now = Instant::now();
-        let mut state = self.lock();
-        // Several fail together; that is one failure.
-        if state.probing || state.held_back_until.is_none_or(|until| now >= until) {
-            state.hitches += 1;
-            state.probing = false;
-            state.held_back_until = Some(now + pause_after(state.hitches));
-        }
-        let until = state.held_back_until.unwrap_or(now);
-        (state.hitches, until.saturating_duration_since(now))
+    /// This did not work, and no job is to blame: no names are given out for a while, and then one. How often that has happened
+    /// now, and how long the pause is.
+    pub(super) fn hold_back(&self, doubt: Doubt) -> (u32, Duration) {
+        self.lock().hold.hitch(doubt, Instant::now())
     }
 
-    /// The name that was given out to see whether a handler can be started did not get so far: the next one may.
+    /// The name that was given out to see whether it works again did not get so far: the next one may.
     pub(super) fn go_on_trying(&self) {
-        let mut state = self.lock();
-        if std::mem::replace(&mut state.probing, false) {
-            state.held_back_until = None;
-            self.changed.notify_all();
-        }
+        self.go_on_if(HoldBack::found_nothing);
+    }
+
+    /// A handler has started.
+    pub(super) fn started(&self) {
+        self.go_on_if(HoldBack::started);
     }
 
     /// A job was handled.
-    pub(super) fn go_on(&self) {
-        let mut state = self.lock();
-        if state.hitches > 0 {
-            (state.hitches, state.held_back_until, state.probing) = (0, None, false);
+    pub(super) fn handled(&self) {
+        self.go_on_if(HoldBack::ended);
+    }
+
+    fn go_on_if(&self, changes: impl FnOnce(&mut HoldBack) -> bool) {
+        if changes(&mut self.lock().hold) {
             self.changed.notify_all();
         }
     }
@@ -347,9 +331,7 @@ impl<R> State<R> {
 
     /// Whether another name may be given out.
     fn may_begin(&self, now: Instant) -> bool {
-        !self.is_fenced(now)
-            && self.held_back_until.is_none_or(|until| now >= until)
-            && self.unsettled() < MOST_UNSETTLED
+        !self.is_fenced(now) && self.hold.may_begin(now) && self.unsettled() < MOST_UNSETTLED
     }
 
     /// Who may be taken for dead takes nothing more. What it has may be settled: the slot decides.

@@ -3,10 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use super::Product;
 use super::floor::Floor;
 use super::steps::discard;
-use crate::actors::handler::{Call, Cut, Ended, Why};
+use super::{Doubt, Product};
+use crate::actors::handler::{Call, Cut, Ended, Started, Why};
 use crate::ports::{Claim, Harvest, Host, Store, Workspace};
 use crate::words::{ClaimCheck, ClaimCheckKind, Error, ErrorKind, Job, Payload, Problem};
 
@@ -28,14 +28,16 @@ pub(super) enum Otherwise {
 
 /// Something that did not work, and no job is to blame for.
 pub(super) struct Hitch {
+    /// What works again when it works.
+    pub(super) doubt: Doubt,
     pub(super) doing: &'static str,
     /// Why the job goes back.
     pub(super) why: &'static str,
     pub(super) error: Error,
 }
 
-fn hitch(doing: &'static str, why: &'static str, error: Error) -> Otherwise {
-    Otherwise::Blameless(Box::new(Hitch { doing, why, error }))
+fn hitch(doubt: Doubt, doing: &'static str, why: &'static str, error: Error) -> Otherwise {
+    Otherwise::Blameless(Box::new(Hitch { doubt, doing, why, error }))
 }
 
 /// What a handler wrote, if it succeeded.
@@ -45,7 +47,10 @@ struct Written {
     spilled: bool,
 }
 
-impl<S: Store, H: Host> Floor<'_, S, H> {
+impl<S: Store, H: Host> Floor<'_, S, H>
+where
+    S::Room: Send + Sync,
+{
     /// Has a job handled. Unless it succeeded, what its handler left is gone then.
     pub(super) fn verdict(&self, claim: &Claim, job: &Job) -> Result<Product, Otherwise> {
         let workspace = self.handler.wants_workspace().then(|| self.store.workspace(claim)).transpose();
@@ -53,7 +58,7 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
             Ok(workspace) => workspace,
             Err(error) => {
                 let why = "the folder has no room for what its handler would leave";
-                return Err(hitch("make a workspace", why, error));
+                return Err(hitch(Doubt::Start, "make a workspace", why, error));
             }
         };
         let written = self.handled(claim, job, workspace.clone());
@@ -75,7 +80,7 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
             Some(Err(e)) if e.kind() == ErrorKind::Invalid => return failed(e.to_string()),
             // A file that could not be flushed cannot be flushed again: the kernel may have dropped what was in it. So the
             // handler has to write it anew.
-            Some(Err(error)) => return Err(hitch(KEEP, NOT_KEPT, error)),
+            Some(Err(error)) => return Err(hitch(Doubt::Keep, KEEP, NOT_KEPT, error)),
         };
         if !spilled {
             // Somebody made it who was not asked to.
@@ -88,7 +93,11 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
 
     fn handled(&self, claim: &Claim, job: &Job, workspace: Option<Workspace>) -> Result<Written, Otherwise> {
         let cut = Cut::new(self.cut.subscribe(), self.options.handler_timeout);
-        let call = Call { job: job.clone(), path: claim.path.clone(), workspace, cut };
+        // Others are held back while nobody knows whether a handler can be started: not until this one has ended.
+        let ready = &self.ready;
+        let started = || ready.started();
+        let call =
+            Call { job: job.clone(), path: claim.path.clone(), workspace, cut, started: Started(&started) };
         let handling = || self.runtime.block_on(self.handler.handle(call));
         let failed = |problem| Otherwise::Failed(Box::new(problem));
         Err(match catch_unwind(AssertUnwindSafe(handling)) {
@@ -107,9 +116,9 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
             }
             Ok(Ended::Killed(problem)) => failed(problem),
             Ok(Ended::NotStarted(error)) => {
-                hitch("start the handler", "its handler could not be started", error)
+                hitch(Doubt::Start, "start the handler", "its handler could not be started", error)
             }
-            Ok(Ended::NotKept(error)) => hitch(KEEP, NOT_KEPT, error),
+            Ok(Ended::NotKept(error)) => hitch(Doubt::Keep, KEEP, NOT_KEPT, error),
             Ok(Ended::Cut { why: Why::Stopped, .. }) => Otherwise::HandBack("the consumer ends"),
             Ok(Ended::Cut { why: Why::TimedOut, stderr }) => {
                 let allowed = self.options.handler_timeout.unwrap_or_default();

@@ -46,7 +46,10 @@ impl Doing {
     }
 }
 
-impl<S: Store, H: Host> Floor<'_, S, H> {
+impl<S: Store, H: Host> Floor<'_, S, H>
+where
+    S::Room: Send + Sync,
+{
     /// Works until the end.
     pub(super) fn work(&self) {
         let scan = |limit| self.scan(limit);
@@ -183,15 +186,15 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
             Err(Otherwise::HandBack(why)) => return self.hand_back(&room, &claim, why),
             Err(Otherwise::Blameless(hitch)) => return self.hold_back(&room, &claim, *hitch),
         };
-        self.ready.go_on();
+        self.ready.handled();
         let conclusion = conclude(self.store, &claim, &job, result, began_at, self.host, self.terms());
         self.settle(Box::new(Unsettled { room, claim, conclusion, began }), 0, luck);
     }
 
     /// A deployment is broken, the folder does not take what a handler writes, or the machine is at its limits: no job is to
     /// blame. All workers wait; then one tries again.
-    fn hold_back(&self, room: &Arc<S::Room>, claim: &Claim, Hitch { doing, why, error }: Hitch) {
-        let (tries, pause) = self.ready.hold_back();
+    fn hold_back(&self, room: &Arc<S::Room>, claim: &Claim, Hitch { doubt, doing, why, error }: Hitch) {
+        let (tries, pause) = self.ready.hold_back(doubt);
         self.trouble(doing, Some(&claim.name.id), &error, Some(pause));
         self.hand_back(room, claim, why);
         self.try_patience(tries, error);

@@ -36,9 +36,10 @@ where
     T: Into<Payload>,
     E: Display + 'static,
 {
-    fn handle(&self, call: Call) -> Pin<Box<dyn Future<Output = Ended> + Send + '_>> {
-        let Call { job, mut cut, .. } = call;
+    fn handle<'a>(&'a self, call: Call<'a>) -> Pin<Box<dyn Future<Output = Ended> + Send + 'a>> {
+        let Call { job, mut cut, started, .. } = call;
         Box::pin(async move {
+            started.tell();
             let work = async {
                 match (self.0)(job).await {
                     Ok(data) => Ended::Done(data.into()),

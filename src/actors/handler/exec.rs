@@ -89,7 +89,7 @@ impl Exec {
         self
     }
 
-    fn command(&self, Call { job, path, workspace, .. }: &Call, stdin: Stdio) -> Command {
+    fn command(&self, Call { job, path, workspace, .. }: &Call<'_>, stdin: Stdio) -> Command {
         let mut command = Command::new(&self.program);
         command.arg0(&self.name).args(&self.args);
         command.env("FILEDROP_DROP", &self.drop).env("FILEDROP_JOB", path);
@@ -120,7 +120,7 @@ impl Exec {
         self.drop.join("payload").join(check.name())
     }
 
-    async fn run(&self, call: Call) -> Ended {
+    async fn run(&self, call: Call<'_>) -> Ended {
         let stdin = match call.job.data_ref().map(|check| self.payload(&check)) {
             None => Stdio::piped(),
             Some(path) => match open(&path) {
@@ -138,6 +138,7 @@ impl Exec {
             Ok(child) => child,
             Err(e) => return self.not_started(&call.job, e),
         };
+        call.started.tell();
         let Call { job, workspace, mut cut, .. } = call;
         let output = Output::new(self.max_output, workspace.map(|workspace| workspace.data));
         let mut output = Drain::new(child.stdout.take(), output);
@@ -220,7 +221,7 @@ impl Handler for Exec {
         true
     }
 
-    fn handle(&self, call: Call) -> Pin<Box<dyn Future<Output = Ended> + Send + '_>> {
+    fn handle<'a>(&'a self, call: Call<'a>) -> Pin<Box<dyn Future<Output = Ended> + Send + 'a>> {
         Box::pin(self.run(call))
     }
 }

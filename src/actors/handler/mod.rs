@@ -30,11 +30,12 @@ pub trait Handler: Send + Sync {
     /// Handles one job. The future is polled by one thread, that stays alive until it has ended.
     ///
     /// When `call.cut` says so, it must end soon, with [`Ended::Cut`]: nobody waits for it but a thread of the consumer.
-    fn handle(&self, call: Call) -> Pin<Box<dyn Future<Output = Ended> + Send + '_>>;
+    /// When it has the job in hand, it says [so](Started::tell): jobs are held back after a handler could not be started.
+    fn handle<'a>(&'a self, call: Call<'a>) -> Pin<Box<dyn Future<Output = Ended> + Send + 'a>>;
 }
 
 /// One job to be handled.
-pub struct Call {
+pub struct Call<'a> {
     /// The job.
     pub job: Job,
     /// Where its envelope lies as long as it is handled.
@@ -43,6 +44,19 @@ pub struct Call {
     pub workspace: Option<Workspace>,
     /// Tells when the handler has to end.
     pub cut: Cut,
+    /// To be told when the handler has started.
+    pub started: Started<'a>,
+}
+
+/// Is told that a handler has started.
+#[derive(Clone, Copy)]
+pub struct Started<'a>(pub(super) &'a (dyn Fn() + Sync));
+
+impl Started<'_> {
+    /// A handler has started: so others can be, too.
+    pub fn tell(self) {
+        (self.0)();
+    }
 }
 
 /// How the handling of a job ended.
