@@ -60,6 +60,13 @@ fn what_is_not_there() {
     std::fs::create_dir(folder.beside("newer")).unwrap();
     std::fs::write(folder.beside("newer/filedrop.json"), "{\"protocol\":9}").unwrap();
     folder.file("file", "");
+    for (script, interpreter) in
+        [("uninstalled", "/nowhere/python3 -u\n"), ("dos", " /bin/sh\r\n"), ("odd", "/bin")]
+    {
+        folder.file(script, format!("#!{interpreter}"));
+        let modes = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(folder.beside(script), modes).unwrap();
+    }
     let mut transcript = String::new();
     for (words, code) in [
         ("filedrop status nowhere", 66),
@@ -80,6 +87,9 @@ fn what_is_not_there() {
         ("consumer run DROP -- ./no-such-command", 69),
         ("consumer run DROP -- ./file", 69),
         ("consumer run DROP -- ./plain", 69),
+        ("consumer run DROP -- ./uninstalled", 69),
+        ("consumer run DROP -- ./dos", 69),
+        ("consumer run DROP -- ./odd", 69),
         ("producer submit DROP --type t --expires 2020-01-01T00:00:00Z", 65),
         ("filedrop show DROP unknown-id", 1),
         ("filedrop dead list nowhere", 66),

@@ -39,13 +39,17 @@ fn a_handler_that_vanishes_condemns_no_job() {
 #[test]
 fn a_drain_whose_handler_vanished_ends_with_the_error() {
     let (_place, drop) = folder();
-    let program = drop.path().join("handler");
-    std::fs::write(&program, "#!/nowhere/interpreter\n").unwrap();
+    let (program, interpreter) = (drop.path().join("handler"), drop.path().join("interpreter"));
+    std::os::unix::fs::symlink("/bin/sh", &interpreter).unwrap();
+    std::fs::write(&program, format!("#! {} -e\n", interpreter.display())).unwrap();
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
     let command = Exec::find(&program, vec![]).unwrap();
+    std::fs::remove_file(&interpreter).unwrap();
     let id = drop.submit(job("x")).unwrap();
     let e = drop.consumer().drain(true).run_command(command).unwrap_err();
     assert_eq!(e.kind(), ErrorKind::NoHandler);
+    let why = format!("cannot run the handler: its interpreter {interpreter:?} is not there");
+    assert!(e.to_string().starts_with(&why), "{e}");
     let place = drop.locate(&id).unwrap().remove(0);
     assert_eq!((place.room, place.attempt), ("inbox", Some(1)), "no attempt was counted");
 }

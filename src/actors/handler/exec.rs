@@ -210,9 +210,9 @@ impl Exec {
             let why = format!("attributes of {size} bytes fit no environment: {e}");
             return Ended::Failed(Problem::rejected(why));
         }
-        Ended::NotStarted(
-            Error::new(ErrorKind::NoHandler, "cannot run the handler").at(&self.program).because(e),
-        )
+        let why = find::no_interpreter(&self.program).map_or_else(String::new, |why| format!(": {why}"));
+        let what = format!("cannot run the handler{why}");
+        Ended::NotStarted(Error::new(ErrorKind::NoHandler, what).at(&self.program).because(e))
     }
 }
 
