@@ -50,8 +50,9 @@ pub enum Event<'a> {
         problem: Option<&'a str>,
         /// Whether this is the outcome that counts. If not, another attempt's came first.
         counts: bool,
-        /// From the claim to the outcome.
-        took: Duration,
+        /// From the claim to the outcome. `None` if no handler saw the job: nobody could read it, it had expired, or its attempts
+        /// were used up.
+        took: Option<Duration>,
     },
     /// An attempt failed, and is to be repeated.
     Postponed {
@@ -70,6 +71,13 @@ pub enum Event<'a> {
         id: &'a Id,
         /// Where it is now.
         path: &'a Path,
+    },
+    /// A dead letter lies in the inbox, and cannot be moved to where it belongs. Told once, as long as that is so.
+    Stuck {
+        /// The job.
+        id: &'a Id,
+        /// Why.
+        error: &'a Error,
     },
     /// A job went back to the inbox, as if it had never been claimed.
     HandedBack {
@@ -130,9 +138,10 @@ fn log(event: &Event<'_>) {
         Event::Claimed { id, attempt } => debug!(%id, attempt, "claimed"),
         Event::Settled { id, attempt, disposition, problem, counts: true, took } => {
             let ended = disposition.as_str();
+            let took_ms = took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
             match problem {
-                None => debug!(%id, attempt, ?took, "{ended}"),
-                Some(why) => warn!(%id, attempt, ?took, why, "{ended}"),
+                None => debug!(%id, attempt, took_ms, "{ended}"),
+                Some(why) => warn!(%id, attempt, took_ms, why, "{ended}"),
             }
         }
         Event::Settled { id, attempt, disposition, .. } => {
@@ -144,6 +153,9 @@ fn log(event: &Event<'_>) {
         }
         Event::PutBack { id, path } => {
             warn!(%id, path = %path.display(), "moved a dead letter back: its outcome stands; use `filedrop dead redrive`");
+        }
+        Event::Stuck { id, error } => {
+            warn!(%id, %error, "cannot move a dead letter back; it stays in the inbox, and is no job there");
         }
         Event::HandedBack { id, attempt, why } => info!(%id, attempt, why, "handed back"),
         Event::Recovered(takeover) => {

@@ -84,6 +84,36 @@ fn fields_are_members() {
     assert_eq!(failed.len(), 1, "{ended:?}");
     assert_eq!((failed[0]["id"].as_str(), failed[0]["attempt"].as_u64()), (Some(&id[..]), Some(1)));
     assert_eq!(failed[0]["why"], "the handler rejected the job: exit status 65");
+    assert!(failed[0]["took_ms"].is_u64(), "a number, and its unit: {ended:?}");
+}
+
+#[test]
+fn a_handlers_words_are_not_the_consumers() {
+    let folder = Folder::new();
+    folder.submit("1");
+    let script = "echo 'WARN cannot settle a job' >&2";
+    let ended = folder.run("consumer run DROP --drain --log-format json -- sh -c", &[script]).with(0);
+    let lines: Vec<Value> = ended.err.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let (handlers, own): (Vec<&Value>, Vec<&Value>) =
+        lines.iter().partition(|line| line["stream"] == "stderr");
+    assert_eq!(handlers.len(), 1, "{ended:?}");
+    assert_eq!(handlers[0]["message"], "WARN cannot settle a job");
+    assert!(own.iter().all(|line| line["message"] != handlers[0]["message"]) && !own.is_empty(), "{ended:?}");
+    folder.submit("2");
+    let ended = folder.run("consumer run DROP --drain -- sh -c", &[script]).with(0);
+    let said = ended.err.lines().find(|line| line.contains("cannot settle")).expect("it is logged");
+    assert!(said.contains("stream=\"stderr\""), "{said}");
+}
+
+#[test]
+fn what_no_handler_saw_took_no_time() {
+    let folder = Folder::new();
+    std::fs::write(folder.path.join("inbox/5.1700000000000.odd.1.job.json"), "{").unwrap();
+    let ended = folder.run("consumer run DROP --drain --log-format json -- cat", &[]).with(0);
+    let lines = ended.err.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let failed: Vec<Value> = lines.filter(|line| line["message"] == "failed").collect();
+    assert_eq!(failed.len(), 1, "{ended:?}");
+    assert_eq!(failed[0].get("took_ms"), None, "{ended:?}");
 }
 
 #[test]

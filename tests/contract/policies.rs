@@ -183,8 +183,42 @@ fn what_is_no_job_is_put_back() {
         assert!(dead.join(new.name.reason()).exists() && invalid.exists());
         // A copy beside the letter itself.
         std::fs::copy(dead.join(&file), inbox.join(&file)).expect("cp");
-        assert_eq!(store.put_back(&new.name).expect("put back"), store.layout().room("invalid").join(&file));
+        let aside = store.layout().room("invalid").join(&file);
+        assert_eq!(store.put_back(&new.name).expect("put back"), aside);
+        // And an edited one, which must not replace that.
+        std::fs::write(inbox.join(&file), "edited").expect("a file");
+        let refused = store.put_back(&new.name).expect_err("it has no place").to_string();
+        assert!(refused.contains("in invalid/; none is replaced"), "{refused}");
+        assert_eq!(std::fs::read(inbox.join(&file)).expect("it stays"), b"edited");
+        assert_eq!(std::fs::read(&aside).expect("it stays"), new.bytes);
+        std::fs::remove_file(&aside).expect("rm");
+        assert_eq!(store.put_back(&new.name).expect("put back"), aside);
+        assert_eq!(std::fs::read(&aside).expect("it is there"), b"edited");
     }
+}
+
+/// However many somebody moved: they are not all in memory at once, and each comes to its place.
+#[test]
+fn what_is_no_job_is_put_back_in_portions() {
+    let bench = local();
+    let store = bench.open();
+    for nth in 0..300 {
+        let name = format!("5.1700000000000.strange-{nth:03}.job.json");
+        std::fs::write(store.layout().room("inbox").join(name), "{}").expect("a file");
+    }
+    let mut portions = Vec::new();
+    loop {
+        let misplaced = store.scan(9).expect("scan").misplaced;
+        if misplaced.is_empty() {
+            break;
+        }
+        portions.push(misplaced.len());
+        for name in &misplaced {
+            store.put_back(name).expect("put back");
+        }
+    }
+    assert_eq!(portions, [256, 44]);
+    assert_eq!(store.census().expect("census").rooms.invalid, 300);
 }
 
 /// P20: a minted id is given by one who stopped half-way, while its job, which has no entry, is being handled. The next one must

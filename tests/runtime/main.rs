@@ -9,6 +9,7 @@ mod draining;
 mod faulty;
 mod held_back;
 mod stopping;
+mod stuck;
 mod trouble;
 mod waiting;
 mod workspaces;

@@ -1,5 +1,6 @@
 //! What the keeper, the pulse and the workers share.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -37,6 +38,8 @@ pub(super) struct Floor<'a, S: Store, H: Host> {
     pub(super) failure: Mutex<Option<Error>>,
     /// Jobs that a drain put aside since one was last settled.
     pub(super) aside: AtomicU32,
+    /// What lies in the inbox, is no job, and cannot be moved away: it was told of.
+    pub(super) stuck: Mutex<HashSet<InboxName>>,
     /// Workers that have not ended.
     pub(super) live: AtomicUsize,
     /// Says that it is alive.

@@ -72,6 +72,7 @@ where
         tally: Mutex::default(),
         failure: Mutex::default(),
         aside: AtomicU32::new(0),
+        stuck: Mutex::default(),
         live: AtomicUsize::new(0),
         pulse: Pulse::default(),
     };

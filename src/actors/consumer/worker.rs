@@ -1,11 +1,12 @@
 //! A worker: takes a job, has it handled on its own thread, settles it or hands it back, and never gives up.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::floor::Floor;
+use super::floor::{Floor, lock};
 use super::ready::{Next, Task, Unsettled};
 use super::verdict::{Hitch, Otherwise};
 use super::{Conclusion, PATIENCE_OF_A_DRAIN, Taken, conclude, finish, take};
@@ -89,15 +90,23 @@ where
         }
     }
 
-    /// What is ready. What somebody moved to the inbox and is no job any more is moved back.
+    /// What is ready. What somebody moved to the inbox and is no job any more is moved back; what cannot be is told of once, as
+    /// long as it lies there.
     fn scan(&self, limit: usize) -> Result<Scan, Error> {
         let scan = self.store.scan(limit)?;
+        let mut stuck = HashSet::new();
         for name in &scan.misplaced {
             match self.store.put_back(name) {
                 Ok(path) => self.tell(&Event::PutBack { id: &name.id, path: &path }),
-                Err(e) => self.trouble("move a dead letter back", Some(&name.id), &e, None),
+                Err(error) => {
+                    if !lock(&self.stuck).contains(name) {
+                        self.tell(&Event::Stuck { id: &name.id, error: &error });
+                    }
+                    stuck.insert(name.clone());
+                }
             }
         }
+        *lock(&self.stuck) = stuck;
         Ok(scan)
     }
 
@@ -126,7 +135,7 @@ where
             }
             Ok(Taken::Refused(claim, outcome, counts)) => {
                 luck.lost = 0;
-                self.settled(&claim, &outcome, counts, Duration::ZERO);
+                self.settled(&claim, &outcome, counts, None);
             }
             Ok(Taken::Settled) => self.ready.done(&name),
             Ok(Taken::Lost) => {
@@ -210,7 +219,7 @@ where
                 self.aside.store(0, Ordering::Release);
                 match conclusion {
                     Conclusion::Settle(outcome) => {
-                        self.settled(claim, outcome, counts == Some(true), began.elapsed());
+                        self.settled(claim, outcome, counts == Some(true), Some(began.elapsed()));
                     }
                     Conclusion::Postpone(due, attempt) => self.postponed(claim, *due, attempt),
                 }
@@ -285,7 +294,7 @@ where
         self.ready.done(&claim.name);
     }
 
-    fn settled(&self, claim: &Claim, outcome: &Outcome, counts: bool, took: Duration) {
+    fn settled(&self, claim: &Claim, outcome: &Outcome, counts: bool, took: Option<Duration>) {
         let problem = outcome.problem();
         self.count(|tally| match (counts, problem.as_ref().map(|problem| problem.kind.as_str())) {
             (false, _) => tally.superseded += 1,

@@ -49,7 +49,8 @@ impl<'a> LastWords<'a> {
         if line.is_empty() {
             return;
         }
-        tracing::info!(id = %self.id, attempt = self.attempt, "{line}");
+        // Anybody's words: the field tells them from the consumer's own.
+        tracing::info!(id = %self.id, attempt = self.attempt, stream = "stderr", "{line}");
         self.last.push_back(line);
         if self.last.len() > LINES {
             self.last.pop_front();

@@ -61,7 +61,8 @@ pub trait Store {
     /// Moves jobs that are due into the inbox, at most `limit` (P19).
     fn promote(&self, limit: usize) -> Result<Promotion>;
 
-    /// Moves what was a dead letter, and somebody put into the inbox, back to where it belongs (P22). Returns where.
+    /// Moves what was a dead letter, and somebody put into the inbox, back to where it belongs (P22). Returns where. What lies
+    /// there is never replaced.
     fn put_back(&self, name: &InboxName) -> Result<PathBuf>;
 
     /// Gives a claim back, as if it had never been taken (P8).

@@ -40,7 +40,7 @@ pub struct Scan {
     pub names: Vec<InboxName>,
     /// How many more there are.
     pub beyond: usize,
-    /// Names without an attempt: these are no jobs any more, and somebody put them here (P22).
+    /// Names without an attempt: these are no jobs any more, and somebody put them here (P22). The first few hundred, in order.
     pub misplaced: Vec<InboxName>,
 }
 

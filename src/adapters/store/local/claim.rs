@@ -8,13 +8,16 @@ use super::moves::found;
 use crate::ports::{Claim, Claimed, FileKind, Fs, Host, Listed, Scan};
 use crate::words::{DeliveryKind, Error, InboxName, MAX_FILE_BYTES, Result, RoomName, StagedName};
 
+/// Somebody may have moved a hundred thousand dead letters. The others follow once these are where they belong.
+const MOST_MISPLACED: usize = 256;
+
 impl<F: Fs, H: Host> LocalStore<F, H> {
     /// Keeps no more than `limit` names of first attempts and as many of repeated ones in memory, however many there are: the
     /// ones must not hide the others.
     pub(super) fn scan_inbox(&self, limit: usize) -> Result<Scan> {
         let inbox = self.layout.room("inbox");
         let (mut fresh, mut repeated) = (First::of(limit), First::of(limit));
-        let mut misplaced = Vec::new();
+        let mut misplaced = First::of(MOST_MISPLACED);
         let mut each = |entry: crate::ports::Listed| {
             if entry.kind != FileKind::File {
                 return;
@@ -25,17 +28,18 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                 Ok(name) => repeated.offer(name),
                 Err(_) => {
                     let archived = InboxName::parse_archived(name).ok();
-                    misplaced.extend(archived.filter(|name| name.kind == DeliveryKind::Job));
+                    if let Some(name) = archived.filter(|name| name.kind == DeliveryKind::Job) {
+                        misplaced.offer(name);
+                    }
                 }
             }
         };
         self.fs.list(&inbox, &mut each).map_err(|e| Error::io("list the inbox", &inbox, e))?;
-        misplaced.sort_unstable();
         let beyond = fresh.beyond + repeated.beyond;
         let mut names = fresh.names.into_sorted_vec();
         names.append(&mut repeated.names.into_vec());
         names.sort_unstable();
-        Ok(Scan { names, beyond, misplaced })
+        Ok(Scan { names, beyond, misplaced: misplaced.names.into_sorted_vec() })
     }
 
     /// P6, P7. What the rename answers is not asked: the job is in the room or it is not.

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::LocalStore;
-use super::moves::found;
-use crate::ports::{Fs, Host, NewJob, Submitted};
+use super::moves::{found, parent};
+use crate::ports::{FileId, Fs, Host, NewJob, Submitted};
 use crate::words::{Envelope, Error, ErrorKind, Id, InboxName, Job, MAX_FILE_BYTES, Millis, Outcome, Result};
 
 impl<F: Fs, H: Host> LocalStore<F, H> {
@@ -14,19 +14,37 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         let place = self.rest_of(name)?;
         // Gone: another has put it back.
         let Some(own) = self.look(&misplaced)? else { return Ok(place) };
-        let taken = self.look(&place)?.is_some_and(|there| there.id != own.id);
-        let place = if taken { self.layout.room("invalid").join(name.archived()) } else { place };
-        let day = self.layout.archive_day(name);
-        if place.starts_with(&day) {
-            self.inside(&day, || self.relocate(&misplaced, &place))?;
-        } else {
-            self.relocate(&misplaced, &place)?;
+        let invalid = self.layout.room("invalid").join(name.archived());
+        for place in [place, invalid] {
+            if !self.move_to(&misplaced, own.id, name, &place)? {
+                continue;
+            }
             let slot = self.layout.slot(name);
-            if let Some(file) = self.look(&slot)? {
+            if !place.starts_with(self.layout.archive_day(name))
+                && let Some(file) = self.look(&slot)?
+            {
                 self.link_if_free(&slot, file.id, &place.with_file_name(name.reason()))?;
             }
+            return Ok(place);
         }
-        Ok(place)
+        let why = "other files of this name lie where it would go, and in invalid/; none is replaced: remove what is not needed";
+        Err(Error::new(ErrorKind::Invalid, why).at(misplaced))
+    }
+
+    /// By a link: what somebody edited and moved must not replace what lies there. Whether it does not.
+    fn move_to(&self, misplaced: &Path, own: FileId, name: &InboxName, place: &Path) -> Result<bool> {
+        let linked = || self.link_if_free(misplaced, own, place);
+        let day = self.layout.archive_day(name);
+        match if place.starts_with(&day) { self.inside(&day, linked) } else { linked() } {
+            Ok(true) => {
+                self.flush_dir(parent(place))?;
+                self.remove(misplaced)?;
+                Ok(true)
+            }
+            // Another has moved it, and perhaps on from there.
+            Err(_) if self.look(misplaced)?.is_none() => Ok(true),
+            answer => answer,
+        }
     }
 
     /// Where a job lies whose outcome stands.
