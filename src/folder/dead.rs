@@ -28,7 +28,7 @@ pub struct Autopsy {
     pub reason: String,
     /// The reason in words.
     pub detail: String,
-    /// The number of its last attempt.
+    /// The number of its last attempt that was made: by a handler, or by a consumer that vanished. 0 if none was.
     pub attempt: u32,
     /// Its attempts, as far as they left a record: at most the last 32.
     pub attempts: Vec<Attempt>,
@@ -57,7 +57,7 @@ impl Autopsy {
             died: outcome.as_ref().and_then(|outcome| outcome.envelope.text("time")).map(str::to_owned),
             reason,
             detail,
-            attempt: outcome.as_ref().map_or(1, Outcome::attempt),
+            attempt: outcome.as_ref().map_or(1, Outcome::attempts_made),
             attempts,
             stderr,
             redrives_as: outcome

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::DropFolder;
 use crate::adapters::store::local::successor;
 use crate::ports::{Place, Store as _};
-use crate::words::{Attempt, Disposition, Envelope, ErrorKind, Id, Outcome, Result};
+use crate::words::{Attempt, Disposition, Envelope, ErrorKind, Id, Outcome, Result, vanished};
 
 /// All that is known of a job.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +25,8 @@ pub struct Story {
     pub results: Vec<(PathBuf, u64)>,
     /// The attempts that failed, as far as they left a record.
     pub attempts: Vec<Attempt>,
+    /// The attempts that are over and left no record: most likely their consumers vanished.
+    pub vanished: Vec<u32>,
     /// The dead letter that it was, before it was redriven as this job.
     pub redriven_from: Option<Id>,
     /// The job that it is now, if it failed and was redriven.
@@ -66,6 +68,8 @@ impl DropFolder {
         let files = self.travelling_with(envelope.as_ref())?;
         let results = self.travelling_with(outcome.as_ref().map(|outcome| &outcome.envelope))?;
         let attempts = self.attempts_of(&places, outcome.as_ref())?;
+        let present = places.iter().filter_map(|place| place.attempt).max();
+        let vanished = vanished(&attempts, outcome.as_ref().map(Outcome::attempt).or(present).unwrap_or(1));
         let redriven_from =
             envelope.as_ref().map(|envelope| self.cause_of(id, envelope)).transpose()?.flatten();
         let redriven_as = outcome.as_ref().and_then(|outcome| redriven_as(&places, outcome));
@@ -78,6 +82,7 @@ impl DropFolder {
             files,
             results,
             attempts,
+            vanished,
             redriven_from,
             redriven_as,
         }))

@@ -12,7 +12,7 @@ mod policy;
 mod problem;
 mod turns;
 
-pub use attempt::Attempt;
+pub use attempt::{Attempt, MOST_ATTEMPTS_TOLD, vanished};
 pub use envelope::Envelope;
 pub use error::{Error, ErrorKind, Result};
 pub use job::Job;

@@ -110,7 +110,13 @@ impl Outcome {
         id.parse().expect("checked where it was made")
     }
 
-    /// Which attempt gave it.
+    /// How many attempts were made: by handlers, or by consumers that vanished.
+    pub fn attempts_made(&self) -> u32 {
+        let refused = self.problem().is_some_and(|problem| problem.is_refusal());
+        self.attempt().saturating_sub(refused.into())
+    }
+
+    /// Which attempt gave it; one in which no handler saw the job counts, too.
     pub fn attempt(&self) -> u32 {
         let attempt = self.envelope.attribute("attempt").and_then(serde_json::Value::as_u64);
         attempt.and_then(|n| n.try_into().ok()).unwrap_or(1)

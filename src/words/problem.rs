@@ -85,6 +85,11 @@ impl Problem {
         self.kind.strip_prefix(Self::URN).unwrap_or(&self.kind)
     }
 
+    /// Whether no handler saw the job in the attempt that this ended.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self.kind.as_str(), Self::INVALID | Self::EXPIRED | Self::ABANDONED)
+    }
+
     /// Whether another attempt may end otherwise.
     pub fn is_worth_another_attempt(&self) -> bool {
         matches!(self.kind.as_str(), Self::HANDLER | Self::TIMEOUT)

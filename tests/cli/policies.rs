@@ -111,7 +111,7 @@ fn a_job_that_expires_is_not_handled_and_its_producer_hears_why() {
     let ended = folder.run("producer wait DROP", &[&id]).with(1);
     assert!(ended.out.is_empty(), "{ended:?}");
     let said = folder.normal(&ended.err, &[&id]);
-    let expected = "producer: job ID1 expired (attempt 1): the job expired: it was to be handled before TIME, and claimed at TIME\n";
+    let expected = "producer: job ID1 expired (no attempt): the job expired: it was to be handled before TIME, and claimed at TIME\n";
     assert_eq!(said, expected);
 }
 

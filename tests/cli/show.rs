@@ -48,6 +48,14 @@ fn show_as_json() {
     assert_eq!(rooms, ["outcomes", "done"]);
 }
 
+/// The one job that is delayed.
+fn make_due(folder: &Folder) {
+    let delayed = folder.names("delayed").remove(0);
+    let (_, name) = delayed.split_once('.').expect("a delayed name");
+    let [from, to] = [folder.path.join("delayed").join(&delayed), folder.path.join("inbox").join(name)];
+    std::fs::rename(from, to).expect("it moves");
+}
+
 #[test]
 fn show_tells_all_that_happened_to_a_job() {
     let folder = Folder::new();
@@ -66,10 +74,7 @@ fn show_tells_all_that_happened_to_a_job() {
     transcript += &format!("\n{}", show(&id));
 
     // Nobody waits for an hour: the second attempt is made due now.
-    let delayed = folder.names("delayed").remove(0);
-    let (_, name) = delayed.split_once('.').unwrap();
-    std::fs::rename(folder.path.join("delayed").join(&delayed), folder.path.join("inbox").join(name))
-        .unwrap();
+    make_due(&folder);
     let script = "echo started > started; until [ -e go ]; do sleep 0.01; done; exit 4";
     let consumer = Running::start(folder.command("consumer run DROP --drain -- sh -c", &[script]));
     wait_until("a handler runs", || folder.beside("started").exists().then_some(()));
@@ -88,6 +93,43 @@ fn show_tells_all_that_happened_to_a_job() {
     assert_eq!((&old["redriven_as"], &old["redriven_from"]), (&new["id"], &Value::Null));
     assert_eq!((&new["redriven_as"], &new["redriven_from"]), (&Value::Null, &old["id"]));
     assert_eq!(old["attempts"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn show_tells_of_attempts_whose_consumers_vanished() {
+    let folder = Folder::new();
+    let [id, expired] = [
+        folder.submit("1"),
+        folder.run("producer submit DROP --type t --expires 1ms --delay 0s", &[]).with(0).line(),
+    ];
+    let show = |id: &str| folder.run("filedrop show DROP", &[id]).with(0).text().to_owned();
+    let gone = "its consumer vanished (killed, or silent for its lease): there is no record of it";
+    for attempt in 1..=2 {
+        let script = "[ $FILEDROP_ATTEMPT = 2 ] && exit 3; echo > started; exec sleep 1000";
+        let consumer = Running::start(folder.command("consumer run DROP --backoff 1h -- sh -c", &[script]));
+        if attempt == 1 {
+            wait_until("a handler runs", || folder.beside("started").exists().then_some(()));
+            assert_eq!(folder.story(&id)["vanished"], json!([]), "it is in hand");
+        } else {
+            wait_until("it failed", || (folder.story(&id)["attempts"] != json!([])).then_some(()));
+        }
+        consumer.signal(Signal::KILL);
+        consumer.end();
+    }
+    let story = folder.story(&id);
+    assert_eq!((&story["vanished"], &story["attempts"][0]["attempt"]), (&json!([1]), &json!(2)));
+    let shown = show(&id);
+    let (first, second) = (shown.find(&format!("attempt 1  {gone}\n")), shown.find("attempt 2  "));
+    assert!(first.is_some() && first < second, "{shown}");
+    make_due(&folder);
+    folder.run("consumer run DROP --drain -- cat", &[]).with(0);
+    let story = folder.story(&id);
+    assert_eq!((&story["outcome"]["attempt"], &story["vanished"]), (&json!(3), &json!([1])));
+
+    let shown = show(&expired);
+    assert!(shown.contains(", before any attempt\n") && !shown.contains("attempt 1"), "{shown}");
+    let listed = folder.run("filedrop dead list DROP --json", &[]).with(0).line();
+    assert_eq!(serde_json::from_str::<Value>(&listed).unwrap()["attempt"], 0);
 }
 
 #[test]

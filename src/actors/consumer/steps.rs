@@ -3,8 +3,8 @@
 
 use crate::ports::{Claim, Claimed, Harvest, Host, Store};
 use crate::words::{
-    AfterFailure, Attempt, ClaimCheck, Disposition, Id, InboxName, Job, MAX_FILE_BYTES, Millis, Outcome,
-    Payload, Problem, Result, Retry,
+    AfterFailure, Attempt, ClaimCheck, Disposition, Id, InboxName, Job, MAX_FILE_BYTES, MOST_ATTEMPTS_TOLD,
+    Millis, Outcome, Payload, Problem, Result, Retry,
 };
 
 /// On what terms a consumer works.
@@ -182,9 +182,6 @@ pub(super) fn discard<'a, S: Store>(store: &S, checks: impl Iterator<Item = &'a 
     }
 }
 
-/// More than the last of them tell nothing new, and have to fit an outcome.
-const MOST_ATTEMPTS: usize = 32;
-
 /// For people; that they cannot be read keeps nobody from an outcome.
 fn attempts_before<S: Store>(store: &S, claim: &Claim) -> Vec<Attempt> {
     if claim.name.attempt == 1 {
@@ -194,7 +191,7 @@ fn attempts_before<S: Store>(store: &S, claim: &Claim) -> Vec<Attempt> {
         tracing::warn!(id = %claim.name.id, error = %e, "the attempts before are not told");
         Vec::new()
     });
-    attempts.drain(..attempts.len().saturating_sub(MOST_ATTEMPTS));
+    attempts.drain(..attempts.len().saturating_sub(MOST_ATTEMPTS_TOLD as usize));
     attempts
 }
 

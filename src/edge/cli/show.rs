@@ -18,7 +18,8 @@ pub(super) struct ShowArgs {
     /// The job's id
     id: Id,
 
-    /// Print one JSON object: what is known of the job, its `places`, its `attempts`, and its `outcome` (an envelope, or null)
+    /// Print one JSON object: what is known of the job, its `places`, its `attempts`, the numbers of
+    /// those that `vanished` without a record, and its `outcome` (an envelope, or null)
     #[arg(long)]
     json: bool,
 }

@@ -40,6 +40,7 @@ pub(super) fn as_json(story: &Story) -> Value {
         "files": files(&story.files),
         "places": story.places.iter().map(place).collect::<Vec<_>>(),
         "attempts": story.attempts,
+        "vanished": story.vanished,
         "outcome": story.outcome.as_ref().map(|outcome| &outcome.envelope),
         "results": files(&story.results),
         "redriven_from": story.redriven_from,
@@ -73,9 +74,7 @@ pub(super) fn in_words(story: &Story, drop: &Path, out: &mut dyn Write) -> io::R
         out.line(if nth == 0 { "where" } else { "" }, &where_it_is)?;
         out.line("", &place.path.to_string_lossy())?;
     }
-    for attempt in &story.attempts {
-        the_attempt(attempt, out)?;
-    }
+    the_attempts(story, out)?;
     match &story.outcome {
         Some(outcome) => {
             the_outcome(outcome, out)?;
@@ -120,6 +119,23 @@ fn what_it_asks_for(job: &Envelope, out: &mut Page<'_>) -> io::Result<()> {
     }
 }
 
+/// In order, also those that left nothing but their number.
+fn the_attempts(story: &Story, out: &mut Page<'_>) -> io::Result<()> {
+    let mut vanished = story.vanished.iter().copied().peekable();
+    for attempt in &story.attempts {
+        while let Some(nth) = vanished.next_if(|nth| *nth < attempt.attempt) {
+            nobody(nth, out)?;
+        }
+        the_attempt(attempt, out)?;
+    }
+    vanished.try_for_each(|nth| nobody(nth, out))
+}
+
+fn nobody(nth: u32, out: &mut Page<'_>) -> io::Result<()> {
+    let why = "its consumer vanished (killed, or silent for its lease): there is no record of it";
+    out.line(&format!("attempt {nth}"), why)
+}
+
 fn the_attempt(attempt: &Attempt, out: &mut Page<'_>) -> io::Result<()> {
     let Attempt { attempt, consumer, began, ended, problem, next } = attempt;
     out.line(&format!("attempt {attempt}"), &format!("{began} to {ended}, by {consumer}"))?;
@@ -136,7 +152,12 @@ fn the_attempt(attempt: &Attempt, out: &mut Page<'_>) -> io::Result<()> {
 fn the_outcome(outcome: &Outcome, out: &mut Page<'_>) -> io::Result<()> {
     let how = outcome.disposition.as_str();
     let when = outcome.envelope.text("time").unwrap_or("a time that is not recorded");
-    out.line("outcome", &format!("{how} at {when}, in attempt {}", outcome.attempt()))?;
+    let attempt = match (outcome.attempts_made(), outcome.attempt()) {
+        (0, _) => "before any attempt".to_owned(),
+        (made, nth) if made == nth => format!("in attempt {nth}"),
+        (made, _) => format!("after attempt {made}"),
+    };
+    out.line("outcome", &format!("{how} at {when}, {attempt}"))?;
     match outcome.problem() {
         Some(problem) => {
             out.line("problem", &problem.title)?;

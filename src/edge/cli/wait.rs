@@ -218,8 +218,12 @@ fn why_it_failed(outcome: &Outcome) -> String {
     let problem = outcome.problem();
     let (title, detail, stderr) = problem.map_or_else(Default::default, |p| (p.title, p.detail, p.stderr));
     let colon = if detail.is_empty() { "" } else { ": " };
-    let (job, how, attempt) = (outcome.job_id(), outcome.disposition.as_str(), outcome.attempt());
-    let mut why = format!("job {job} {how} (attempt {attempt}): {title}{colon}{detail}");
+    let (job, how) = (outcome.job_id(), outcome.disposition.as_str());
+    let attempt = match outcome.attempts_made() {
+        0 => "no attempt".to_owned(),
+        made => format!("attempt {made}"),
+    };
+    let mut why = format!("job {job} {how} ({attempt}): {title}{colon}{detail}");
     for line in stderr.lines() {
         why.push_str("\n  ");
         why.push_str(line);

@@ -32,7 +32,8 @@ fn after_help() -> String {
 }
 
 const EXAMPLES: &str = "\
-Those that were submitted first come first. ATTEMPTS is the number of the last attempt. On a terminal, lines are cut to its \
+Those that were submitted first come first. ATTEMPTS is the number of the last attempt, 0 if no handler saw the \
+job. On a terminal, lines are cut to its \
 width.
 
 Examples:
