@@ -108,6 +108,28 @@ pub(crate) fn classify(path: &str) -> Option<Place> {
     }
 }
 
+/// Whether a job of this id is anywhere, or its outcome is.
+fn is_known(world: &World, id: &Id) -> bool {
+    world.disk().tree().into_iter().any(|(path, data)| {
+        let nested = path.contains("/replies/");
+        data.is_some()
+            && !nested
+            && match classify(&path) {
+                Some(Place::Ready(name) | Place::Claim(_, name) | Place::Archived(_, name)) => name.id == *id,
+                Some(Place::Delayed(name)) => name.job.id == *id,
+                Some(Place::Slot(slot)) => slot == id.as_str(),
+                _ => false,
+            }
+    })
+}
+
+/// I7: who is told that an id was submitted before can find its job, or what became of it, at that moment.
+pub(crate) fn submitted_before(world: &World, id: &Id, ledger: &Ledger) {
+    if !is_known(world, id) {
+        ledger.violation("I7: an id was called submitted already, and no job has it");
+    }
+}
+
 /// I3, I5, and that a slot never changes: for every name that came or went since the last look.
 pub(crate) fn names_that_changed(world: &World, ledger: &Ledger) {
     for (path, came) in world.take_changes() {

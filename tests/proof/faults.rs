@@ -2,10 +2,12 @@
 //! Faults that only real processes show are caught by `rescan_finds_what_no_hint_told` and `presence_lock_is_not_inherited`.
 
 use filedrop::adapters::fs::sim::{Actor, Fate, Lie, Model, World};
+use filedrop::words::Id;
 
+use crate::audit;
 use crate::draft;
 use crate::ledger::Ledger;
-use crate::programs::{self, Kind, Patience, Program};
+use crate::programs::{self, GIVEN, Kind, Patience, Program};
 use crate::search::{Search, prepared};
 
 fn search(lie: Option<Lie>, kinds: &[Kind], program: impl Fn(&Ledger) -> Program) -> Search {
@@ -59,6 +61,18 @@ fn claim_removed_before_the_outcome_is_staged() {
         search(None, &[Kind::Plain], |_| draft::hasty()),
         "I1: an acknowledged job is neither there nor finished",
     );
+}
+
+#[test]
+fn an_id_called_submitted_that_no_job_has() {
+    let (world, ledger) = prepared(World::new(Model::A, 4), &[Kind::Given(5)]);
+    let submitted: Id = GIVEN.parse().expect("an id");
+    audit::submitted_before(&world, &submitted, &ledger);
+    Actor::start(&world, 2, consume(&ledger)).finish();
+    audit::submitted_before(&world, &submitted, &ledger);
+    assert!(ledger.facts().violations.is_empty(), "it is ready, and then it is done");
+    audit::submitted_before(&world, &"other".parse().expect("an id"), &ledger);
+    assert!(ledger.facts().violations.iter().any(|found| found.starts_with("I7: an id")));
 }
 
 #[test]

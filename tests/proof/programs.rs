@@ -6,12 +6,13 @@ use filedrop::actors::consumer::{Conclusion, Taken, Terms, conclude, finish, tak
 use filedrop::adapters::fs::sim::{SimFs, SimHost, World};
 use filedrop::adapters::store::local::{LocalRoom, LocalStore};
 use filedrop::ports::{
-    Beat, Broom, Claim, Claimed, Fs, Host, NewJob, Progress, Store, Swept, Takeover, Vigil,
+    Beat, Broom, Claim, Claimed, Fs, Host, NewJob, Progress, Store, Submitted, Swept, Takeover, Vigil,
 };
 use filedrop::words::{
     DEFAULT_LEASE, ErrorKind, Id, InboxName, Job, Outcome, Payload, Priority, Problem, Result, Retry,
 };
 
+use crate::audit;
 use crate::ledger::Ledger;
 
 pub(crate) const DROP: &str = "/drop";
@@ -72,6 +73,7 @@ pub(crate) const ADDRESS: &str = "asker";
 pub(crate) fn producer(ledger: &Ledger, kinds: &[Kind]) -> Program {
     let (ledger, kinds) = (ledger.clone(), kinds.to_vec());
     Box::new(move |fs| {
+        let world = fs.world().clone();
         let Some(store) = open(fs) else { return };
         for kind in kinds {
             let job = new_job(store.host(), kind);
@@ -79,7 +81,10 @@ pub(crate) fn producer(ledger: &Ledger, kinds: &[Kind]) -> Program {
             let mut certainly_not = true;
             for _ in 0..2 {
                 match store.submit(std::slice::from_ref(&job)) {
-                    Ok(_) => {
+                    Ok(answers) => {
+                        if answers == [Submitted::Before] {
+                            audit::submitted_before(&world, &job.name.id, &ledger);
+                        }
                         ledger.acknowledge(&job.name.id);
                         certainly_not = false;
                         break;
