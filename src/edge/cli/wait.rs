@@ -66,7 +66,8 @@ fn after_help() -> String {
 }
 
 const EXAMPLES: &str = "\
-It prints what the handlers wrote, byte for byte, in the order in which the outcomes arrive. Of a failed job nothing \
+It prints what the handlers wrote, byte for byte, in the order in which the outcomes arrive, and nothing \
+between two: with several ids, --json tells which is which (`causationid`). Of a failed job nothing \
 is on stdout; why it failed, and what its handler last wrote to stderr, is on stderr. With --json, data that is too large for \
 an envelope is not printed: `dataref` says where in DROP it is. An outcome can be asked for as often as you like, by anyone.
 

@@ -87,7 +87,7 @@ Examples:
 
 const PURGE: &str = "\
 The job and its reason are removed, and its id is printed. Its outcome stands, for those who ask for it, as long as the folder \
-keeps outcomes. SIGINT and SIGTERM end it between two.
+keeps outcomes; with it go the files that travel with the job: at the next `filedrop gc`, or sweep of a consumer, after that. SIGINT and SIGTERM end it between two.
 
 Examples:
   filedrop dead purge /srv/drop 0198c5a2-7f31-7c8e-b0a4-5d2f3c1e9a77
