@@ -59,8 +59,12 @@ impl DropFolder {
     /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the system refuses.
     pub fn story(&self, id: &Id) -> Result<Option<Story>> {
         // The places first: a job that is settled meanwhile has its outcome, too.
-        let places = self.locate(id)?;
+        let mut places = self.locate(id)?;
         let outcome = self.outcome(id)?;
+        // Unless it was decided only in between, what still waits was put there by somebody.
+        if outcome.is_some() && places.iter().any(Place::waits) {
+            places = self.locate(id)?;
+        }
         if places.is_empty() && outcome.is_none() {
             return Ok(None);
         }

@@ -177,3 +177,33 @@ fn a_dead_letter_that_is_moved_to_the_inbox_is_moved_back() {
         [&json!("outcomes"), &json!("dead")]
     );
 }
+
+/// Under the name of a job it is claimed, and put away unhandled: its outcome stands.
+#[test]
+fn a_dead_letter_that_is_renamed_to_a_job_is_not_said_to_be_ready() {
+    let folder = graves();
+    let name = folder.names("dead").into_iter().find(|name| name.contains(".handler.job")).unwrap();
+    let job = name.replace(".handler.job", ".handler.1.job");
+    std::fs::rename(folder.path.join("dead").join(&name), folder.path.join("inbox").join(&job)).unwrap();
+    let shown = folder.run("filedrop show DROP handler", &[]).with(0);
+    let told = [
+        "in inbox/, but its outcome stands: no consumer handles it",
+        "once it is put away: filedrop dead redrive",
+    ];
+    assert!(told.iter().all(|words| shown.text().contains(words)), "{shown:?}");
+    assert!(!shown.text().contains("ready in the inbox"), "{shown:?}");
+    folder.drain("touch handled");
+    assert!(!folder.beside("handled").exists());
+    assert!(folder.names("dead").contains(&name));
+}
+
+#[test]
+fn a_letter_that_was_redriven_is_shown_with_its_new_id() {
+    let folder = graves();
+    let line = folder.run("filedrop dead redrive DROP handler", &[]).with(0).line();
+    let shown = folder.run("filedrop dead show DROP handler", &[]).with(0);
+    assert!(shown.text().ends_with(&format!("redriven   as {}\n", pair(&line).1)), "{shown:?}");
+    folder.drain("true");
+    // What never was a dead letter is none.
+    folder.run("filedrop dead show DROP", &[pair(&line).1]).with(1);
+}

@@ -65,8 +65,12 @@ fn what_is_no_job_is_counted_and_left_alone() {
     assert_eq!(there, left);
     let seen = status(&folder);
     let rooms = &seen["rooms"];
+    assert_eq!(seen["unrecognised_names"], json!(left));
     assert_eq!([&rooms["inbox"], &rooms["done"], &rooms["outcomes"]], [0, 1, 1].map(Value::from).each_ref());
     assert_eq!((&seen["unrecognised"], &seen["oldest_ready_seconds"]), (&json!(4), &Value::Null));
+    for n in 0..3 {
+        std::fs::write(folder.path.join(format!("inbox/odd\n{n}")), "").expect("a file");
+    }
     golden("status-strangers.txt", folder.run("filedrop status DROP", &[]).with(0).text());
 }
 

@@ -1,7 +1,7 @@
 //! `filedrop status`: how many jobs lie where, and who is at work.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -37,7 +37,7 @@ fn after_help() -> String {
 const EXAMPLES: &str = "\
 LAST MINUTE is how many jobs a consumer settled in the minute before its last beat. \
 Counts are of jobs; in `outcomes` of outcomes, in `tmp` of files being written. A consumer's presence is `unknown` \
-where only watching it for its lease could tell. Files in inbox/ that are no jobs are counted, and left alone.
+where only watching it for its lease could tell. Files in inbox/ that are no jobs are counted, some are named, and all are left alone.
 
 With --watch, D may be a plain number of seconds. SIGINT and SIGTERM end it with 0.
 
@@ -117,13 +117,25 @@ fn table(census: &Census, out: &mut dyn Write) -> io::Result<()> {
     }
     match census.unrecognised {
         0 => {}
-        1 => writeln!(out, "\n1 file in inbox/ is no job; it is left alone")?,
-        n => writeln!(out, "\n{n} files in inbox/ are no jobs; they are left alone")?,
+        1 => writeln!(out, "\n1 file in inbox/ is no job; it is left alone:")?,
+        n => writeln!(out, "\n{n} files in inbox/ are no jobs; they are left alone:")?,
+    }
+    for name in &census.unrecognised_names {
+        writeln!(out, "  {}", on_one_line(name))?;
+    }
+    match census.unrecognised.saturating_sub(census.unrecognised_names.len()) {
+        0 => {}
+        more => writeln!(out, "  and {more} more")?,
     }
     if !census.unreadable.is_empty() {
         writeln!(out, "\nNot counted, since you may not read it:")?;
     }
-    census.unreadable.iter().try_for_each(|dir| writeln!(out, "  {}/", output::plain(&dir.to_string_lossy())))
+    census.unreadable.iter().try_for_each(|dir| writeln!(out, "  {}/", on_one_line(dir)))
+}
+
+/// A path that a stranger chose.
+fn on_one_line(path: &Path) -> String {
+    output::plain(&path.to_string_lossy().replace('\n', "\\n"))
 }
 
 fn width<'a>(heading: &str, names: impl Iterator<Item = &'a str>) -> usize {

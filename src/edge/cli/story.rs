@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::output::plain;
 use super::shell;
-use crate::{Attempt, Envelope, Outcome, Place, Problem, Story};
+use crate::{Attempt, Disposition, Envelope, Outcome, Place, Problem, Story};
 
 /// The width of a label.
 const LABEL: usize = 9;
@@ -69,6 +69,11 @@ pub(super) fn in_words(story: &Story, drop: &Path, out: &mut dyn Write) -> io::R
     for (nth, place) in story.places.iter().enumerate() {
         let where_it_is = match (place.room, &story.redriven_as) {
             ("done", Some(_)) => "archived, as it was redriven".to_owned(),
+            (room, _) if place.waits() && place.attempt.is_some() && story.outcome.is_some() => {
+                format!(
+                    "in {room}/, but its outcome stands: no consumer handles it, the next one puts it away"
+                )
+            }
             _ => words(place),
         };
         out.line(if nth == 0 { "where" } else { "" }, &where_it_is)?;
@@ -185,12 +190,18 @@ fn files(label: &str, files: &[(PathBuf, u64)], out: &mut Page<'_>) -> io::Resul
 /// What somebody who reads this may want next, and what does not work.
 fn what_to_do(story: &Story, drop: &Path, out: &mut Page<'_>) -> io::Result<()> {
     let is_in = |room: &str| story.places.iter().any(|place| place.room == room);
+    let waits = story.places.iter().any(|place| place.waits());
+    let failed = story.outcome.as_ref().is_some_and(|outcome| outcome.disposition != Disposition::Succeeded);
     let command = |verb: &str| format!("filedrop dead {verb} {} {}", shell::word(drop), story.id);
     if is_in("dead") {
         out.line("next", &format!("to try it again: {}", command("redrive")))?;
         out.line("", "(to move the file back to inbox/ does not work: consumers put it back)")?;
     } else if is_in("invalid") {
         out.line("next", &format!("mend it, submit it as a new job, then: {}", command("purge")))?;
+        let batch = format!("producer submit {} --batch FILE --envelopes", shell::word(drop));
+        out.line("", &format!("(an envelope of your own, on one line of FILE, with another `id`: {batch})"))?;
+    } else if waits && failed && story.redriven_as.is_none() {
+        out.line("next", &format!("to try it again, once it is put away: {}", command("redrive")))?;
     }
     Ok(())
 }

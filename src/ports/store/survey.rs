@@ -21,6 +21,11 @@ pub struct Place {
 }
 
 impl Place {
+    /// Whether consumers take jobs from here, now or later.
+    pub fn waits(&self) -> bool {
+        matches!(self.room, "inbox" | "delayed")
+    }
+
     /// The name that the job here has in the inbox. Where the file's name tells no attempt, it is 1. `None` if it is not a
     /// job that lies here.
     pub fn job(&self) -> Option<InboxName> {
@@ -84,6 +89,9 @@ pub struct Census {
     pub rooms: RoomCounts,
     /// What lies in `inbox/` and is no job.
     pub unrecognised: usize,
+    /// The names of those, the first 5.
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_text")]
+    pub unrecognised_names: Vec<PathBuf>,
     /// How long the oldest ready job has waited, by its name and this machine's clock.
     pub oldest_ready_seconds: Option<f64>,
     /// How many jobs those who are present settled in the minute before their last beats.

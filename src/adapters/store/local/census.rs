@@ -1,5 +1,6 @@
 //! Counting what lies where, while it moves: a file that vanishes meanwhile is no error.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::LocalStore;
@@ -7,20 +8,31 @@ use super::presence::Judgement;
 use crate::ports::{Census, ConsumerCensus, FileKind, Fs, Host, Listed};
 use crate::words::{DelayedName, DeliveryKind, InboxName, Millis, Result};
 
+/// How many of what is no job are named.
+const NAMED: usize = 5;
+
 impl<F: Fs, H: Host> LocalStore<F, H> {
     pub(super) fn count(&self) -> Result<Census> {
         let look = &mut Look { store: self, unreadable: Vec::new() };
         let mut census = Census::default();
         let mut oldest: Option<Millis> = None;
+        let mut strange = BTreeSet::new();
         for entry in look.names(self.layout.room("inbox"))? {
             match job(&entry) {
                 Some(name) => {
                     census.rooms.inbox += 1;
                     oldest = Some(oldest.map_or(name.submitted, |earlier| earlier.min(name.submitted)));
                 }
-                None => census.unrecognised += 1,
+                None => {
+                    census.unrecognised += 1;
+                    strange.insert(PathBuf::from(entry.name));
+                    if strange.len() > NAMED {
+                        strange.pop_last();
+                    }
+                }
             }
         }
+        census.unrecognised_names = strange.into_iter().collect();
         let age = |since: Millis| self.host.now().get().saturating_sub(since.get()) as f64 / 1000.0;
         census.oldest_ready_seconds = oldest.map(age);
         for room in look.allowed(self.layout.room("claimed"), self.rooms())? {

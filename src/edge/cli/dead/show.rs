@@ -30,7 +30,7 @@ fn after_help() -> String {
 }
 
 const EXAMPLES: &str = "\
-The same as `filedrop show`, but only of a job that is a dead letter, or invalid.
+The same as `filedrop show`, but only of a job that is a dead letter, was one until it was redriven, or is invalid.
 
 Examples:
   filedrop dead show /srv/drop 0198c5a2-7f31-7c8e-b0a4-5d2f3c1e9a77
@@ -41,7 +41,8 @@ pub(super) fn run(args: &ShowArgs) -> Result<Exit, Failure> {
     let folder = crate::edge::cli::open(drop)?;
     let story = match folder.dead_letter(id)? {
         Some(_) => folder.story(id)?,
-        None => None,
+        // It was one.
+        None => folder.story(id)?.filter(|story| story.redriven_as.is_some()),
     };
     let Some(story) = story else {
         let why = format!("no dead letter in {} has this id: {id}", drop.display());
