@@ -1,13 +1,16 @@
 //! What travels beside an outcome: reading it, and fetching files out of the folder.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Cursor, ErrorKind as Io, Read};
+use std::io::{self, BufRead as _, BufReader, Cursor, ErrorKind as Io, Read};
 use std::path::{Path, PathBuf};
 
 use super::DropFolder;
 use crate::adapters::fs::copy_content;
 use crate::ports::{Fs as _, Host as _};
 use crate::words::{ClaimCheck, Error, ErrorKind, Outcome, Result};
+
+/// How much of two files is compared at once, in bytes.
+const CHUNK: usize = 64 << 10;
 
 impl DropFolder {
     /// The data of an outcome, wherever it is: in the envelope, or beside it.
@@ -83,42 +86,90 @@ impl DropFolder {
     }
 
     /// Copies the files that travel with an outcome into a folder, which is made if it is not there, and returns their paths
-    /// there. A file that is there has all its content, and none is ever replaced. Of an outcome without files: none.
+    /// there. A file that is there has all its content, and none is ever replaced: one that has the same content already is as good
+    /// as fetched, so a fetch that was interrupted can be repeated. Of an outcome without files: none.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if they are not there any more; [`ErrorKind::Io`] if a file of one of the names exists already,
-    /// or the system refuses. Files that were fetched before that stay.
+    /// with other content (then, unless it came just now, none is fetched), or the system refuses. Files that were fetched before
+    /// that stay.
     pub fn fetch_files(&self, outcome: &Outcome, into: &Path) -> Result<Vec<PathBuf>> {
         let Some(check) = outcome.files_ref() else { return Ok(Vec::new()) };
         let root = self.store.layout().payload(&check);
-        let mut fetched = Vec::new();
-        for (from, _) in self.files(&check)? {
-            let to = into.join(from.strip_prefix(&root).unwrap_or(&from));
+        let to = |from: &Path| into.join(from.strip_prefix(&root).unwrap_or(from));
+        let files: Vec<_> = self.files(&check)?.into_iter().map(|(from, _)| (to(&from), from)).collect();
+        let mut missing = Vec::new();
+        for (to, from) in &files {
+            if !self.is_fetched(from, to)? {
+                missing.push((to, from));
+            }
+        }
+        for (to, from) in missing {
             let folder = to.parent().unwrap_or(into);
             fs::create_dir_all(folder).map_err(|e| Error::io("make a folder", folder, e))?;
-            self.fetch(&from, &to)?;
-            fetched.push(to);
+            self.fetch(from, to)?;
         }
-        Ok(fetched)
+        Ok(files.into_iter().map(|(to, _)| to).collect())
+    }
+
+    /// Whether a file is there already, with the same content.
+    ///
+    /// # Errors
+    /// If something else has its name.
+    fn is_fetched(&self, from: &Path, to: &Path) -> Result<bool> {
+        let look = |e| Error::io("look at a file", to, e);
+        let there = match fs::symlink_metadata(to) {
+            Ok(there) => there,
+            Err(e) if e.kind() == Io::NotFound => return Ok(false),
+            Err(e) => return Err(look(e)),
+        };
+        // To open a FIFO would block, and what a link leads to may change.
+        if there.is_file() && have_same_content(&self.source(from)?, to).map_err(look)? {
+            return Ok(true);
+        }
+        let why = "a file of this name exists already, with other content; it is not replaced";
+        Err(Error::new(ErrorKind::Io, why).at(to))
+    }
+
+    fn source(&self, from: &Path) -> Result<File> {
+        self.store.fs().open(from).map_err(|e| Error::io("open a file to fetch", from, e))
     }
 
     fn fetch(&self, from: &Path, to: &Path) -> Result<()> {
-        let exists =
-            || Error::new(ErrorKind::Io, "a file of this name exists already; it is not replaced").at(to);
-        if fs::symlink_metadata(to).is_ok() {
-            return Err(exists());
-        }
-        let source = self.store.fs().open(from).map_err(|e| Error::io("open a file to fetch", from, e))?;
+        let source = self.source(from)?;
         let part = to.with_file_name(format!(".filedrop-{:016x}.part", self.store.host().nonce()));
         let fetched = copy_all(&source, &part).and_then(|()| rename_new(&part, to));
-        fetched.map_err(|e| {
+        fetched.or_else(|e| {
             if let Err(left) = fs::remove_file(&part)
                 && left.kind() != Io::NotFound
             {
                 tracing::warn!(path = %part.display(), error = %left, "a part of a file is left");
             }
-            if e.kind() == Io::AlreadyExists { exists() } else { Error::io("write a file", to, e) }
+            // Another fetched it meanwhile, it may be.
+            let is_there = e.kind() == Io::AlreadyExists && self.is_fetched(from, to)?;
+            if is_there { Ok(()) } else { Err(Error::io("write a file", to, e)) }
         })
+    }
+}
+
+fn have_same_content(one: &File, other: &Path) -> io::Result<bool> {
+    let other = File::open(other)?;
+    if one.metadata()?.len() != other.metadata()?.len() {
+        return Ok(false);
+    }
+    let (mut one, mut other) =
+        (BufReader::with_capacity(CHUNK, one), BufReader::with_capacity(CHUNK, &other));
+    loop {
+        let (a, b) = (one.fill_buf()?, other.fill_buf()?);
+        let both = a.len().min(b.len());
+        if a[..both] != b[..both] || (both == 0 && a.len() != b.len()) {
+            return Ok(false);
+        }
+        if both == 0 {
+            return Ok(true);
+        }
+        one.consume(both);
+        other.consume(both);
     }
 }
 

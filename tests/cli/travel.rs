@@ -37,9 +37,43 @@ fn files_go_with_a_job_and_come_back() {
     assert_eq!((ended.text(), &ended.err[..]), ("done\n", ""));
     let text = |name: &str| (format!("{id}/in/{name}"), name.to_owned());
     assert_eq!(tree(&folder.beside("into")), ["a.txt", "b c.txt", "gone.txt", "shared.txt"].map(text));
-    // What is there already is never replaced, and that is said.
-    let again = folder.run("producer wait DROP --files into", &[&id]).with(74);
-    assert!(again.err.contains("exists already") && again.text() == "done\n", "{again:?}");
+    // Once more: what is the same is as good as fetched.
+    let again = folder.run("producer wait DROP --files into", &[&id]).with(0);
+    assert_eq!((again.text(), &again.err[..]), ("done\n", ""));
+    assert_eq!(tree(&folder.beside("into")), ["a.txt", "b c.txt", "gone.txt", "shared.txt"].map(text));
+}
+
+/// As an interrupted one leaves it: some files are there, one is half there under a name of its own.
+#[test]
+fn a_fetch_that_was_interrupted_is_repeated() {
+    let folder = Folder::new();
+    let id = folder.submit("1");
+    folder.drain(
+        r#"cd "$FILEDROP_RESULT_DIR"; for n in 1 2 3; do head -c 300000 /dev/zero | tr '\0' $n > $n; done"#,
+    );
+    folder.run("producer wait DROP --files into", &[&id]).with(0);
+    let into = folder.beside("into").join(&id);
+    let whole = tree(&into);
+    fs::remove_file(into.join("2")).unwrap();
+    fs::write(into.join(".filedrop-0123456789abcdef.part"), "22").unwrap();
+    folder.run("producer wait DROP --files into", &[&id]).with(0);
+    fs::remove_file(into.join(".filedrop-0123456789abcdef.part")).unwrap();
+    assert_eq!(tree(&into), whole);
+
+    // What has another content, and be it in the last byte, or is no file, is never replaced, and nothing else is touched.
+    let mut other = fs::read(into.join("3")).unwrap();
+    *other.last_mut().unwrap() = b'x';
+    fs::remove_file(into.join("1")).unwrap();
+    for is_link in [false, true] {
+        fs::remove_file(into.join("3")).unwrap();
+        match is_link {
+            false => fs::write(into.join("3"), &other).unwrap(),
+            true => std::os::unix::fs::symlink("2", into.join("3")).unwrap(),
+        }
+        let refused = folder.run("producer wait DROP --files into", &[&id]).with(74);
+        assert!(refused.err.contains("exists already, with other content"), "{refused:?}");
+        assert!(!into.join("1").exists());
+    }
 }
 
 #[test]

@@ -43,7 +43,8 @@ pub(super) struct Patience {
     #[arg(long)]
     json: bool,
 
-    /// Copy the files that travel with an outcome to DIR/<job id>/; none is ever replaced
+    /// Copy the files that travel with an outcome to DIR/<job id>/; none is ever replaced, and one that has the same content
+    /// already is as good as copied
     #[arg(long, value_name = "DIR")]
     files: Option<PathBuf>,
 }
