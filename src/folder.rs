@@ -18,12 +18,15 @@ use crate::words::{Error, ErrorKind, Id, Outcome, Result};
 mod consumer;
 mod dead;
 mod init;
+mod permission;
 mod story;
 mod travel;
 
 pub use consumer::Consumer;
 pub use dead::Autopsy;
 pub use init::InitOptions;
+#[cfg(feature = "cli")]
+pub(crate) use permission::advice;
 pub use story::Story;
 
 /// A drop folder.

@@ -1,11 +1,11 @@
 //! Making and opening drop folders.
 
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use super::permission::explain;
 use super::{DropFolder, absolute};
-use crate::adapters::fs::{OsFs, Refused, is_member, share};
+use crate::adapters::fs::{OsFs, Refused, share};
 use crate::adapters::host::OsHost;
 use crate::adapters::store::local::LocalStore;
 use crate::words::{Error, ErrorKind, Result};
@@ -96,24 +96,9 @@ impl DropFolder {
                 Error::new(ErrorKind::NotADropFolder, "there is no folder (make one with `filedrop init`)")
                     .at(&path)
             }
-            _ => Error::io("look at the file system", &path, e),
+            _ => explain(Error::io("look at the file system", &path, e), &path),
         })?;
         let store = LocalStore::open(fs, OsHost, &path).map_err(|e| explain(e, &path))?;
         Ok(Self::of(store))
-    }
-}
-
-/// Who is not in the group of a folder would be told only that a file in it cannot be opened.
-fn explain(e: Error, root: &Path) -> Error {
-    match root.metadata() {
-        Ok(meta) if e.is_denied() && meta.mode() & 0o007 == 0 && !is_member(meta.gid()) => {
-            let gid = meta.gid();
-            let why = format!(
-                "no permission: this drop folder belongs to group {gid}, which you are not in; ask to be made a member, and \
-                 log in again"
-            );
-            Error::new(ErrorKind::Io, why).at(root)
-        }
-        _ => e,
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 
-use crate::users::{ANN, ANN_BEFORE, BOB, GROUP, Place};
+use crate::users::{ANN, ANN_BEFORE, BOB, GROUP, OUTSIDER, Place};
 
 fn mode(path: impl AsRef<std::path::Path>) -> u32 {
     path.as_ref().metadata().unwrap().mode() & 0o7777
@@ -50,6 +50,28 @@ fn a_folder_that_was_not_shared_becomes_so() {
     place.run(BOB, "producer submit drop --type t --data 2; consumer run drop --drain -- cat");
     assert_eq!(place.status(ANN)["rooms"]["done"], 3);
     place.assert_shared();
+}
+
+/// Whether they are not let in, or only may not write.
+#[test]
+fn who_is_refused_by_a_folder_of_one_user_is_told_how_to_share_it() {
+    let Some(place) = Place::new() else { return };
+    for umask in ["077", "022"] {
+        let made = place.shell_with(ANN, umask, "rm -rf drop; filedrop init drop").status().unwrap();
+        assert!(made.success());
+        for line in ["producer submit drop --type t", "consumer run drop --drain -- true"] {
+            let said = place.refused(BOB, line, 74);
+            let advice = format!(
+                "is not shared: its owner (user 12001) or root can give it to a group, with `filedrop init {} --shared GROUP`",
+                place.drop.display()
+            );
+            assert_eq!(said.matches(&advice).count(), 1, "{said}");
+        }
+    }
+    place.run(ANN, "filedrop init drop --shared 13000");
+    place.run(BOB, "producer submit drop --type t");
+    let said = place.refused(OUTSIDER, "producer submit drop --type t", 74);
+    assert!(said.contains("which you are not in") && !said.contains("not shared"), "{said}");
 }
 
 /// What is another's is named, and the rest is done. Then the other does his.

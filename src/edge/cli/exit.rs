@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::process::ExitCode;
 
+use crate::folder::advice;
 use crate::{Error, ErrorKind};
 
 /// How a program ended. The numbers are a contract.
@@ -141,7 +142,11 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::new(Exit::of(&error), error)
+        let exit = Exit::of(&error);
+        match advice(&error) {
+            Some(advice) => Self::new(exit, format_args!("{error}; {advice}")),
+            None => Self::new(exit, error),
+        }
     }
 }
 

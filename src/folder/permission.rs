@@ -1,0 +1,46 @@
+//! What who was refused can do about it.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use crate::adapters::fs::is_member;
+use crate::words::{Error, ErrorKind};
+
+/// An error of opening a drop folder. Who is not let in would be told only that a file in it cannot be opened.
+pub(super) fn explain(e: Error, root: &Path) -> Error {
+    let Some(meta) = root.metadata().ok().filter(|_| e.is_denied()) else { return e };
+    let gid = meta.gid();
+    if !is_shared(meta.mode()) {
+        return Error::new(ErrorKind::Io, format!("{e}; {}", how_to_share(root, meta.uid())));
+    }
+    if meta.mode() & 0o007 != 0 || is_member(gid) {
+        return e;
+    }
+    let why = format!(
+        "no permission: this drop folder belongs to group {gid}, which you are not in; ask to be made a member, and log in again"
+    );
+    Error::new(ErrorKind::Io, why).at(root)
+}
+
+/// What would help, if the system refused something in a drop folder that is not shared.
+#[cfg(feature = "cli")]
+pub(crate) fn advice(e: &Error) -> Option<String> {
+    let path = e.path().filter(|_| e.is_denied())?;
+    // The outermost: a Return Address has one of its own.
+    let root = path.ancestors().filter(|dir| dir.join("filedrop.json").exists()).last()?;
+    let meta = root.metadata().ok().filter(|meta| !is_shared(meta.mode()))?;
+    Some(how_to_share(root, meta.uid()))
+}
+
+/// Set-group-id, and writable for the group.
+fn is_shared(mode: u32) -> bool {
+    mode & 0o2020 == 0o2020
+}
+
+fn how_to_share(root: &Path, owner: u32) -> String {
+    let root = root.display();
+    format!(
+        "this drop folder is not shared: its owner (user {owner}) or root can give it to a group, with `filedrop init {root} \
+         --shared GROUP`"
+    )
+}
