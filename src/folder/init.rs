@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::permission::explain;
 use super::{DropFolder, absolute};
-use crate::adapters::fs::{OsFs, Refused, share};
+use crate::adapters::fs::{OsFs, Shared, share};
 use crate::adapters::host::OsHost;
-use crate::adapters::store::local::LocalStore;
+use crate::adapters::store::local::{LocalStore, is_ours};
 use crate::words::{Error, ErrorKind, Result};
 
 /// How a drop folder is to be made.
@@ -24,7 +24,8 @@ impl InitOptions {
     }
 
     /// Shared by the users of this group, by its number: they can all produce and consume, whatever their umask, and
-    /// nobody else can. A folder that is there already is changed, with all that is in it.
+    /// nobody else can. A folder that is there already is changed, with all in it that has a name of a drop folder's own; but not
+    /// files that are hard links to others elsewhere ([`Submission::link`](crate::Submission::link)).
     pub fn shared(mut self, gid: u32) -> Self {
         self.group = Some(gid);
         self
@@ -70,18 +71,23 @@ impl DropFolder {
     /// As [`init`](Self::init); [`ErrorKind::Io`] also if the folder, or something that was in it, cannot be given to the
     /// group: then the text says who can; [`ErrorKind::Invalid`] if it is to be kept for another time than it is.
     pub fn init_with(path: impl AsRef<Path>, options: &InitOptions) -> Result<Self> {
-        let path = absolute(path.as_ref())?;
+        Ok(Self::init_and_tell(path.as_ref(), options)?.0)
+    }
+
+    /// The same, and what became of what was there, if it was given to a group.
+    pub(crate) fn init_and_tell(path: &Path, options: &InitOptions) -> Result<(Self, Option<Shared>)> {
+        let path = absolute(path)?;
         // The folder may not be there yet: the first of its parents that is, is on the same file system.
         let there = path.ancestors().find(|path| path.exists()).unwrap_or(&path);
         let seen = |e| Error::io("look at the file system", there, e);
         LocalStore::make_root(OsFs::beside(there).map_err(seen)?, OsHost, &path, options.keep)?;
-        let shared = options.group.map(|gid| share(&path, gid)).transpose()?;
+        let shared = options.group.map(|gid| share(&path, gid, is_ours)).transpose()?;
         // Only now its own mode is what its rooms are to have.
         let fs = OsFs::at(&path).map_err(seen)?;
         let store = LocalStore::init_to_keep(fs, OsHost, &path, options.keep)?;
         // Not before all that could be done is.
-        shared.map_or(Ok(()), Refused::check)?;
-        Ok(Self::of(store))
+        shared.as_ref().map_or(Ok(()), Shared::check)?;
+        Ok((Self::of(store), shared))
     }
 
     /// Opens a drop folder.

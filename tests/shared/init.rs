@@ -33,7 +33,9 @@ fn a_folder_that_was_not_shared_becomes_so() {
     alone(
         "producer submit drop --type t --data 1; echo private > private; mkdir below; chmod 755 drop/payload",
     );
-    alone("cp /bin/sh drop/payload/executable; chmod 755 drop/payload/executable");
+    alone(
+        "mkdir drop/payload/a.0123456789abcdef; cd drop/payload/a.0123456789abcdef; cp /bin/sh executable; chmod 755 *",
+    );
     assert_eq!((mode(&place.drop), mode(place.drop.join("inbox"))), (0o755, 0o755));
     for (target, link) in [("../../private", "to-file"), ("../../below", "to-folder")] {
         symlink(target, place.drop.join("payload").join(link)).unwrap();
@@ -50,6 +52,54 @@ fn a_folder_that_was_not_shared_becomes_so() {
     place.run(BOB, "producer submit drop --type t --data 2; consumer run drop --drain -- cat");
     assert_eq!(place.status(ANN)["rooms"]["done"], 3);
     place.assert_shared();
+}
+
+/// A file that is ours has as many names as we find; what is another's, or also elsewhere, stays as it is and is named.
+#[test]
+fn what_is_not_the_folders_own_stays_as_it_is() {
+    let Some(place) = Place::new() else { return };
+    let alone =
+        |line: &str| assert!(place.shell_with(ANN, "022", line).output().unwrap().status.success(), "{line}");
+    alone(
+        "filedrop init drop; echo hers > hers; echo its > its; echo notes > drop/notes; mkdir drop/inbox/own",
+    );
+    alone("echo 1 > drop/inbox/own/file; chmod 700 drop/inbox/own; chmod 600 drop/notes drop/inbox/own/file");
+    alone(
+        "producer submit drop --type t --id linked --link hers; producer submit drop --type t --id moved --move its",
+    );
+    alone("producer submit drop --type u --id dead --priority 9; producer submit drop --type u --delay 1h");
+    let said = place.shell(ANN, "filedrop init drop --shared 13000").output().unwrap();
+    let said = String::from_utf8(said.stderr).unwrap();
+    assert!(said.contains("2 left as they are, since their names are none of a drop folder's:"), "{said}");
+    assert!(said.contains("1 left as they are, since each is a hard link to a file elsewhere"), "{said}");
+    let mut named: Vec<_> = said.lines().filter_map(|line| line.strip_prefix("  ")).collect();
+    named.sort_unstable();
+    assert_eq!(named[..2], ["inbox/own", "notes"], "{said}");
+    assert!(
+        named.len() == 3 && named[2].starts_with("payload/linked.") && named[2].ends_with("/hers"),
+        "{said}"
+    );
+
+    for (path, expected) in
+        [("hers", 0o644), ("drop/notes", 0o600), ("drop/inbox/own", 0o700), ("drop/inbox/own/file", 0o600)]
+    {
+        let meta = place.work.join(path).metadata().unwrap();
+        assert_eq!((meta.mode() & 0o7777, meta.gid()), (expected, ANN.id), "{path}");
+    }
+    // Each of these jobs has an entry in ids/, too.
+    for name in place.names("inbox").iter().filter(|name| name.ends_with(".json")) {
+        let meta = place.drop.join("inbox").join(name).metadata().unwrap();
+        assert_eq!((meta.nlink(), meta.mode() & 0o777, meta.gid()), (2, 0o660, GROUP), "{name}");
+    }
+    fs::remove_file(place.work.join("hers")).unwrap();
+    fs::remove_file(place.drop.join("notes")).unwrap();
+    fs::remove_dir_all(place.drop.join("inbox/own")).unwrap();
+    let said = place.shell(ANN, "filedrop init drop --shared 13000").output().unwrap();
+    let said = String::from_utf8(said.stderr).unwrap();
+    assert!(said.ends_with("filedrop: given to group 13000: 1 changed\n"), "{said}");
+    place.assert_shared();
+    place.run(BOB, "consumer run drop --drain -- cat");
+    assert_eq!(place.status(BOB)["rooms"]["done"], 3);
 }
 
 /// Whether they are not let in, or only may not write.
@@ -78,8 +128,10 @@ fn who_is_refused_by_a_folder_of_one_user_is_told_how_to_share_it() {
 #[test]
 fn what_cannot_be_shared_is_named() {
     let Some(place) = Place::new() else { return };
-    place.run(ANN, "filedrop init drop; mkdir drop/payload/of-bob; > drop/payload/of-bob/of-ann");
-    let theirs = ["payload/of-bob", "payload/of-bob/1", "payload/2"].map(|name| place.drop.join(name));
+    let folder = "payload/bob.0123456789abcdef";
+    place.run(ANN, &format!("filedrop init drop; mkdir drop/{folder}; > drop/{folder}/of-ann"));
+    let theirs =
+        [folder, &format!("{folder}/1"), "payload/2.0123456789abcdef.data"].map(|name| place.drop.join(name));
     for path in &theirs {
         if !path.exists() {
             fs::write(path, "").unwrap();
@@ -96,7 +148,7 @@ fn what_cannot_be_shared_is_named() {
         let line = format!("  {}: Operation not permitted", path.display());
         assert!(named.iter().any(|named| named.starts_with(&line)), "{line} in {said}");
     }
-    assert_eq!((mode(&place.drop), mode(place.drop.join("payload/of-bob/of-ann"))), (0o2770, 0o660));
+    assert_eq!((mode(&place.drop), mode(theirs[0].join("of-ann"))), (0o2770, 0o660));
     let owner = format!("filedrop init {} --shared 13000", place.drop.display());
     assert!(said.contains(&owner), "{said}");
     place.run(BOB, &owner);

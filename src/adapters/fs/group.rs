@@ -64,29 +64,29 @@ impl Group {
         // By a descriptor, and through no link: who shares the folder could put a link to another file of ours here meanwhile.
         let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32;
         let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-        give(&file, self.gid, self.mode)
+        give(&file, self.gid, self.mode).map(drop)
     }
 }
 
 /// Gives what is open this group, and this mode if it is a folder; if it is a file, what of it fits a file. Changes nothing
-/// that is right already, so that it may be another's.
-pub(super) fn give(file: &File, gid: u32, mode: u32) -> io::Result<()> {
+/// that is right already, so that it may be another's. Whether it changed anything.
+pub(super) fn give(file: &File, gid: u32, mode: u32) -> io::Result<bool> {
     let meta = file.metadata()?;
     let mode = match meta.file_type() {
         kind if kind.is_dir() => mode,
         kind if kind.is_file() => mode & OF_FILES,
-        _ => return Ok(()),
+        _ => return Ok(false),
     };
     let has = |meta: &fs::Metadata| (meta.gid(), meta.mode() & ALL) == (gid, mode);
     if has(&meta) {
-        return Ok(());
+        return Ok(false);
     }
     if meta.gid() != gid {
         fchown(file, None, Some(gid))?;
     }
     file.set_permissions(Permissions::from_mode(mode))?;
     // Who is not in the group is told of no error, and gets the mode without the bit.
-    if has(&file.metadata()?) { Ok(()) } else { Err(io::Error::other(LOST)) }
+    if has(&file.metadata()?) { Ok(true) } else { Err(io::Error::other(LOST)) }
 }
 
 const LOST: &str = "the system did not keep the mode with its set-group-id bit";

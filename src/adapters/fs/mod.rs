@@ -9,4 +9,4 @@ pub mod sim;
 
 pub(crate) use copy::content as copy_content;
 pub use os::OsFs;
-pub(crate) use share::{Refused, is_member, share};
+pub(crate) use share::{Shared, is_member, share};

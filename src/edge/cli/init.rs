@@ -39,7 +39,9 @@ fn after_help() -> String {
 
 const EXAMPLES: &str = "\
 What is there already stays as it is: to init again is harmless, and mends an init that was interrupted. Only `--shared` \
-changes a folder that is there, with all that is in it; programs that have it open should be started anew then. How long \
+changes a folder that is there, with all that is its own in it; programs that have it open should be started anew then. \
+Files whose names are none of a drop folder's, and hard links to files elsewhere (`--link`), stay as they are, and stderr names \
+them. How long \
 jobs are kept is in its filedrop.json (`keep_seconds`), for people to edit.
 
 Examples:
@@ -55,10 +57,13 @@ pub(super) fn run(args: &InitArgs, voice: &Voice) -> Result<Exit, Failure> {
     if let Some(keep) = args.keep {
         options = options.keep(keep);
     }
-    let folder = DropFolder::init_with(&args.drop, &options).map_err(|e| match e.kind() {
+    let (folder, shared) = DropFolder::init_and_tell(&args.drop, &options).map_err(|e| match e.kind() {
         ErrorKind::Io | ErrorKind::NotFound | ErrorKind::Invalid => Failure::new(Exit::CannotCreate, e),
         _ => e.into(),
     })?;
     voice.note(format_args!("{} is a drop folder", folder.path().display()));
+    if let Some(shared) = shared {
+        voice.note(shared);
+    }
     Ok(Exit::Done)
 }

@@ -12,6 +12,7 @@ mod layout;
 mod ledger;
 mod letters;
 mod moves;
+mod ours;
 mod payload;
 mod presence;
 mod recover;
@@ -36,6 +37,7 @@ use crate::words::{Attempt, ClaimCheck, Envelope, Id, InboxName, Millis, Outcome
 pub(crate) use dead::successor;
 use init::Settings;
 pub use layout::Layout;
+pub(crate) use ours::is_ours;
 pub use presence::LocalRoom;
 use sweep::Bookmark;
 
