@@ -20,6 +20,7 @@ mod dead;
 mod init;
 mod permission;
 mod story;
+mod trace;
 mod travel;
 
 pub use consumer::Consumer;
@@ -28,6 +29,7 @@ pub use init::InitOptions;
 #[cfg(feature = "cli")]
 pub(crate) use permission::advice;
 pub use story::Story;
+pub use trace::Trace;
 
 /// A drop folder.
 ///

@@ -46,7 +46,7 @@ fn with_json_nothing_else_is_on_stderr() {
         ("filedrop status", 2, "ERROR", "the following required arguments were not provided:\n  <DROP>"),
         ("filedrop", 2, "ERROR", "'filedrop' requires a subcommand but one was not provided"),
         ("producer submit DROP --type t --batch batch", 65, "ERROR", "1 bad line; 1 submitted"),
-        ("producer wait DROP unknown-id --timeout 10ms", 124, "INFO", "no job with this id is in DROP (yet)"),
+        ("producer wait DROP unknown-id --timeout 10ms", 124, "INFO", "no such job in DROP: never submitted"),
         (
             "producer wait DROP unknown-id --timeout 10ms",
             124,

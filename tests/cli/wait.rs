@@ -120,7 +120,7 @@ fn an_unknown_id_is_said_once_and_waited_for() {
     let folder = Folder::new();
     let mut waiting =
         folder.start("producer wait DROP --timeout 50ms not-yet --watch poll --poll-interval 1ms", &[]);
-    waiting.wait_for_words("no job with this id is in");
+    waiting.wait_for_words("never submitted to this folder, or kept no longer; waiting");
     let ended = waiting.end().with(124);
     golden("wait-unknown.txt", &folder.normal(&ended.err, &[]));
 }
@@ -135,6 +135,29 @@ fn an_unknown_id_is_said_in_the_midst_of_waiting_and_a_pending_one_is_not() {
     assert_eq!(waiting.wait_for_lines(1), ["1"]);
     waiting.signal(Signal::KILL);
     assert!(!waiting.end().err.contains(&pending));
+}
+
+/// Also when others are waited for, and before the time given is over.
+#[test]
+fn an_id_that_is_older_than_what_is_kept_is_not_waited_for() {
+    let folder = Folder::new();
+    let old = "01890a5d-ac96-774b-bcce-b302099a8057";
+    for quiet in ["", "-q "] {
+        let ended = folder.run(&format!("producer wait {quiet}DROP"), &[old]).with(66);
+        assert!(ended.err.contains("it is older than what is kept there: 01890a5d"), "{ended:?}");
+    }
+    let pending = folder.submit("1");
+    let mut waiting = folder.start("producer wait DROP", &[&pending, old]);
+    waiting.wait_for_words("it is older than what is kept there");
+    folder.drain("echo 1");
+    assert_eq!(waiting.wait_for_lines(1), ["1"]);
+    waiting.end().with(66);
+
+    // One that is there is waited for, however old it is.
+    let event = format!(r#"{{"specversion":"1.0","id":"{old}","source":"/s","type":"t"}}"#);
+    std::fs::write(folder.path.join(format!("inbox/5.1688000000000.{old}.1.job.json")), event).unwrap();
+    let late = folder.run("producer wait DROP --timeout 10ms", &[old]).with(124);
+    assert!(!late.err.contains("older"), "{late:?}");
 }
 
 #[test]

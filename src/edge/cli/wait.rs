@@ -13,7 +13,7 @@ use super::exit::{Exit, Failure};
 use super::output::{self, Voice};
 use super::shell;
 use super::watching::Watching;
-use crate::{Disposition, DropFolder, ErrorKind, Id, Outcome};
+use crate::{Disposition, DropFolder, ErrorKind, Id, Outcome, Trace};
 
 #[derive(Debug, Args)]
 #[command(after_help = after_help())]
@@ -72,7 +72,8 @@ between two: with several ids, --json tells which is which (`causationid`). Of a
 is on stdout; why it failed, and what its handler last wrote to stderr, is on stderr. With --json, data that is too large for \
 an envelope is not printed: `dataref` says where in DROP it is. An outcome can be asked for as often as you like, by anyone.
 
-An id of which the folder has no trace is named on stderr, and waited for (with more than 16 ids nobody looks).
+An id of which the folder has no trace is named on stderr, and waited for; but one that `submit` made longer ago than the \
+folder keeps jobs is not, and the exit code is 66. With more than 16 ids nobody looks.
 
 Examples:
   producer wait /srv/drop 0198c5a2-7f31-7c8e-b0a4-5d2f3c1e9a77
@@ -85,7 +86,7 @@ pub(super) fn run(args: &WaitArgs, voice: &Voice) -> Result<Exit, Failure> {
     let mut ids: Vec<Id> = Vec::with_capacity(args.id.len());
     let mut seen = BTreeSet::new();
     ids.extend(args.id.iter().filter(|id| seen.insert(*id)).cloned());
-    let look = !voice.quiet && ids.len() <= FEW;
+    let look = ids.len() <= FEW;
     print_outcomes(&folder, &ids, &args.patience, since, voice, look)
 }
 
@@ -101,18 +102,19 @@ fn say_what_is_nowhere(folder: &DropFolder, ids: Vec<Id>, voice: Voice) -> Optio
     let folder = folder.clone();
     let look = move || {
         for id in ids {
-            // A job is looked for in the order in which it goes through the rooms, so it is not missed on its way.
-            let undecided = folder.outcome(&id).is_ok_and(|outcome| outcome.is_none());
-            if undecided && folder.locate(&id).is_ok_and(|places| places.is_empty()) {
+            if folder.trace(&id).is_ok_and(|trace| trace == Trace::Nowhere) {
                 let drop = folder.path().display();
-                voice.note(format_args!("no job with this id is in {drop} (yet); waiting: {id}"));
+                voice.note(format_args!(
+                    "no such job in {drop}: never submitted to this folder, or kept no longer; waiting: {id}"
+                ));
             }
         }
     };
     thread::Builder::new().name("filedrop-look".to_owned()).spawn(look).ok()
 }
 
-/// Waits for all, and prints each as it arrives. With `look`, ids of which there is no trace are named.
+/// Waits for all, and prints each as it arrives. With `look`, ids of which there is no trace are named, and those that are kept no
+/// longer are not waited for.
 pub(super) fn print_outcomes(
     folder: &DropFolder,
     ids: &[Id],
@@ -122,18 +124,19 @@ pub(super) fn print_outcomes(
     look: bool,
 ) -> Result<Exit, Failure> {
     let mut printed = Printed { folder, patience, missing: ids.to_vec(), exit: Exit::Done, cannot: None };
-    let mut wait = |most: Option<Duration>| {
-        let left = patience.timeout.map(|timeout| timeout.saturating_sub(since.elapsed()));
-        let left = left.into_iter().chain(most).min();
-        let ids = printed.missing.clone();
-        let waited = folder.wait_each(&ids, left, &mut |outcome| printed.print(&outcome, voice));
-        (waited, printed.missing.clone())
-    };
     let is_late = |waited: &crate::Result<()>| matches!(waited, Err(e) if e.kind() == ErrorKind::TimedOut);
-    let (mut waited, missing) = wait(look.then_some(LOOK_AFTER));
+    // Of what may be forgotten nothing is to come.
+    let old = look && ids.iter().any(|id| folder.may_be_forgotten(id));
+    let first = if old { Duration::ZERO } else { LOOK_AFTER };
+    let mut waited = printed.wait(look.then_some(first), since, voice);
+    if old && is_late(&waited) {
+        printed.give_up_forgotten(voice);
+        waited = printed.wait(Some(LOOK_AFTER), since, voice);
+    }
     if look && is_late(&waited) {
-        let looking = say_what_is_nowhere(folder, missing, *voice);
-        waited = wait(None).0;
+        let missing = printed.missing.clone();
+        let looking = (!voice.quiet).then(|| say_what_is_nowhere(folder, missing, *voice)).flatten();
+        waited = printed.wait(None, since, voice);
         // That there is no such job may be why.
         if let (true, Some(looking)) = (is_late(&waited), looking) {
             let _ = looking.join();
@@ -169,6 +172,18 @@ struct Printed<'a> {
 }
 
 impl Printed<'_> {
+    /// Waits for what is missing, for `most`, and not beyond what was given in all.
+    fn wait(&mut self, most: Option<Duration>, since: Instant, voice: &Voice) -> crate::Result<()> {
+        let ids = self.missing.clone();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let left = self.patience.timeout.map(|timeout| timeout.saturating_sub(since.elapsed()));
+        let left = left.into_iter().chain(most).min();
+        let folder = self.folder;
+        folder.wait_each(&ids, left, &mut |outcome| self.print(&outcome, voice))
+    }
+
     fn print(&mut self, outcome: &Outcome, voice: &Voice) -> ControlFlow<()> {
         let job = outcome.job_id();
         self.missing.retain(|id| *id != job);
@@ -202,6 +217,21 @@ impl Printed<'_> {
                 ControlFlow::Break(())
             }
         }
+    }
+
+    /// Says of which ids there will never be an outcome, and waits for them no more.
+    fn give_up_forgotten(&mut self, voice: &Voice) {
+        let Self { folder, exit, .. } = self;
+        self.missing.retain(|id| {
+            let forgotten =
+                folder.may_be_forgotten(id) && folder.trace(id).is_ok_and(|trace| trace == Trace::Forgotten);
+            if forgotten {
+                let drop = folder.path().display();
+                voice.error(format_args!("no such job in {drop}: it is older than what is kept there: {id}"));
+                *exit = Exit::NoInput;
+            }
+            !forgotten
+        });
     }
 
     /// Which says nothing of the others.
