@@ -85,8 +85,8 @@ impl DropFolder {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if its type is empty, it is too large, or a file cannot travel with it;
-    /// [`ErrorKind::NotFound`] if there is no such file; [`ErrorKind::Io`] if it was not dropped;
+    /// [`ErrorKind::Invalid`] if its type is empty, or a file cannot travel with it; [`ErrorKind::TooLarge`] if its envelope
+    /// would be; [`ErrorKind::NotFound`] if there is no such file; [`ErrorKind::Io`] if it was not dropped;
     /// [`ErrorKind::Uncertain`] if it may have been (its id is in the text).
     pub fn submit(&self, job: Submission) -> Result<Id> {
         let mut ids = self.submit_all(vec![job])?;

@@ -218,5 +218,39 @@ fn attributes_of_others_are_kept() {
 #[test]
 fn an_envelope_has_a_size() {
     let envelope = envelope(&vec![b'x'; MAX_FILE_BYTES]);
-    assert_eq!(envelope.encode().map(drop).map_err(|e| e.kind()), Err(ErrorKind::Invalid));
+    assert_eq!(envelope.encode().map(drop).map_err(|e| e.kind()), Err(ErrorKind::TooLarge));
+}
+
+/// 12 MiB of any bytes fit: text that would grow much by being escaped goes as base64.
+#[test]
+fn no_bytes_grow_by_more_than_a_third() {
+    for bytes in [&b"\0"[..], b"\n", b"\"", b"\\", b"\x1f", b"\x7f", b"\xff", "\u{2028}".as_bytes()] {
+        let mebibyte = bytes.repeat((1 << 20) / bytes.len());
+        let grown = round_trip(&mebibyte).len() - mebibyte.len();
+        assert!(grown <= (1 << 20) / 3 + 500, "{bytes:?} by {grown}");
+    }
+    assert!(round_trip(b"\n").contains(r#""data":"\n""#), "what is short can be read");
+    assert!(
+        round_trip(b"a \"word\"\n\tand\n\tlines\n").contains(r#""data":"a "#),
+        "what is mostly text, too"
+    );
+    assert!(
+        round_trip(&[0; 8]).contains(r#""datacontenttype":"text/plain; charset=utf-8","data_base64":"AAAA"#)
+    );
+}
+
+proptest! {
+    /// What is chosen is the shorter one.
+    #[test]
+    fn text_is_escaped_only_while_that_is_shorter(text in r#"[ab\x00-\x1f"\\\u{7f}é]{0,40}"#) {
+        let data = Payload::typed(text.clone(), "text/plain");
+        let mut envelope = envelope(b"");
+        envelope.payload = Some(data);
+        let written = String::from_utf8(envelope.encode().unwrap()).unwrap();
+        let escaped = format!("\"data\":{}", serde_json::to_string(&text).unwrap());
+        let base64 = format!("\"data_base64\":\"{}\"", "x".repeat(text.len().div_ceil(3) * 4));
+        prop_assert_eq!(written.contains(&escaped), escaped.len() <= base64.len(), "{}", written);
+        let read = Envelope::decode(written.as_bytes()).unwrap();
+        prop_assert_eq!(read.data(), text.as_bytes());
+    }
 }

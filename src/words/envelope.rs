@@ -92,12 +92,12 @@ impl Envelope {
     /// The envelope as one line of JSON, without a line break at the end.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if it is larger than [`MAX_FILE_BYTES`].
+    /// [`ErrorKind::TooLarge`] if it is larger than [`MAX_FILE_BYTES`].
     pub fn encode(&self) -> Result<Vec<u8>> {
         let bytes = serde_json::to_vec(self).expect("strings, numbers and valid raw JSON serialise");
         if bytes.len() > MAX_FILE_BYTES {
             let why = format!("an envelope of {} bytes; at most {MAX_FILE_BYTES} are taken", bytes.len());
-            return Err(Error::new(ErrorKind::Invalid, why));
+            return Err(Error::new(ErrorKind::TooLarge, why));
         }
         Ok(bytes)
     }

@@ -14,6 +14,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum ErrorKind {
     /// The input is wrong; correct it. Repeating does not help.
     Invalid,
+    /// The job, with all that is to be in its envelope, is larger than [`MAX_FILE_BYTES`](crate::MAX_FILE_BYTES). Let its data
+    /// travel beside it, as a [file](crate::Submission::attach).
+    TooLarge,
     /// The folder is not a drop folder, or one of a version that this program does not speak.
     NotADropFolder,
     /// This file system cannot carry a drop folder, or not in the way asked for.

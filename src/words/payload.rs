@@ -10,6 +10,9 @@ const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
 const BYTES: &str = "application/octet-stream";
 
+const TEXT_MEMBER: &str = "data";
+const BASE64_MEMBER: &str = "data_base64";
+
 /// The data of a job or an outcome: bytes, and what they are.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Payload {
@@ -52,7 +55,11 @@ impl Payload {
             Ok(text) => text,
         };
         if !is_json(self.content_type.as_deref()) {
-            return Encoded::Text(text.to_owned());
+            // What is mostly line breaks, quotes or control characters would grow up to sixfold.
+            return match escaped_len(text) + TEXT_MEMBER.len() <= base64_len(text) + BASE64_MEMBER.len() {
+                true => Encoded::Text(text.to_owned()),
+                false => Encoded::Base64(BASE64.encode(text)),
+            };
         }
         match serde_json::from_str::<Box<RawValue>>(text) {
             Ok(raw) if fits_as_it_is(text, &raw) => Encoded::Json(raw),
@@ -87,6 +94,20 @@ fn is_json(content_type: Option<&str>) -> bool {
 /// An envelope stays one line, and shallow enough for any parser.
 fn fits_as_it_is(text: &str, raw: &RawValue) -> bool {
     raw.get().len() == text.len() && !text.contains(['\n', '\r']) && depth(text.as_bytes()) <= MAX_DATA_DEPTH
+}
+
+/// How long a text is as a JSON string, without the quotes around it.
+fn escaped_len(text: &str) -> usize {
+    let length = |byte| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0C => 2,
+        0..0x20 => 6,
+        _ => 1,
+    };
+    text.bytes().map(length).sum()
+}
+
+fn base64_len(text: &str) -> usize {
+    text.len().div_ceil(3) * 4
 }
 
 /// How deep valid JSON is nested.

@@ -202,7 +202,7 @@ fn a_job_that_cannot_be_published_leaves_nothing() {
     assert_eq!(fs::read(&path).unwrap(), b"content");
     // One that does not fit an envelope is refused before anything is copied.
     let large = Submission::new("large").data(vec![b'x'; filedrop::MAX_FILE_BYTES]).move_in(&path);
-    assert_eq!(folder.drop.submit(large).unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(folder.drop.submit(large).unwrap_err().kind(), ErrorKind::TooLarge);
     assert!(path.exists() && folder.payload().is_empty());
 }
 

@@ -58,11 +58,37 @@ fn a_file_that_is_too_large() {
     let folder = Folder::new();
     let file = folder.file("large", vec![b'x'; MAX_FILE_BYTES + 1]);
     let ended = folder.run("producer submit DROP --type t --file", &[file.to_str().unwrap()]).with(65);
-    assert!(ended.err.contains("large is larger than 16777216 bytes"), "{}", ended.err);
-    // It fits a file, but not together with the envelope.
-    let file = folder.file("large", vec![b'x'; MAX_FILE_BYTES]);
-    folder.run("producer submit DROP --type t --file", &[file.to_str().unwrap()]).with(65);
+    assert_eq!(folder.normal(&ended.err, &[]), TOO_LARGE);
+    // It fits a file, but not together with the envelope, or not when it is escaped.
+    for bytes in [vec![b'x'; MAX_FILE_BYTES], vec![0; MAX_FILE_BYTES / 4 * 3]] {
+        let file = folder.file("large", bytes);
+        for command in ["submit", "call"] {
+            let words = format!("producer {command} DROP --type t --file");
+            let ended = folder.run(&words, &[file.to_str().unwrap()]).with(65);
+            assert_eq!(folder.normal(&ended.err, &[]), TOO_LARGE);
+        }
+    }
+    let ended =
+        folder.fed("producer submit DROP --type t --file -", &vec![0; MAX_FILE_BYTES / 4 * 3]).with(65);
+    assert!(ended.err.starts_with("producer: standard input is too large"), "{}", ended.err);
+    assert!(ended.err.ends_with("--attach FILE\n"), "{}", ended.err);
     assert!(folder.jobs("inbox").is_empty());
+}
+
+const TOO_LARGE: &str = "producer: HERE/large is too large: an envelope holds 16 MiB of text, or 12 MiB of any bytes; let it \
+                         travel beside the job: --attach HERE/large\n";
+
+/// As the README says: 12 MiB of any bytes fit, if only there is some room for the rest of the envelope.
+#[test]
+fn bytes_that_would_be_escaped_fit_all_the_same() {
+    let folder = Folder::new();
+    for byte in [0, b'\n', b'"'] {
+        let bytes = vec![byte; MAX_FILE_BYTES / 4 * 3 - 1024];
+        let file = folder.file("odd", &bytes);
+        let words = ["--file", file.to_str().unwrap()];
+        let id = folder.run("producer submit DROP --type t", &words).with(0).line();
+        assert!(folder.job(&id).data() == bytes, "bytes {byte} come back");
+    }
 }
 
 #[test]

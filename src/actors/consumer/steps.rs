@@ -205,8 +205,8 @@ fn succeed(
     source: &str,
 ) -> Outcome {
     let bytes = payload.bytes.len();
-    // Text may grow sixfold when it is escaped. Only what could be too large is encoded to see whether it is.
-    let surely_fits = claim.bytes.len() + 6 * bytes + (64 << 10) <= MAX_FILE_BYTES;
+    // Bytes grow by a third at most (base64). Only what could be too large is encoded to see whether it is.
+    let surely_fits = claim.bytes.len() + 2 * bytes + (64 << 10) <= MAX_FILE_BYTES;
     let outcome = harvest.checks().fold(Outcome::of(job, id, source, now, Ok(payload)), Outcome::with);
     if surely_fits || outcome.envelope.encode().is_ok() {
         return outcome;

@@ -20,7 +20,8 @@ use super::pipe::{Drain, feed};
 use super::{Call, Ended, Handler, Why, find, group};
 use crate::words::{ClaimCheck, Error, ErrorKind, Job, MAX_FILE_BYTES, Problem, Result};
 
-/// The most of a command's output that can be put into an envelope, in bytes: text may grow sixfold there.
+/// The most of a command's output that can be put into an envelope, in bytes. Whoever reads an envelope holds it in memory, so more
+/// is better off in a file beside it.
 pub const MAX_OUTPUT_BYTES: usize = MAX_FILE_BYTES / 8;
 
 /// How much of it is, if nobody says otherwise.

@@ -40,8 +40,8 @@ struct Cargo {
 /// `progress` is told how many bytes more of what travels with them are there.
 ///
 /// # Errors
-/// [`ErrorKind::Invalid`] if an event type or a source is empty, a job would expire before it is due, is larger than
-/// [`MAX_FILE_BYTES`](crate::MAX_FILE_BYTES), or a file cannot travel with it; [`ErrorKind::NotFound`] if there is no such file;
+/// [`ErrorKind::Invalid`] if an event type or a source is empty, a job would expire before it is due, or a file cannot
+/// travel with it; [`ErrorKind::TooLarge`] if its envelope would be; [`ErrorKind::NotFound`] if there is no such file;
 /// [`ErrorKind::Uncertain`] if some may be there: [`Error::ids`](crate::Error::ids) names them, and to drop them again
 /// [with these ids](Submission::id) is safe; [`ErrorKind::Io`] if none is.
 pub fn submit<S: Store, H: Host>(

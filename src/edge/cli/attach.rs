@@ -56,11 +56,11 @@ pub(super) fn prepare<'a>(
     job: Submission,
     bytes: u64,
     voice: &Voice,
-) -> Result<Prepared<'a, impl Store>, Failure> {
+) -> crate::Result<Prepared<'a, impl Store>> {
     let bar = progress(voice, bytes);
     let prepared = folder.prepare(vec![job], &mut |more| bar.inc(more));
     bar.finish_and_clear();
-    Ok(prepared?)
+    prepared
 }
 
 /// Only for people: hidden unless stderr is a terminal.

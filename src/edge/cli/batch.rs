@@ -145,7 +145,7 @@ impl Batch<'_> {
                 known.last = Some(*last);
                 Ok(None)
             }
-            Err(e) if e.kind() == ErrorKind::Invalid => Ok(Some(e)),
+            Err(e) if matches!(e.kind(), ErrorKind::Invalid | ErrorKind::TooLarge) => Ok(Some(e)),
             Err(e) => {
                 self.bar.finish_and_clear();
                 let these = if e.kind() == ErrorKind::Uncertain { "may or may not be" } else { "are not" };

@@ -56,10 +56,12 @@ pub(super) fn run(args: CallArgs, voice: &Voice) -> Result<Exit, Failure> {
     let folder = super::open(&args.drop)?;
     args.policies.check()?;
     let bytes = args.job.attachments.size()?;
+    let source = args.job.file.clone();
     let job = args.policies.of(args.job.into_submission(args.kind)?);
     let submitted = Arc::new(Mutex::new(None::<Id>));
     say_the_id_when_stopped(&submitted, folder.path().to_owned(), *voice)?;
-    let prepared = attach::prepare(&folder, job, bytes, voice)?;
+    let prepared = attach::prepare(&folder, job, bytes, voice);
+    let prepared = prepared.map_err(|e| job::refused(e, source.as_deref()))?;
     let since = Instant::now();
     let id = {
         // A signal waits until it is known what became of the job.

@@ -91,7 +91,7 @@ impl Exit {
     /// The code for a library error.
     pub fn of(error: &Error) -> Self {
         match error.kind() {
-            ErrorKind::Invalid => Exit::BadData,
+            ErrorKind::Invalid | ErrorKind::TooLarge => Exit::BadData,
             // Another version and an unreadable marker have one; what is no drop folder at all has none.
             ErrorKind::NotADropFolder => match error.path().map(|path| path.join("filedrop.json").exists()) {
                 Some(true) => Exit::Unsupported,

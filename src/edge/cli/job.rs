@@ -11,9 +11,10 @@ use super::attach::{self, Attachments};
 use super::exit::{Exit, Failure};
 use super::lines;
 use super::output::Voice;
+use super::shell;
 use crate::actors::producer::Prepared;
 use crate::ports::Store;
-use crate::{ErrorKind, Id, MAX_FILE_BYTES, Payload, Submission};
+use crate::{Error, ErrorKind, Id, MAX_FILE_BYTES, Payload, Submission};
 
 /// What a job is: `submit` and `call` take the same.
 #[derive(Debug, Args)]
@@ -24,7 +25,7 @@ pub(super) struct JobArgs {
 
     /// The job's data: the bytes of this file, whatever they are; `-` is standard input
     #[arg(long, value_name = "FILE", conflicts_with = "data")]
-    file: Option<PathBuf>,
+    pub(super) file: Option<PathBuf>,
 
     /// What the job is about [default: the name of FILE]
     #[arg(long, value_name = "SUBJECT", value_parser = NonEmptyStringValueParser::new())]
@@ -115,12 +116,28 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let (input, _) = open(path)?;
     let mut bytes = Vec::new();
     input.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|e| unreadable(path, &e))?;
-    if bytes.len() > MAX_FILE_BYTES {
-        let why = format!(
-            "{} is larger than {MAX_FILE_BYTES} bytes, the most that an envelope holds with all that is in it",
-            path.display()
-        );
-        return Err(Failure::new(Exit::BadData, why));
+    if bytes.len() > MAX_FILE_BYTES { Err(too_large(path)) } else { Ok(bytes) }
+}
+
+/// The code and the words for a job that cannot be, whose data is from this file.
+pub(super) fn refused(error: Error, file: Option<&Path>) -> Failure {
+    match file {
+        Some(file) if error.kind() == ErrorKind::TooLarge => too_large(file),
+        _ => error.into(),
     }
-    Ok(bytes)
+}
+
+fn too_large(path: &Path) -> Failure {
+    let (name, way) = match is_stdin(path) {
+        true => (
+            "standard input".into(),
+            "put it into a file and let that travel beside the job: --attach FILE".into(),
+        ),
+        false => {
+            let way = format!("let it travel beside the job: --attach {}", shell::word(path));
+            (path.display().to_string(), way)
+        }
+    };
+    let why = format!("{name} is too large: an envelope holds 16 MiB of text, or 12 MiB of any bytes; {way}");
+    Failure::new(Exit::BadData, why)
 }

@@ -88,8 +88,11 @@ pub(super) fn run(args: SubmitArgs, voice: &Voice) -> Result<Exit, Failure> {
     args.policies.check()?;
     let Some(file) = &args.batch else {
         let bytes = args.job.attachments.size()?;
+        let source = args.job.file.clone();
         let job = args.policies.of(args.job.into_submission(args.kind.unwrap_or_default())?);
-        let id = job::publish(attach::prepare(&folder, job, bytes, voice)?, voice)?;
+        let prepared = attach::prepare(&folder, job, bytes, voice);
+        let prepared = prepared.map_err(|e| job::refused(e, source.as_deref()))?;
+        let id = job::publish(prepared, voice)?;
         output::data(|out| writeln!(out, "{id}"))?;
         return Ok(Exit::Done);
     };
