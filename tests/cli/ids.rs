@@ -4,29 +4,34 @@ use rustix::process::Signal;
 
 use crate::harness::{Folder, Running, wait_until};
 
-const AGAIN: &str = "producer: already submitted; the first one counts: invoice-1\n";
+/// What is said of an id that was given before.
+fn again(state: &str) -> String {
+    format!(
+        "producer: already submitted; the first one counts: invoice-1; it {state}; all about it: filedrop show DROP invoice-1\n"
+    )
+}
 
 fn give(folder: &Folder, data: &str) -> (String, String) {
     let ended = folder.run("producer submit DROP --type t --id invoice-1 --data", &[data]).with(0);
-    (ended.line(), ended.err)
+    (ended.line(), folder.normal(&ended.err, &[]))
 }
 
 #[test]
 fn the_first_one_counts_wherever_it_is() {
     let folder = Folder::new();
     assert_eq!(give(&folder, "1"), ("invoice-1".to_owned(), String::new()));
-    let again = || assert_eq!(give(&folder, "2"), ("invoice-1".to_owned(), AGAIN.to_owned()));
-    again();
+    let give_again = |state| assert_eq!(give(&folder, "2"), ("invoice-1".to_owned(), again(state)));
+    give_again("is ready");
     assert_eq!(folder.job("invoice-1").data(), b"1");
     assert_eq!(folder.jobs("inbox").len(), 1);
 
     let script = "touch started; until [ -e go ]; do sleep 0.01; done; cat";
     let consumer = Running::start(folder.command("consumer run DROP --drain -- sh -c", &[script]));
     wait_until("it is claimed", || folder.beside("started").exists().then_some(()));
-    again();
+    give_again("is being handled");
     folder.file("go", "");
     consumer.end().with(0);
-    again();
+    give_again("is done");
     assert!(folder.jobs("inbox").is_empty());
     assert_eq!(folder.run("producer wait DROP", &["invoice-1"]).with(0).out, b"1");
 }
@@ -35,15 +40,48 @@ fn the_first_one_counts_wherever_it_is() {
 fn also_when_it_is_delayed_or_has_failed() {
     let folder = Folder::new();
     folder.run("producer submit DROP --type t --id invoice-1 --delay 1h --data", &["1"]).with(0);
-    assert_eq!(give(&folder, "2").1, AGAIN);
+    assert_eq!(give(&folder, "2").1, again("is delayed until TIME"));
     assert!(folder.jobs("inbox").is_empty());
 
     let folder = Folder::new();
     give(&folder, "1");
     folder.drain("exit 1");
-    assert_eq!(give(&folder, "2").1, AGAIN);
+    assert_eq!(give(&folder, "2").1, again("has failed, and is a dead letter"));
     assert!(folder.jobs("inbox").is_empty());
     folder.run("producer wait DROP", &["invoice-1"]).with(1);
+}
+
+#[test]
+fn it_is_said_what_has_become_of_the_first() {
+    let folder = Folder::new();
+    give(&folder, "1");
+    folder.drain("exit 1");
+    let redriven = folder.run("filedrop dead redrive DROP invoice-1", &[]).with(0).line();
+    let new = redriven.split(' ').next_back().unwrap();
+    assert_eq!(give(&folder, "2").1, again(&format!("has failed, and was redriven as {new}")));
+
+    let folder = Folder::new();
+    give(&folder, "1");
+    folder.drain("exit 1");
+    folder.run("filedrop dead purge DROP invoice-1", &[]).with(0);
+    assert_eq!(give(&folder, "2").1, again("has failed, and was purged"));
+
+    let folder = Folder::new();
+    folder.run("producer submit DROP --type t --expires 1ms --id", &["invoice-1"]).with(0);
+    wait_until("it is past its time", || {
+        folder.drain("cat");
+        folder.jobs("inbox").is_empty().then_some(())
+    });
+    assert_eq!(give(&folder, "2").1, again("has expired, and is a dead letter"));
+
+    let folder = Folder::new();
+    give(&folder, "1");
+    let job = folder.path.join("inbox").join(&folder.names("inbox")[0]);
+    std::fs::remove_file(&job).unwrap();
+    std::fs::write(&job, "no envelope").unwrap();
+    folder.drain("cat");
+    assert_eq!(give(&folder, "2").1, again("is invalid: nobody could read it"));
+    assert!(folder.jobs("inbox").is_empty());
 }
 
 #[test]
@@ -64,7 +102,7 @@ fn call_tells_the_outcome_of_the_first() {
     give(&folder, "1");
     folder.drain("cat");
     let ended = folder.run("producer call DROP --type t --id invoice-1 --data", &["2"]).with(0);
-    assert_eq!((&ended.out[..], &ended.err[..]), (&b"1"[..], AGAIN));
+    assert_eq!((&ended.out[..], folder.normal(&ended.err, &[])), (&b"1"[..], again("is done")));
     let quiet = folder.run("producer call -q DROP --type t --id invoice-1 --data", &["2"]).with(0);
     assert_eq!((&quiet.out[..], &quiet.err[..]), (&b"1"[..], ""));
 }

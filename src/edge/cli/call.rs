@@ -66,7 +66,7 @@ pub(super) fn run(args: CallArgs, voice: &Voice) -> Result<Exit, Failure> {
     let id = {
         // A signal waits until it is known what became of the job.
         let mut submitted = submitted.lock().unwrap_or_else(PoisonError::into_inner);
-        submitted.insert(job::publish(prepared, voice)?).clone()
+        submitted.insert(job::publish(&folder, prepared, voice)?).clone()
     };
     let answer =
         wait::print_outcomes(&folder, std::slice::from_ref(&id), &args.patience, since, voice, false);

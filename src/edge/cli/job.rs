@@ -8,13 +8,14 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
 use super::attach::{self, Attachments};
+use super::before;
 use super::exit::{Exit, Failure};
 use super::lines;
 use super::output::Voice;
 use super::shell;
 use crate::actors::producer::Prepared;
 use crate::ports::Store;
-use crate::{Error, ErrorKind, Id, MAX_FILE_BYTES, Payload, Submission};
+use crate::{DropFolder, Error, ErrorKind, Id, MAX_FILE_BYTES, Payload, Submission};
 
 /// What a job is: `submit` and `call` take the same.
 #[derive(Debug, Args)]
@@ -31,7 +32,8 @@ pub(super) struct JobArgs {
     #[arg(long, value_name = "SUBJECT", value_parser = NonEmptyStringValueParser::new())]
     pub(super) subject: Option<String>,
 
-    /// The job's id, 1 to 64 of a-z 0-9 _ -; to submit it again under the same id changes nothing [default: a new one]
+    /// The job's id, 1 to 64 of a-z 0-9 _ -; to submit it again under the same id changes nothing, as long as the folder keeps
+    /// the job (`init --keep`) [default: a new one]
     #[arg(long, value_name = "ID")]
     id: Option<Id>,
 
@@ -71,7 +73,11 @@ impl JobArgs {
 }
 
 /// Submits one job, and says whether it was there before, and what stayed. What may have worked can be repeated under its id.
-pub(super) fn publish<S: Store>(job: Prepared<'_, S>, voice: &Voice) -> Result<Id, Failure> {
+pub(super) fn publish<S: Store>(
+    folder: &DropFolder,
+    job: Prepared<'_, S>,
+    voice: &Voice,
+) -> Result<Id, Failure> {
     let receipts = job.publish().map_err(|e| match (e.kind(), e.ids()) {
         (ErrorKind::Uncertain, [id]) => {
             let again = format!("run the same command again with --id {id}, and it is one job");
@@ -81,7 +87,7 @@ pub(super) fn publish<S: Store>(job: Prepared<'_, S>, voice: &Voice) -> Result<I
     })?;
     let receipt = receipts.into_iter().next().expect("a receipt for each job");
     if receipt.before {
-        voice.note(format_args!("already submitted; the first one counts: {}", receipt.id));
+        before::say(folder, &receipt.id, voice);
     }
     attach::say_what_stayed(&receipt, voice);
     Ok(receipt.id)

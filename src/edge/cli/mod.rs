@@ -2,6 +2,7 @@
 
 mod attach;
 mod batch;
+mod before;
 mod call;
 mod consumer;
 mod dead;

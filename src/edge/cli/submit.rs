@@ -92,7 +92,7 @@ pub(super) fn run(args: SubmitArgs, voice: &Voice) -> Result<Exit, Failure> {
         let job = args.policies.of(args.job.into_submission(args.kind.unwrap_or_default())?);
         let prepared = attach::prepare(&folder, job, bytes, voice);
         let prepared = prepared.map_err(|e| job::refused(e, source.as_deref()))?;
-        let id = job::publish(prepared, voice)?;
+        let id = job::publish(&folder, prepared, voice)?;
         output::data(|out| writeln!(out, "{id}"))?;
         return Ok(Exit::Done);
     };
