@@ -180,3 +180,21 @@ fn an_attempt_beyond_all_measure_is_given_up_at_once() {
     assert!(ended.err.contains("its attempts are used up"), "{ended:?}");
     assert_eq!(folder.story("much")["attempts"], json!([]));
 }
+
+/// A delay is either kept or refused, never cut short.
+#[test]
+fn a_time_that_no_name_can_hold_is_refused() {
+    use filedrop::{ErrorKind, Submission};
+    let folder = Folder::new();
+    let drop = filedrop::DropFolder::open(&folder.path).unwrap();
+    let far = std::time::Duration::from_secs(300 * 365 * 24 * 60 * 60);
+    for job in [Submission::new("t").delay(far), Submission::new("t").expires_after(std::time::Duration::MAX)]
+    {
+        let refused = drop.submit(job).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Invalid);
+        assert!(refused.to_string().contains("2286-11-20"), "{refused}");
+    }
+    assert!(folder.jobs("inbox").is_empty() && folder.names("delayed").is_empty());
+    folder.run("producer submit DROP --type t --delay 73000d --expires", &["2286-11-20T00:00:00Z"]).with(0);
+    assert_eq!(folder.names("delayed").len(), 1);
+}

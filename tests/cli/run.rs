@@ -171,5 +171,21 @@ fn an_envelope_that_is_too_large_is_invalid_and_stops_nobody() {
     assert!(ended.err.contains("and this consumer takes 1024"), "{ended:?}");
     assert_eq!(folder.names("invalid").len(), 2, "the job and its reason");
     let ended = folder.run("consumer run DROP --drain --max-bytes 16777217 -- cat", &[]).with(2);
-    assert!(ended.err.contains("16777216"), "{ended:?}");
+    assert!(ended.err.contains("from 1KiB to 16MiB"), "{ended:?}");
+}
+
+#[test]
+fn sizes_have_units() {
+    let folder = Folder::new();
+    let id = folder.submit("1");
+    let script = "head -c 2000 /dev/zero";
+    let words = "consumer run DROP --drain --max-bytes 1k --max-output 2k -- sh -c";
+    folder.run(words, &[script]).with(0);
+    assert!(folder.story(&id)["results"].as_array().unwrap().is_empty(), "2000 bytes are less than 2k");
+    let id = folder.submit("1");
+    folder.run(&words.replace("2k", "1KiB"), &[script]).with(0);
+    assert_eq!(folder.story(&id)["results"][0]["size"], 2000);
+    let id = folder.submit(&format!("\"{}\"", "x".repeat(1024)));
+    folder.run(words, &[script]).with(0);
+    assert_eq!(folder.story(&id)["outcome"]["data"]["type"], "urn:filedrop:problem:invalid");
 }

@@ -43,10 +43,16 @@ enum When {
 }
 
 impl When {
-    fn from(self, now: Millis) -> Millis {
+    fn from(self, now: Millis) -> Result<Millis> {
         match self {
-            When::At(time) => time,
-            When::After(pause) => now.later(pause),
+            When::At(time) => Ok(time),
+            When::After(pause) => now.checked_later(pause).ok_or_else(|| {
+                let (seconds, last) = (pause.as_secs(), Millis::MAX.rfc3339());
+                Error::new(
+                    ErrorKind::Invalid,
+                    format!("{seconds} seconds from now is later than {last}, the last time there is"),
+                )
+            }),
         }
     }
 }
@@ -185,8 +191,8 @@ impl Submission {
         let id = self.id.unwrap_or(minted);
         // Who repeats a submission has to find the first one under the name that it had.
         let submitted = id.minted_at().filter(|_| given).unwrap_or(now);
-        let due = self.due.map(|due| due.from(now)).filter(|due| *due > now);
-        let expires = self.expires.map(|expires| expires.from(now));
+        let due = self.due.map(|due| due.from(now)).transpose()?.filter(|due| *due > now);
+        let expires = self.expires.map(|expires| expires.from(now)).transpose()?;
         if let Some(expires) = expires.filter(|expires| *expires <= due.unwrap_or(now)) {
             let (expires, from) = (expires.rfc3339(), due.unwrap_or(now).rfc3339());
             let why = format!("the job would expire ({expires}) before it could be handled ({from})");

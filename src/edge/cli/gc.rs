@@ -31,7 +31,7 @@ pub(super) struct GcArgs {
     json: bool,
 
     /// How long what is done is kept, this time; others who share the folder keep to what the folder says
-    #[arg(long, value_name = "D", value_parser = duration::some)]
+    #[arg(long, value_name = "D", allow_hyphen_values = true, value_parser = duration::some)]
     keep: Option<Duration>,
 }
 

@@ -20,8 +20,8 @@ pub(super) struct InitArgs {
     #[arg(long, value_name = "GROUP", value_parser = group::number)]
     shared: Option<u32>,
 
-    /// How long settled jobs and their outcomes are kept at least [default: 7d]
-    #[arg(long, value_name = "D", value_parser = keep)]
+    /// How long settled jobs and their outcomes are kept at least (whole seconds) [default: 7d]
+    #[arg(long, value_name = "D", allow_hyphen_values = true, value_parser = keep)]
     keep: Option<Duration>,
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
+use serde_json::Value;
 
 use super::attach::{self, Attachments};
 use super::before;
@@ -45,7 +46,15 @@ pub(super) struct JobArgs {
 struct Json(Vec<u8>);
 
 fn json(text: &str) -> Result<Json, String> {
-    lines::json(text.into()).map(Json)
+    lines::json(text.into()).map(Json).map_err(|why| match text.trim_start().chars().next() {
+        Some('{' | '[' | '"') => why,
+        _ => {
+            let quoted = shell::word(Path::new(&Value::from(text).to_string()));
+            format!(
+                "{why}; as a JSON string: --data {quoted}; any other bytes: --file FILE (- is standard input)"
+            )
+        }
+    })
 }
 
 impl JobArgs {

@@ -25,6 +25,8 @@ mod run;
 mod shell;
 mod show;
 mod signals;
+mod size;
+mod slips;
 mod status;
 mod story;
 mod submit;
@@ -66,6 +68,10 @@ trait Program: Parser {
     const LOGS: &'static str;
     fn loudness(&self) -> &Loudness;
     fn run(self, voice: &Voice) -> Result<Exit, Failure>;
+    /// A wrong command line, perhaps with a hint.
+    fn explain(wrong: clap::Error) -> clap::Error {
+        wrong
+    }
 }
 
 fn start<P: Program>() -> ExitCode {
@@ -88,7 +94,7 @@ fn start<P: Program>() -> ExitCode {
 fn parse<P: Program>() -> Result<P, clap::Error> {
     let color = loudness::asked("--color").unwrap_or(ColorChoice::Auto);
     let mut command = P::command().color(color);
-    let mut matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    let mut matches = command.try_get_matches_from_mut(std::env::args_os()).map_err(P::explain)?;
     P::from_arg_matches_mut(&mut matches).map_err(|e| e.format(&mut command))
 }
 

@@ -13,23 +13,23 @@ use crate::{Millis, Priority, Submission};
 #[derive(Debug, Args)]
 pub(super) struct Policies {
     /// Its place in the order: 0 is handled first, 9 last [default: 5]
-    #[arg(long, value_name = "0-9", help_heading = "Policies")]
+    #[arg(long, value_name = "0-9", allow_hyphen_values = true, help_heading = "Policies")]
     priority: Option<Priority>,
 
-    /// Handle it only after so much time
-    #[arg(long, value_name = "D", value_parser = duration::any, help_heading = "Policies")]
+    /// Handle it only after so much time (200 years at most)
+    #[arg(long, value_name = "D", allow_hyphen_values = true, value_parser = duration::any, help_heading = "Policies")]
     delay: Option<Duration>,
 
     /// Handle it only from this time on (RFC 3339, as 2026-11-23T06:00:00Z)
-    #[arg(long, value_name = "TIME", value_parser = Millis::parse_rfc3339, conflicts_with = "delay", help_heading = "Policies")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = Millis::parse_rfc3339, conflicts_with = "delay", help_heading = "Policies")]
     at: Option<Millis>,
 
     /// Do not handle it any more after so much time, or from this time on: then its outcome is `expired`
-    #[arg(long, value_name = "D|TIME", value_parser = deadline, help_heading = "Policies")]
+    #[arg(long, value_name = "D|TIME", allow_hyphen_values = true, value_parser = deadline, help_heading = "Policies")]
     expires: Option<Deadline>,
 
-    /// Attempt it so often at most, whatever its consumer says
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Policies")]
+    /// Attempt it so often at most (1 or more), whatever its consumer says
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Policies")]
     max_attempts: Option<u32>,
 }
 
@@ -40,8 +40,9 @@ enum Deadline {
 }
 
 fn deadline(text: &str) -> Result<Deadline, String> {
-    if let Ok(time) = Millis::parse_rfc3339(text) {
-        return Ok(Deadline::At(time));
+    // No duration has a year before a dash.
+    if text.as_bytes().get(4) == Some(&b'-') {
+        return Millis::parse_rfc3339(text).map(Deadline::At).map_err(|e| e.to_string());
     }
     duration::some(text)
         .map(Deadline::After)
@@ -99,6 +100,8 @@ mod tests {
         assert_eq!(deadline("2h"), Ok(Deadline::After(Duration::from_secs(7200))));
         let time = Millis::parse_rfc3339("2026-11-23T06:00:00Z").unwrap();
         assert_eq!(deadline("2026-11-23T07:00:00+01:00"), Ok(Deadline::At(time)));
+        assert!(deadline("2026-11-31T00:00:00Z").unwrap_err().contains("is not a time"));
+        assert!(deadline("9999-12-31T23:59:59Z").unwrap_err().contains("before 2286"));
         assert!(deadline("tomorrow").unwrap_err().contains("a time looks like"));
         assert!(deadline("0s").is_err() && deadline("").is_err());
     }

@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::exit::{Exit, Failure};
 use super::output::Voice;
-use super::{Loudness, Program, call, submit, wait};
+use super::{Loudness, Program, call, slips, submit, wait};
 
 /// Submit jobs to a drop folder, and fetch their outcomes
 #[derive(Debug, Parser)]
@@ -43,6 +43,10 @@ impl Program for Producer {
 
     fn loudness(&self) -> &Loudness {
         &self.loudness
+    }
+
+    fn explain(wrong: clap::Error) -> clap::Error {
+        slips::explain(wrong)
     }
 
     fn run(self, voice: &Voice) -> Result<Exit, Failure> {

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::exit::{Exit, Failure};
 use super::watching::Watching;
-use super::{duration, signals};
+use super::{duration, signals, size};
 use crate::actors::handler::MAX_OUTPUT_BYTES;
 use crate::{Exec, MAX_FILE_BYTES, Summary};
 
@@ -18,8 +18,8 @@ pub(super) struct RunArgs {
     /// The drop folder
     drop: PathBuf,
 
-    /// How many jobs to handle at a time
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), default_value = "1")]
+    /// How many jobs to handle at a time (1 to 65535)
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = clap::value_parser!(u16).range(1..), default_value = "1")]
     concurrency: u16,
 
     /// Handle what is there, then exit
@@ -29,32 +29,33 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     watching: Watching,
 
-    /// How long this consumer may be silent before others take its jobs for abandoned
-    #[arg(long, value_name = "D", value_parser = duration::lease, default_value = "30s")]
+    /// How long this consumer may be silent before others take its jobs for abandoned (100ms or more)
+    #[arg(long, value_name = "D", allow_hyphen_values = true, value_parser = duration::lease, default_value = "30s")]
     lease: Duration,
 
-    /// How long a handler may take; then it is ended and the attempt has failed [default: for ever]
-    #[arg(long, value_name = "D", value_parser = duration::some)]
+    /// How long a handler may take (1ms or more); then it is ended and the attempt has failed [default: for ever]
+    #[arg(long, value_name = "D", allow_hyphen_values = true, value_parser = duration::some)]
     handler_timeout: Option<Duration>,
 
-    /// How often a job is attempted at most, if it does not say so itself
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), default_value = "5")]
+    /// How often a job is attempted at most (1 or more), if it does not say so itself
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = clap::value_parser!(u32).range(1..), default_value = "5")]
     max_attempts: u32,
 
     /// The longest pause before the second attempt; it doubles with each attempt, up to an hour
-    #[arg(long, value_name = "D", value_parser = duration::any, default_value = "10s")]
+    #[arg(long, value_name = "D", allow_hyphen_values = true, value_parser = duration::any, default_value = "10s")]
     backoff: Duration,
 
-    /// The largest envelope to take, in bytes; larger ones are invalid [default: 16 MiB, the most there can be]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1024..=MAX_FILE_BYTES as i64))]
-    max_bytes: Option<u32>,
+    /// The largest envelope to take (1KiB to 16MiB); larger ones are invalid [default: 16MiB]
+    #[arg(long, value_name = "SIZE", value_parser = size::within(1 << 10..=MAX_FILE_BYTES), allow_hyphen_values = true)]
+    max_bytes: Option<usize>,
 
-    /// How many bytes of output go into an outcome's envelope; if there are more, all go into a file beside it [default: 1 MiB]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=MAX_OUTPUT_BYTES as i64))]
-    max_output: Option<u32>,
+    /// How much output goes into an outcome's envelope (0 to 2MiB); if there is more, all goes into a file beside it
+    /// [default: 1MiB]
+    #[arg(long, value_name = "SIZE", value_parser = size::within(0..=MAX_OUTPUT_BYTES), allow_hyphen_values = true)]
+    max_output: Option<usize>,
 
     /// How long handlers may go on after a gentle stop; then they are ended and their jobs handed back
-    #[arg(long, value_name = "D", value_parser = duration::any, default_value = "10s")]
+    #[arg(long, value_name = "D", allow_hyphen_values = true, value_parser = duration::any, default_value = "10s")]
     grace: Duration,
 
     /// The handler: a program and its arguments; no shell is involved
@@ -110,7 +111,7 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
     // Before anything is claimed: a job must not fail because of a mistyped command.
     let mut handler = Exec::find(program, command.collect())?;
     if let Some(bytes) = args.max_output {
-        handler = handler.max_output(bytes as usize);
+        handler = handler.max_output(bytes);
     }
     let consumer = folder
         .consumer()
@@ -121,7 +122,7 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
         .grace(args.grace)
         .max_attempts(args.max_attempts)
         .backoff(args.backoff)
-        .max_bytes(args.max_bytes.map_or(MAX_FILE_BYTES, |bytes| bytes as usize));
+        .max_bytes(args.max_bytes.unwrap_or(MAX_FILE_BYTES));
     let stopper = consumer.stopper();
     let mut told = false;
     signals::listen(move |signal| {

@@ -36,7 +36,7 @@ pub(super) struct WaitArgs {
 #[derive(Debug, Args)]
 pub(super) struct Patience {
     /// How long to wait at most [default: for ever]
-    #[arg(long, value_name = "D", value_parser = duration::any)]
+    #[arg(long, value_name = "D", allow_hyphen_values = true, value_parser = duration::any)]
     timeout: Option<Duration>,
 
     /// Print outcomes as envelopes (CloudEvents), one on a line, failed ones too

@@ -13,8 +13,8 @@ pub(super) struct Watching {
     #[arg(long, value_enum, value_name = "HOW", default_value_t = How::Auto)]
     watch: How,
 
-    /// How often to look where there are no notifications
-    #[arg(long, value_name = "D", value_parser = duration::some, default_value = "1s")]
+    /// How often to look where there are no notifications (1ms or more)
+    #[arg(long, value_name = "D", allow_hyphen_values = true, value_parser = duration::some, default_value = "1s")]
     poll_interval: Duration,
 }
 

@@ -102,6 +102,9 @@ pub struct Millis(u64);
 impl Millis {
     const DIGITS: usize = 13;
 
+    /// What it is as text, for those who gave another one.
+    pub(crate) const LOOKS: &str = "a time (as 2026-11-23T06:00:00Z, RFC 3339, before 2286-11-20)";
+
     /// The first millisecond.
     pub const MIN: Self = Self(0);
 
@@ -144,15 +147,18 @@ impl Millis {
     pub fn parse_rfc3339(text: &str) -> Result<Self, NameError> {
         let timestamp = text.parse::<jiff::Timestamp>().ok();
         let millis = timestamp.and_then(|timestamp| timestamp.as_millisecond().try_into().ok());
-        millis
-            .and_then(Self::new)
-            .ok_or_else(|| NameError(text.to_owned(), "a time (as 2026-11-23T06:00:00Z, RFC 3339)"))
+        millis.and_then(Self::new).ok_or_else(|| NameError(text.to_owned(), Self::LOOKS))
     }
 
     /// So much later, but not beyond the last one that fits.
     pub fn later(self, by: Duration) -> Self {
         let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
         Self(self.0.saturating_add(by).min(Self::MAX.0))
+    }
+
+    /// So much later; `None` beyond the last one that fits.
+    pub fn checked_later(self, by: Duration) -> Option<Self> {
+        Self::new(self.0.checked_add(u64::try_from(by.as_millis()).ok()?)?)
     }
 
     /// How long after `earlier` it is; zero if it is before.

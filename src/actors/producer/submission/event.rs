@@ -73,7 +73,7 @@ fn id(name: &str, value: &Value) -> Result<Id> {
 
 fn time(name: &str, value: &Value) -> Result<When> {
     let time = value.as_str().and_then(|text| Millis::parse_rfc3339(text).ok());
-    time.map(When::At).ok_or_else(|| wrong(name, value, "a time (as 2026-11-23T06:00:00Z, RFC 3339)"))
+    time.map(When::At).ok_or_else(|| wrong(name, value, Millis::LOOKS))
 }
 
 fn wrong(name: &str, value: &Value, right: &str) -> Error {
