@@ -43,6 +43,9 @@ def plain(path, id):  # the job, if it is one that this program understands: str
         return None
 
 
+if len(sys.argv) != 2:
+    print(f"usage: {sys.argv[0]} DROP", file=sys.stderr)
+    sys.exit(2)
 os.chdir(sys.argv[1])
 room = f"claimed/example-{secrets.token_hex(8)}"
 # No beats: the lock tells when it dies. Only if it is stopped for an hour, or works for longer, others take its claim.

@@ -3,9 +3,10 @@
 # An id that was printed is durable. No id, or an exit code other than 0: submit again; that is another job.
 # JSON is taken on trust, a shell cannot check it. Without line breaks, as PROTOCOL.md asks. Needs Linux and coreutils.
 set -eu
+[ $# -eq 3 ] || { echo "usage: $0 DROP TYPE JSON" >&2; exit 2; }
 CDPATH='' cd -- "$1"
 grep -Eq '"protocol" *: *0 *[,}]' filedrop.json                 # another number: keep out
-case $2 in '' | *[!A-Za-z0-9._/-]*) echo "$0: bad type: $2" >&2; exit 64 ;; esac
+case $2 in '' | *[!A-Za-z0-9._/-]*) echo "$0: bad type: $2" >&2; exit 2 ;; esac
 
 ms=$(date +%s%3N) random=$(cat /proc/sys/kernel/random/uuid)    # a UUIDv4: xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx
 id=$(printf %012x "$ms" | sed 's/.\{8\}/&-/')-7${random#*-*-4}  # a UUIDv7: time, its version, the rest of the v4

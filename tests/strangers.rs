@@ -80,6 +80,37 @@ fn a_job_from_a_shell_script_is_handled_by_ours() {
     assert_eq!(drop.census().unwrap().rooms.tmp, 0, "the draft is gone");
 }
 
+/// A wrong command line has the exit code that it has of ours, and touches nothing.
+#[test]
+fn examples_say_how_they_are_used() {
+    let (_place, drop) = folder();
+    let (sh, python) = (example("submit.sh"), example("consumer.py"));
+    let path = drop.path().to_str().unwrap();
+    let mut wrong = vec![
+        ("sh", &sh, vec![], "DROP TYPE JSON"),
+        ("sh", &sh, vec!["drop", "type"], "DROP TYPE JSON"),
+        ("sh", &sh, vec!["drop", "type", "1", "2"], "DROP TYPE JSON"),
+        ("sh", &sh, vec![path, "a type", "1"], "bad type: a type"),
+    ];
+    if has("python3") {
+        wrong.push(("python3", &python, vec![], "DROP"));
+        wrong.push(("python3", &python, vec![path, "more"], "DROP"));
+    }
+    for (interpreter, script, args, usage) in wrong {
+        let output = Command::new(interpreter).arg(script).args(args).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        let right = if usage.starts_with("bad") {
+            usage.to_owned()
+        } else {
+            format!("usage: {} {usage}", script.display())
+        };
+        assert!(said.contains(&right) && said.lines().count() == 1, "{said}");
+        assert_eq!((output.status.code(), &output.stdout[..]), (Some(2), &b""[..]));
+    }
+    let rooms = drop.census().unwrap().rooms;
+    assert_eq!((rooms.inbox, rooms.claimed, rooms.tmp), (0, 0, 0));
+}
+
 /// P4–P11 and P17 in Python, in one folder with ours, with jobs from sh and from ours.
 #[test]
 fn strangers_and_ours_compete_for_jobs_of_both() {

@@ -94,6 +94,7 @@ fn what_is_not_there() {
         ("filedrop status newer", 78),
         ("filedrop init newer", 78),
         ("filedrop init file/below", 73),
+        ("filedrop init file", 73),
         ("producer submit nowhere --type t", 66),
         ("producer wait plain a", 66),
         ("producer call newer --type t", 78),

@@ -137,9 +137,12 @@ fn what_cannot_travel_is_said_before_anything_is_done() {
     let refused = [
         ("--attach missing", 66),
         ("--attach twin below/twin", 65),
-        ("--attach below", 65),
-        ("--move link", 65),
-        ("--link link", 65),
+        ("--file below", 66),
+        ("--attach below", 66),
+        ("--move below", 66),
+        ("--move link", 66),
+        ("--link link", 66),
+        ("--attach /dev/null", 66),
     ];
     let mut said = String::new();
     for (words, code) in refused {

@@ -1,6 +1,8 @@
 //! Files that travel with a job.
 
-use std::path::PathBuf;
+use std::fs::Metadata;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -31,15 +33,14 @@ impl Attachments {
     /// How many bytes they have.
     ///
     /// # Errors
-    /// If one of them is not there: before anything is done.
+    /// If one of them is not there, or no regular file: before anything is done.
     pub(super) fn size(&self) -> Result<u64, Failure> {
-        let all = self.attach.iter().chain(&self.move_in).chain(&self.link);
-        all.map(|path| {
-            let cannot =
-                |e| Failure::new(Exit::NoInput, format_args!("cannot attach {}: {e}", path.display()));
-            path.metadata().map(|meta| meta.len()).map_err(cannot)
-        })
-        .sum()
+        let copied = self.attach.iter().map(|path| size_of(path, path.metadata(), "can be attached"));
+        // A link may be to a file that others have too.
+        let taken = self.move_in.iter().chain(&self.link);
+        let taken =
+            taken.map(|path| size_of(path, path.symlink_metadata(), "can be moved or linked to a job"));
+        copied.chain(taken).sum()
     }
 
     /// The same job, with them.
@@ -48,6 +49,19 @@ impl Attachments {
         let job = self.move_in.into_iter().fold(job, Submission::move_in);
         self.link.into_iter().fold(job, Submission::link)
     }
+}
+
+fn size_of(path: &Path, meta: io::Result<Metadata>, what: &str) -> Result<u64, Failure> {
+    let path = path.display();
+    let why = match meta {
+        Ok(meta) if meta.is_file() => return Ok(meta.len()),
+        Ok(meta) if meta.is_dir() => {
+            format!("{path} is a folder, not a file; attach its files, or an archive of them")
+        }
+        Ok(_) => format!("{path} is no regular file; only such {what}"),
+        Err(e) => format!("cannot attach {path}: {e}"),
+    };
+    Err(Failure::new(Exit::NoInput, why))
 }
 
 /// Puts a job's files into the folder, and shows how far it is. Nobody sees the job yet.

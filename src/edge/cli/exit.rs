@@ -18,11 +18,12 @@ pub enum Exit {
     Usage = 2,
     /// Some of the input is wrong; the rest was submitted (EX_DATAERR).
     BadData = 65,
-    /// There is no such file, or no drop folder there (EX_NOINPUT).
+    /// There is no such file or something else in its place, or no drop folder there (EX_NOINPUT).
     NoInput = 66,
     /// The handler's command cannot be run (EX_UNAVAILABLE).
     NoHandler = 69,
-    /// The drop folder could not be made (EX_CANTCREAT).
+    /// `filedrop init`: the drop folder could not be made, or not in the way asked for, whatever stands in the way
+    /// (EX_CANTCREAT); but one of another version is [`Unsupported`](Self::Unsupported), as for all other commands.
     CannotCreate = 73,
     /// The operating system refused (EX_IOERR).
     Io = 74,
@@ -73,11 +74,13 @@ impl Exit {
             }
             Exit::Usage => "the command line is wrong",
             Exit::BadData => "bad data, named on stderr; of a batch, the good lines were submitted",
-            Exit::NoInput => "no such file, one that cannot be opened, or not a drop folder",
+            Exit::NoInput => {
+                "no such file, a folder in its place, one that cannot be opened, or not a drop folder"
+            }
             Exit::NoHandler => {
                 "the handler's command is not there or cannot be run; its jobs are in the inbox"
             }
-            Exit::CannotCreate => "the drop folder cannot be made",
+            Exit::CannotCreate => "the drop folder cannot be made, or not in the way asked for",
             Exit::Io => "the operating system refused: full disk, no permission, I/O error",
             Exit::Uncertain => "it may have happened or not; stderr says what is known",
             Exit::Unsupported => "a drop folder of another version, or a file system that cannot carry one",

@@ -8,7 +8,7 @@ use clap::Args;
 use super::exit::{Exit, Failure};
 use super::output::Voice;
 use super::{duration, group};
-use crate::{DropFolder, ErrorKind, InitOptions};
+use crate::{DropFolder, InitOptions};
 
 #[derive(Debug, Args)]
 #[command(after_help = after_help())]
@@ -57,9 +57,9 @@ pub(super) fn run(args: &InitArgs, voice: &Voice) -> Result<Exit, Failure> {
     if let Some(keep) = args.keep {
         options = options.keep(keep);
     }
-    let (folder, shared) = DropFolder::init_and_tell(&args.drop, &options).map_err(|e| match e.kind() {
-        ErrorKind::Io | ErrorKind::NotFound | ErrorKind::Invalid => Failure::new(Exit::CannotCreate, e),
-        _ => e.into(),
+    let (folder, shared) = DropFolder::init_and_tell(&args.drop, &options).map_err(|e| match Exit::of(&e) {
+        Exit::Unsupported => e.into(),
+        _ => Failure::new(Exit::CannotCreate, e),
     })?;
     voice.note(format_args!("{} is a drop folder", folder.path().display()));
     if let Some(shared) = shared {
