@@ -57,10 +57,11 @@ pub(super) fn run(args: &InitArgs, voice: &Voice) -> Result<Exit, Failure> {
     if let Some(keep) = args.keep {
         options = options.keep(keep);
     }
-    let (folder, shared) = DropFolder::init_and_tell(&args.drop, &options).map_err(|e| match Exit::of(&e) {
-        Exit::Unsupported => e.into(),
-        _ => Failure::new(Exit::CannotCreate, e),
-    })?;
+    let (folder, shared) =
+        DropFolder::init_and_tell(&args.drop, &options).map_err(|e| match Exit::of(&e) {
+            Exit::Unsupported => e.into(),
+            _ => Failure::new(Exit::CannotCreate, e),
+        })?;
     voice.note(format_args!("{} is a drop folder", folder.path().display()));
     if let Some(shared) = shared {
         voice.note(shared);
