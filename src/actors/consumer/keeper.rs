@@ -56,6 +56,8 @@ pub(super) struct Keeper<'a, S: Store, H: Host> {
     recovery_due: Instant,
     rescan_due: Instant,
     sweep_due: Instant,
+    /// It was told that more of a sweep is to follow.
+    sweep_goes_on: bool,
 }
 
 impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
@@ -80,6 +82,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
             recovery_due: now,
             rescan_due: now,
             sweep_due: now + floor.options.first_sweep.min(SWEEP_EVERY),
+            sweep_goes_on: false,
         }
     }
 
@@ -261,7 +264,8 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
                 if swept.unfinished {
                     self.sweep_due = now + (now - began) * SWEEP_REST;
                 }
-                if swept.total() + swept.failed > 0 {
+                let goes_on = std::mem::replace(&mut self.sweep_goes_on, swept.unfinished);
+                if goes_on || swept.total() + swept.failed > 0 {
                     self.floor.tell(&Event::Swept(&swept));
                 }
             }
