@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::ports::{Chosen, Swept, Takeover};
-use crate::words::{Disposition, Error, Id, Millis};
+use crate::words::{Disposition, Error, Evidence, Id, Millis};
 
 /// Is told what happens, on the thread on which it happens: it must not wait for anything.
 pub trait Observer: Send + Sync {
@@ -64,6 +64,22 @@ pub enum Event<'a> {
         due: Millis,
         /// Why it failed, likewise.
         problem: &'a str,
+    },
+    /// A file that a stranger had dropped is a job now.
+    Admitted {
+        /// The job.
+        id: &'a Id,
+        /// What the file was called.
+        name: &'a str,
+        /// Why it was taken to be complete.
+        evidence: &'a Evidence,
+    },
+    /// A file that a stranger dropped cannot be read. It stays where it is.
+    Unreadable {
+        /// What it is called.
+        name: &'a str,
+        /// Why.
+        why: &'a str,
     },
     /// A dead letter lay in the inbox. It was moved to where it belongs.
     PutBack {
@@ -151,6 +167,12 @@ fn log(event: &Event<'_>) {
         Event::Postponed { id, attempt, due, problem } => {
             warn!(%id, attempt, why = problem, next = due.rfc3339(), "failed; to be tried again");
         }
+        Event::Admitted { id, name, evidence } => {
+            debug!(%id, name, %evidence, "took a file that was dropped")
+        }
+        Event::Unreadable { name, why } => {
+            warn!(name, why, "left in the inbox; see `filedrop explain`");
+        }
         Event::PutBack { id, path } => {
             warn!(%id, path = %path.display(), "moved a dead letter back: its outcome stands; use `filedrop dead redrive`");
         }
@@ -159,9 +181,10 @@ fn log(event: &Event<'_>) {
         }
         Event::HandedBack { id, attempt, why } => info!(%id, attempt, why, "handed back"),
         Event::Recovered(takeover) => {
-            let Takeover { returned, helped, archived, cleared, .. } = takeover;
-            if returned + helped + archived + cleared > 0 {
-                info!(returned, helped, archived, cleared, "recovered what absent consumers left");
+            let Takeover { returned, admitted, helped, archived, cleared, .. } = takeover;
+            if returned + admitted + helped + archived + cleared > 0 {
+                let admitted = Some(admitted).filter(|admitted| **admitted > 0);
+                info!(returned, admitted, helped, archived, cleared, "recovered what absent consumers left");
             }
             for trouble in &takeover.troubles {
                 warn!(%trouble, "cannot recover what an absent consumer left; trying again");

@@ -11,7 +11,7 @@ use crate::actors::handler::{Closure, Exec, Handler};
 use crate::actors::observer::Observer;
 use crate::adapters::watch::watch;
 use crate::ports::Fs as _;
-use crate::words::{Error, ErrorKind, Id, Job, Payload, Result};
+use crate::words::{Customs, Error, ErrorKind, Id, Job, Payload, Result};
 
 /// A consumer that is still to be run.
 ///
@@ -94,6 +94,19 @@ impl Consumer {
     /// [`MAX_FILE_BYTES`](crate::MAX_FILE_BYTES).
     pub fn max_bytes(mut self, bytes: usize) -> Self {
         self.options.max_bytes = bytes.min(crate::MAX_FILE_BYTES);
+        self
+    }
+
+    /// How long a file that a stranger drops into the inbox has to be left alone, if nothing else tells that it is complete: 2 s by
+    /// default.
+    pub fn quiet_period(mut self, quiet: Duration) -> Self {
+        self.options.quiet_period = quiet;
+        self
+    }
+
+    /// Which names of files that strangers drop are taken.
+    pub fn customs(mut self, customs: Customs) -> Self {
+        self.options.customs = customs;
         self
     }
 

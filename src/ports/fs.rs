@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
+use crate::words::{Version, Writer};
+
 /// The system calls that the protocol is made of.
 ///
 /// Implementations do what POSIX says and nothing more: no call flushes unless it is named so, and an error of
@@ -45,6 +47,12 @@ pub trait Fs {
     /// What an open file is, also after its names are gone.
     fn stat_open(&self, file: &Self::File) -> io::Result<Meta>;
 
+    /// Whether anybody has a regular file open for writing, following no link.
+    fn writer(&self, path: &Path) -> io::Result<Writer>;
+
+    /// The SHA-256 of a file's content, in constant memory.
+    fn sha256(&self, file: &Self::File) -> io::Result<[u8; 32]>;
+
     /// What lies at a path, following no link.
     fn stat(&self, path: &Path) -> io::Result<Meta>;
 
@@ -56,6 +64,9 @@ pub trait Fs {
 
     /// Moves a name, replacing what is at `to`; does nothing if both are names of one file.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Moves a name, failing with [`io::ErrorKind::AlreadyExists`] if there is anything at `to`.
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()>;
 
     /// Removes a name.
     fn unlink(&self, path: &Path) -> io::Result<()>;
@@ -119,6 +130,20 @@ pub struct Meta {
     pub size: u64,
     /// When it was last written, in Unix milliseconds of the file system's clock.
     pub modified_ms: u64,
+    /// When it was last written, in nanoseconds.
+    pub modified_ns: u64,
+    /// When anything of it was last changed, likewise.
+    pub changed_ns: u64,
+    /// When it was made, likewise, where the file system tells.
+    pub born_ns: Option<u64>,
+}
+
+impl Meta {
+    /// Its state.
+    pub fn version(&self) -> Version {
+        let Self { id, size, modified_ns, changed_ns, born_ns, .. } = *self;
+        Version { ino: id.ino, size, modified_ns, changed_ns, born_ns }
+    }
 }
 
 /// A name in a folder.

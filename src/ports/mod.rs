@@ -9,8 +9,8 @@ pub use fs::{FileId, FileKind, Fs, Listed, Meta};
 pub use host::Host;
 pub(crate) use store::Sighting;
 pub use store::{
-    AttachBy, Attachment, Beat, Broom, Census, Claim, Claimed, ConsumerCensus, DeadLetter, Harvest, Interest,
-    NewJob, Place, Progress, Promotion, Remains, RoomCounts, Scan, Store, Submitted, Swept, Takeover, Vigil,
-    Workspace,
+    Admitted, Arrivals, Arrived, AttachBy, Attachment, Beat, Broom, Census, Claim, Claimed, ConsumerCensus,
+    DeadLetter, Finding, Harvest, Interest, Looked, Marker, NewJob, Place, Progress, Promotion, Remains,
+    RoomCounts, Scan, Store, Submitted, Swept, Takeover, Vigil, Workspace,
 };
 pub use watch::{Bell, Chosen, Watch, WatchMode};

@@ -1,6 +1,6 @@
 //! Waiting for a hint or a deadline. A hint may be lost, or mean nothing: only latency depends on it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -35,6 +35,12 @@ pub trait Watch: Send {
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) if it is not there.
     fn arm(&mut self, dir: &Path) -> Result<()>;
+
+    /// Files that were renamed into a watched folder since this was last asked, with their inodes, as far as they are known: that
+    /// somebody who uses a temporary name is done with them.
+    fn renamed(&mut self) -> Vec<(PathBuf, u64)> {
+        Vec::new()
+    }
 
     /// Whether it ever rings. A deaf watch leaves everything to the deadline.
     fn hears(&self) -> bool;

@@ -1,6 +1,8 @@
 //! A job, as its handler sees it.
 
-use super::{ClaimCheck, Envelope, Error, ErrorKind, Id, Millis, Result};
+use std::ffi::OsString;
+
+use super::{ClaimCheck, Envelope, Error, ErrorKind, Id, Millis, Result, from_reference};
 
 /// A job, as its handler sees it.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,13 +38,16 @@ impl Job {
                 Millis::parse_rfc3339(time.as_str().unwrap_or_default())?;
             }
         }
-        for name in ["filesref", "dataref"] {
-            if envelope.attribute(name).is_some() && envelope.claim_check(name).is_none() {
-                let why = format!("{name} is no reference below payload/");
-                return Err(Error::new(ErrorKind::Invalid, why));
-            }
+        let job = Self { id: id.clone(), attempt, envelope };
+        let leads_away = |name: &str| {
+            let inside = name == "dataref" && job.data_file().is_some();
+            job.envelope.attribute(name).is_some() && job.envelope.claim_check(name).is_none() && !inside
+        };
+        if let Some(name) = ["filesref", "dataref"].into_iter().find(|name| leads_away(name)) {
+            let why = format!("{name} is no reference below payload/");
+            return Err(Error::new(ErrorKind::Invalid, why));
         }
-        Ok(Self { id: id.clone(), attempt, envelope })
+        Ok(job)
     }
 
     /// The bytes that the producer gave; nothing, if they are [elsewhere](Self::data_ref).
@@ -79,6 +84,13 @@ impl Job {
     /// Where its data is, if it is too large for the envelope.
     pub fn data_ref(&self) -> Option<ClaimCheck> {
         self.envelope.claim_check("dataref")
+    }
+
+    /// Its data is this one of the [files](Self::files_ref) that travel with it: it was dropped as a file.
+    pub fn data_file(&self) -> Option<OsString> {
+        let folder = self.envelope.text("filesref")?;
+        let name = self.envelope.text("dataref")?.strip_prefix(folder)?;
+        self.files_ref().and_then(|_| from_reference(name))
     }
 
     /// Where the files are that travel with it.

@@ -1,5 +1,6 @@
 //! The words of the protocol: pure types, no I/O, no clock.
 
+mod arrival;
 mod attempt;
 mod envelope;
 mod error;
@@ -10,8 +11,10 @@ mod outcome;
 mod payload;
 mod policy;
 mod problem;
+mod stranger;
 mod turns;
 
+pub use arrival::{Evidence, Marked, Patience, Pending, Sighting, Version, Writer, judge, parse_checksum};
 pub use attempt::{Attempt, MOST_ATTEMPTS_TOLD, vanished};
 pub use envelope::Envelope;
 pub use error::{Error, ErrorKind, Result};
@@ -25,4 +28,7 @@ pub use outcome::{Disposition, Outcome};
 pub use payload::Payload;
 pub use policy::{AfterFailure, Retry, pause_after};
 pub use problem::Problem;
+pub use stranger::{
+    Customs, Sort, TEMPORARY, envelope_of_file, from_reference, id_of_file, shown, to_reference, type_of_file,
+};
 pub use turns::Turns;

@@ -35,6 +35,8 @@ impl Problem {
     pub const OUTPUT: &'static str = "urn:filedrop:problem:output";
     /// The handler said that no attempt at this job will ever succeed.
     pub const REJECTED: &'static str = "urn:filedrop:problem:rejected";
+    /// The file that is its data was written to while it was handled.
+    pub const CHANGED: &'static str = "urn:filedrop:problem:changed";
     /// Its attempts are used up, and the last one ended without an answer: its consumer vanished.
     pub const ABANDONED: &'static str = "urn:filedrop:problem:abandoned";
     /// Its time was over before somebody came to handle it.
@@ -65,6 +67,11 @@ impl Problem {
         Self::of(Self::REJECTED, "the handler rejected the job", detail)
     }
 
+    /// Its data changed under the handler's hands.
+    pub fn changed(detail: impl Into<String>) -> Self {
+        Self::of(Self::CHANGED, "the job's file changed", detail)
+    }
+
     /// Nobody who tried the job lived to answer.
     pub fn abandoned(detail: impl Into<String>) -> Self {
         Self::of(Self::ABANDONED, "its attempts are used up", detail)
@@ -92,7 +99,7 @@ impl Problem {
 
     /// Whether another attempt may end otherwise.
     pub fn is_worth_another_attempt(&self) -> bool {
-        matches!(self.kind.as_str(), Self::HANDLER | Self::TIMEOUT)
+        matches!(self.kind.as_str(), Self::HANDLER | Self::TIMEOUT | Self::CHANGED)
     }
 
     fn of(kind: &str, title: &str, detail: impl Into<String>) -> Self {

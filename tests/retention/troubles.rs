@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use filedrop::Writer;
 use filedrop::adapters::fs::OsFs;
 use filedrop::adapters::host::OsHost;
 use filedrop::adapters::store::local::LocalStore;
@@ -53,6 +54,15 @@ impl Fs for Stubborn {
     fn flush_dir(&self, dir: &Path) -> io::Result<()> {
         self.ask("flush", dir)?;
         self.os.flush_dir(dir)
+    }
+    fn writer(&self, path: &Path) -> io::Result<Writer> {
+        self.os.writer(path)
+    }
+    fn sha256(&self, file: &Self::File) -> io::Result<[u8; 32]> {
+        self.os.sha256(file)
+    }
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.os.rename_new(from, to)
     }
     fn stat_open(&self, file: &Self::File) -> io::Result<Meta> {
         self.os.stat_open(file)

@@ -1,6 +1,7 @@
 //! What goes wrong in the store of a consumer, at will.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -10,12 +11,13 @@ use filedrop::adapters::fs::OsFs;
 use filedrop::adapters::host::OsHost;
 use filedrop::adapters::store::local::LocalStore;
 use filedrop::ports::{
-    Attachment, Beat, Broom, Census, Chosen, Claim, Claimed, DeadLetter, Harvest, Interest, NewJob, Place,
-    Progress, Promotion, Remains, Scan, Store, Submitted, Swept, Takeover, Vigil, Workspace,
+    Admitted, Arrivals, Arrived, Attachment, Beat, Broom, Census, Chosen, Claim, Claimed, DeadLetter,
+    Finding, Harvest, Interest, Looked, Marker, NewJob, Place, Progress, Promotion, Remains, Scan, Store,
+    Submitted, Swept, Takeover, Vigil, Workspace,
 };
 use filedrop::{
     Attempt, ClaimCheck, DropFolder, Envelope, Error, ErrorKind, Id, InboxName, Job, Millis, Observer,
-    Outcome, Result, Stopper, Summary, WatchMode,
+    Outcome, Result, StampedId, Stopper, Summary, WatchMode,
 };
 
 type Local = LocalStore<OsFs, OsHost>;
@@ -120,6 +122,31 @@ impl Store for Faulty<'_> {
 
     fn scan(&self, limit: usize) -> Result<Scan> {
         self.local.scan(limit)
+    }
+
+    fn arrivals(
+        &self,
+        folder: Option<&Path>,
+        arrivals: &mut Arrivals,
+        tell: &mut dyn FnMut(&OsStr, Finding<'_>),
+    ) -> Result<Looked> {
+        self.local.arrivals(folder, arrivals, tell)
+    }
+
+    fn take_files(&self, room: &Self::Room, files: &[Arrived]) -> Result<Vec<Option<StampedId>>> {
+        self.local.take_files(room, files)
+    }
+
+    fn admit(&self, room: &Self::Room, taken: &[StampedId]) -> Result<Vec<Result<Admitted>>> {
+        self.local.admit(room, taken)
+    }
+
+    fn untake(&self, room: &Self::Room, taken: &StampedId) -> Result<()> {
+        self.local.untake(room, taken)
+    }
+
+    fn finish_arrival(&self, marker: &Marker) -> Result<()> {
+        self.local.finish_arrival(marker)
     }
 
     fn register(&self, consumer: &Id, lease: Duration) -> Result<Self::Room> {

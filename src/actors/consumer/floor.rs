@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use super::gate::Gate;
 use super::pulse::Pulse;
 use super::ready::Ready;
 use super::stop::Stage;
@@ -42,6 +43,8 @@ pub(super) struct Floor<'a, S: Store, H: Host> {
     pub(super) stuck: Mutex<HashSet<InboxName>>,
     /// Workers that have not ended.
     pub(super) live: AtomicUsize,
+    /// What is told to the porter, and by it.
+    pub(super) gate: Gate,
     /// Says that it is alive.
     pub(super) pulse: Pulse,
 }

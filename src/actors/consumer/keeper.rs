@@ -47,6 +47,8 @@ pub(super) struct Keeper<'a, S: Store, H: Host> {
     failed_looks: u32,
     look_after: Option<Instant>,
     recovered_at: Instant,
+    /// The look of the porter's that a drain waits for.
+    porters_look: Option<u64>,
     /// A drain is at its end: its workers end.
     drained: bool,
     /// When delayed jobs may be looked at again after a ring.
@@ -75,6 +77,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
             failed_looks: 0,
             look_after: None,
             recovered_at: now,
+            porters_look: None,
             drained: false,
             promotion_rest: now,
             promotion_due: now,
@@ -138,12 +141,25 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
 
     /// Something may have changed: a new job, a birth or a death, a worker, a stop.
     fn heard(&mut self) {
+        self.pass_on_renamed();
         // A drain that is idle looks for itself, lest its workers' looks ring for each other for ever.
         if !(self.floor.options.drain && self.floor.ready.activity().1) {
             self.floor.ready.mark();
         }
         self.recover_by(self.recovered_at + RECOVERY_REST);
         self.promotion_due = self.promotion_due.min(self.promotion_rest);
+    }
+
+    /// Only those in the inbox: a name in a room, or a delayed one, is ours.
+    fn pass_on_renamed(&mut self) {
+        let renamed = self.watch.renamed();
+        if renamed.is_empty() {
+            return;
+        }
+        let inbox = |path: &PathBuf| path.parent().is_some_and(|parent| parent.ends_with("inbox"));
+        let names = renamed.into_iter().filter(|(path, _)| inbox(path));
+        self.floor.gate.renamed(names.filter_map(|(path, ino)| Some((path.file_name()?.to_owned(), ino))));
+        self.floor.gate.poke();
     }
 
     /// Looks without having been told. The watch is armed first, and anew: its folder may have been made again.
@@ -208,11 +224,18 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
                 let again = takeover.look_again.unwrap_or(Duration::MAX).min(2 * LAST_RESCAN);
                 self.recovery_due = self.recovered_at + again.max(Duration::from_millis(5));
                 let strange = (&takeover.strangers, &takeover.troubles) != (&self.told.0, &self.told.1);
-                if strange || takeover.returned + takeover.helped + takeover.archived + takeover.cleared > 0 {
+                if strange
+                    || takeover.returned
+                        + takeover.admitted
+                        + takeover.helped
+                        + takeover.archived
+                        + takeover.cleared
+                        > 0
+                {
                     self.floor.tell(&Event::Recovered(&takeover));
                     self.told = (takeover.strangers.clone(), takeover.troubles.clone());
                 }
-                if takeover.returned > 0 {
+                if takeover.returned + takeover.admitted > 0 {
                     self.floor.ready.mark();
                 }
                 Some(takeover)
@@ -293,6 +316,17 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
             Ok(true) => return,
             Err(e) => return self.look_again(e),
         }
+        // What strangers dropped is a job soon, or waits for its first quiet period, once.
+        let look = *self.porters_look.get_or_insert_with(|| self.floor.gate.ask());
+        match self.floor.gate.was_clear(look) {
+            None => return,
+            Some(clear) => {
+                self.porters_look = None;
+                if !clear {
+                    return;
+                }
+            }
+        }
         let mut limit = GLANCE;
         let ready = loop {
             match self.floor.store.scan(limit) {
@@ -335,6 +369,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
         let stage = self.floor.stopper.stage();
         let in_flight = || self.floor.ready.in_flight();
         if stage != Stage::Run && self.cut_at.is_none() {
+            self.floor.gate.end();
             self.floor.ready.close();
             self.floor.tell(&Event::Stopping { in_flight: in_flight() });
             // A grace beyond the clock's range is as good as a year.

@@ -1,13 +1,15 @@
 //! The consumer: claims jobs, has them handled, and decides their outcomes.
 //!
-//! One *keeper* thread recovers what the dead left, and listens; one, the *pulse*, keeps the consumer's presence; the
-//! *workers*, threads too, share the names that are ready: each takes one, has it handled, and settles it. All that the
+//! One *keeper* thread recovers what the dead left, and listens; one, the *pulse*, keeps the consumer's presence;
+//! the *porter* makes jobs of files that strangers drop; the *workers*, threads too, share the names that are ready: each takes one, has it handled, and settles it. All that the
 //! protocol asks of them is in the [steps](take).
 
 mod floor;
+mod gate;
 mod hold_back;
 mod keeper;
 mod options;
+mod porter;
 mod pulse;
 mod ready;
 mod run;

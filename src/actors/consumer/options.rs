@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::actors::plain_name;
 use crate::ports::Host;
-use crate::words::{DEFAULT_LEASE, Id, MAX_FILE_BYTES, Retry};
+use crate::words::{Customs, DEFAULT_LEASE, Id, MAX_FILE_BYTES, Retry};
 
 /// How a consumer works.
 #[derive(Debug, Clone)]
@@ -27,6 +27,10 @@ pub struct ConsumerOptions {
     pub max_bytes: usize,
     /// How long a gentle stop waits for the handlers before it ends them and hands their jobs back.
     pub grace: Duration,
+    /// How long a file that a stranger drops has to be left alone, if nothing else tells that it is complete.
+    pub quiet_period: Duration,
+    /// Which of their names are taken.
+    pub customs: Customs,
     /// How long after its start it first looks for what was kept long enough; then every hour. A drain looks once, at its end.
     pub first_sweep: Duration,
 }
@@ -45,6 +49,8 @@ impl ConsumerOptions {
             retry: Retry::default(),
             max_bytes: MAX_FILE_BYTES,
             grace: Duration::from_secs(10),
+            quiet_period: Duration::from_secs(2),
+            customs: Customs::default(),
             first_sweep: Duration::from_secs(60),
         }
     }

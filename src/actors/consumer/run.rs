@@ -9,7 +9,9 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::floor::{Floor, lock};
+use super::gate::Gate;
 use super::keeper::Keeper;
+use super::porter::Porter;
 use super::pulse::Pulse;
 use super::ready::Ready;
 use super::{ConsumerOptions, Stopper, Summary};
@@ -74,6 +76,7 @@ where
         aside: AtomicU32::new(0),
         stuck: Mutex::default(),
         live: AtomicUsize::new(0),
+        gate: Gate::default(),
         pulse: Pulse::default(),
     };
     floor.trust_from(began);
@@ -83,6 +86,12 @@ where
         if let Err(e) = thread::Builder::new().name("filedrop-pulse".to_owned()).spawn_scoped(scope, beat) {
             // The others see it when they begin.
             floor.give_up(Error::io("start a thread", "pulse", e));
+        }
+        let porter = &floor;
+        let attend = move || Porter::new(porter).attend();
+        if let Err(e) = thread::Builder::new().name("filedrop-porter".to_owned()).spawn_scoped(scope, attend)
+        {
+            floor.give_up(Error::io("start a thread", "porter", e));
         }
         for nth in 0..options.concurrency.max(1) {
             // The worker's own thread starts its children and outlives them: a parent-death signal is sent when the
@@ -104,6 +113,7 @@ where
             }
         }
         Keeper::new(&floor, watch).keep();
+        floor.gate.end();
         floor.pulse.end();
     });
     let (tally, failure) = (*lock(&floor.tally), lock(&floor.failure).take());

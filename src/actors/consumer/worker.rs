@@ -95,6 +95,9 @@ where
     fn scan(&self, limit: usize) -> Result<Scan, Error> {
         let scan = self.store.scan(limit)?;
         let mut stuck = HashSet::new();
+        if scan.dropped > 0 {
+            self.gate.poke();
+        }
         for name in &scan.misplaced {
             match self.store.put_back(name) {
                 Ok(path) => self.tell(&Event::PutBack { id: &name.id, path: &path }),

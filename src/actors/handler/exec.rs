@@ -9,6 +9,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::{ExitStatus, Stdio};
+use std::time::SystemTime;
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -97,7 +98,10 @@ impl Exec {
         command.env("FILEDROP_ID", job.id.as_str()).env("FILEDROP_TYPE", job.kind());
         command.env("FILEDROP_ATTEMPT", job.attempt.to_string());
         let text = |name| job.envelope.text(name).map(OsString::from);
-        let payload = job.files_ref().map(|check| self.payload(&check).into_os_string());
+        let payload = job.files_ref().map(|check| {
+            let folder = self.payload(&check);
+            job.data_file().map_or(folder.clone(), |name| folder.join(name)).into_os_string()
+        });
         let results = workspace.as_ref().map(|workspace| workspace.files.clone().into_os_string());
         for (variable, value) in [
             ("FILEDROP_SUBJECT", text("subject")),
@@ -121,11 +125,21 @@ impl Exec {
         self.drop.join("payload").join(check.name())
     }
 
+    /// Where a job's data is, if it is not in its envelope.
+    fn data_beside(&self, job: &Job) -> Option<PathBuf> {
+        let file = || Some(self.payload(&job.files_ref()?).join(job.data_file()?));
+        job.data_ref().map(|check| self.payload(&check)).or_else(file)
+    }
+
     async fn run(&self, call: Call<'_>) -> Ended {
-        let stdin = match call.job.data_ref().map(|check| self.payload(&check)) {
+        let mut before = None;
+        let stdin = match self.data_beside(&call.job) {
             None => Stdio::piped(),
             Some(path) => match open(&path) {
-                Ok(data) => data.into(),
+                Ok(data) => {
+                    before = Content::of(&data);
+                    data.into()
+                }
                 Err(e) if is_the_machines(&e) => {
                     return Ended::NotStarted(Error::io("open the data of a job", path, e));
                 }
@@ -191,6 +205,10 @@ impl Exec {
             Parting::Stuck(Stuck::Unreadable(e)) | Parting::Exited(Err(e)) => {
                 failed(Problem::handler(format!("what it did cannot be told: {e}")))
             }
+            // Whatever it said: it may have seen half of it.
+            Parting::Exited(Ok(_)) if before.as_ref().is_some_and(Content::has_changed) => {
+                failed(Problem::changed("somebody wrote to the file while it was handled"))
+            }
             Parting::Exited(Ok(status)) if status.success() => match output.sink.whole() {
                 Whole::Short(payload) => Ended::Done(payload),
                 Whole::Spilled(content_type) => Ended::Spilled { content_type },
@@ -232,6 +250,27 @@ fn open(path: &Path) -> io::Result<File> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
+}
+
+/// What a file was when its handler began: whoever dropped it may still write to it.
+struct Content {
+    file: File,
+    size: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Content {
+    /// Only where the system tells: that it does not is no fault of the job's.
+    fn of(file: &File) -> Option<Self> {
+        let file = file.try_clone().ok()?;
+        let meta = file.metadata().ok()?;
+        Some(Self { size: meta.len(), modified: meta.modified().ok(), file })
+    }
+
+    fn has_changed(&self) -> bool {
+        let now = self.file.metadata();
+        now.is_ok_and(|now| (now.len(), now.modified().ok()) != (self.size, self.modified))
+    }
 }
 
 /// Whether an error says nothing of the file.

@@ -99,16 +99,27 @@ fn fresh() -> io::Result<u128> {
 
 /// Renames a folder to a name that is free.
 fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    match rename_no_replace(from, to) {
+        // It replaces at most an empty folder, that another made meanwhile and that has the same modes.
+        Err(e) if e.kind() == ErrorKind::Unsupported => fs::rename(from, to),
+        answer => answer,
+    }
+}
+
+/// [`ErrorKind::Unsupported`] where the system cannot be asked for that: on NFS, and some others.
+pub(super) fn rename_no_replace(from: &Path, to: &Path) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
         use rustix::fs::{CWD, RenameFlags, renameat_with};
         use rustix::io::Errno;
         match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-            // NFS and some others cannot be asked for that.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
-            answer => return Ok(answer?),
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => Err(ErrorKind::Unsupported.into()),
+            answer => Ok(answer?),
         }
     }
-    // It replaces at most an empty folder, that another made meanwhile and that has the same modes.
-    fs::rename(from, to)
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = (from, to);
+        Err(ErrorKind::Unsupported.into())
+    }
 }

@@ -2,6 +2,7 @@
 
 mod copy;
 mod group;
+mod lease;
 mod os;
 mod share;
 #[cfg(feature = "sim")]

@@ -1,17 +1,21 @@
 //! The operating system's file system.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, ErrorKind, Read as _};
+use std::io::{self, ErrorKind, Read as _, Seek as _};
 use std::os::unix::fs::{
     FileExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
 };
 use std::path::Path;
+use std::time::SystemTime;
 
 use rustix::fs::{AtFlags, CWD, FlockOperation, OFlags};
 
-use super::copy;
-use super::group::Group;
+use super::group::{self, Group};
+use super::{copy, lease};
+use sha2::{Digest as _, Sha256};
+
 use crate::ports::{FileId, FileKind, Fs, Listed, Meta};
+use crate::words::Writer;
 
 /// System calls, one each; in a folder that a group shares, with those that give what is made there the folder's modes.
 #[derive(Debug, Clone)]
@@ -158,6 +162,18 @@ impl Fs for OsFs {
         File::open(dir)?.sync_all()
     }
 
+    fn writer(&self, path: &Path) -> io::Result<Writer> {
+        let file = self.open(path)?;
+        Ok(if self.local { lease::writer(&file) } else { Writer::Unknown })
+    }
+
+    fn sha256(&self, mut file: &File) -> io::Result<[u8; 32]> {
+        let mut hash = Sha256::new();
+        file.rewind()?;
+        io::copy(&mut file, &mut hash)?;
+        Ok(hash.finalize().into())
+    }
+
     fn stat_open(&self, file: &File) -> io::Result<Meta> {
         file.metadata().map(|meta| describe(&meta))
     }
@@ -178,6 +194,17 @@ impl Fs for OsFs {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         fs::rename(from, to)
+    }
+
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        match group::rename_no_replace(from, to) {
+            // Where it cannot be asked for, a link does the same for a file, in two steps.
+            Err(e) if e.kind() == ErrorKind::Unsupported => {
+                fs::hard_link(from, to)?;
+                fs::remove_file(from)
+            }
+            answer => answer,
+        }
     }
 
     fn unlink(&self, path: &Path) -> io::Result<()> {
@@ -245,13 +272,20 @@ fn open_up(dir: &Path) -> io::Result<()> {
 }
 
 fn describe(meta: &fs::Metadata) -> Meta {
-    let modified = meta.mtime().saturating_mul(1000).saturating_add(meta.mtime_nsec() / 1_000_000);
+    let nanos = |seconds: i64, nanos: i64| {
+        u64::try_from(seconds.saturating_mul(1_000_000_000).saturating_add(nanos)).unwrap_or(0)
+    };
+    let modified_ns = nanos(meta.mtime(), meta.mtime_nsec());
+    let born = meta.created().ok().and_then(|born| born.duration_since(SystemTime::UNIX_EPOCH).ok());
     Meta {
         id: FileId { dev: meta.dev(), ino: meta.ino() },
         kind: kind_of(meta.file_type()),
         links: meta.nlink(),
         size: meta.len(),
-        modified_ms: modified.try_into().unwrap_or(0),
+        modified_ms: modified_ns / 1_000_000,
+        modified_ns,
+        changed_ns: nanos(meta.ctime(), meta.ctime_nsec()),
+        born_ns: born.and_then(|born| born.as_nanos().try_into().ok()),
     }
 }
 

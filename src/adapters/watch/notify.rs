@@ -1,9 +1,13 @@
 //! The operating system's notifications: inotify on Linux, kqueue or FSEvents elsewhere.
 
 use std::io;
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use notify::{Config, EventKindMask, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::event::{ModifyKind, RenameMode};
+use notify::{Config, Event, EventKind, EventKindMask, RecommendedWatcher, RecursiveMode, Watcher};
 
 use crate::ports::{Bell, Watch};
 use crate::words::{Error, ErrorKind, Result};
@@ -15,7 +19,11 @@ use crate::words::{Error, ErrorKind, Result};
 /// nobody anything to do.
 pub struct NotifyWatch {
     watcher: RecommendedWatcher,
+    renamed: Arc<Mutex<Vec<(PathBuf, u64)>>>,
 }
+
+/// So many files that were renamed into a folder are remembered until somebody asks: the others have to be quiet for a while.
+const MOST_RENAMED: usize = 64 << 10;
 
 impl NotifyWatch {
     /// A watch of nothing yet.
@@ -27,8 +35,30 @@ impl NotifyWatch {
         let kinds = EventKindMask::CREATE | EventKindMask::MODIFY_NAME | EventKindMask::ACCESS_CLOSE;
         let config = Config::default().with_event_kinds(kinds);
         // An overflow comes as an event without paths, trouble as an error: both may hide anything, so both ring.
-        let watcher = RecommendedWatcher::new(move |_| bell.ring(), config).map_err(unsupported)?;
-        Ok(Self { watcher })
+        let renamed = Arc::new(Mutex::new(Vec::new()));
+        let seen = renamed.clone();
+        let hear = move |event: notify::Result<Event>| {
+            if let Ok(event) = event
+                && event.kind == EventKind::Modify(ModifyKind::Name(RenameMode::To))
+            {
+                remember(&seen, event.paths);
+            }
+            bell.ring();
+        };
+        let watcher = RecommendedWatcher::new(hear, config).map_err(unsupported)?;
+        Ok(Self { watcher, renamed })
+    }
+}
+
+/// What it was is looked at once: by the time that somebody asks, another may have its name. Our own jobs move all the time, and
+/// mean nothing here.
+fn remember(renamed: &Mutex<Vec<(PathBuf, u64)>>, paths: Vec<PathBuf>) {
+    for path in paths.into_iter().filter(|path| !path.as_os_str().as_bytes().ends_with(b".job.json")) {
+        let Ok(meta) = std::fs::symlink_metadata(&path) else { continue };
+        let mut renamed = renamed.lock().unwrap_or_else(PoisonError::into_inner);
+        if meta.is_file() && renamed.len() < MOST_RENAMED {
+            renamed.push((path, meta.ino()));
+        }
     }
 }
 
@@ -42,6 +72,10 @@ impl Watch for NotifyWatch {
             }
             _ => unsupported(e).at(dir),
         })
+    }
+
+    fn renamed(&mut self) -> Vec<(PathBuf, u64)> {
+        std::mem::take(&mut *self.renamed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn hears(&self) -> bool {

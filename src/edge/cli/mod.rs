@@ -29,6 +29,7 @@ mod size;
 mod slips;
 mod status;
 mod story;
+mod strangers;
 mod submit;
 mod wait;
 mod watching;

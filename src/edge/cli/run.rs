@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::exit::{Exit, Failure};
+use super::strangers::Strangers;
 use super::watching::Watching;
 use super::{duration, signals, size};
 use crate::actors::handler::MAX_OUTPUT_BYTES;
@@ -53,6 +54,9 @@ pub(super) struct RunArgs {
     /// [default: 1MiB]
     #[arg(long, value_name = "SIZE", value_parser = size::within(0..=MAX_OUTPUT_BYTES), allow_hyphen_values = true)]
     max_output: Option<usize>,
+
+    #[command(flatten)]
+    strangers: Strangers,
 
     /// How long handlers may go on after a gentle stop; then they are ended and their jobs handed back
     #[arg(long, value_name = "D", allow_hyphen_values = true, value_parser = duration::any, default_value = "10s")]
@@ -120,6 +124,8 @@ pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
         .lease(args.lease)
         .handler_timeout(args.handler_timeout)
         .grace(args.grace)
+        .quiet_period(args.strangers.quiet_period)
+        .customs(args.strangers.customs()?)
         .max_attempts(args.max_attempts)
         .backoff(args.backoff)
         .max_bytes(args.max_bytes.unwrap_or(MAX_FILE_BYTES));

@@ -1,16 +1,19 @@
 //! The queue's verbs. The local folder implements them with links and renames; a bucket could with conditional puts.
 
+mod arrivals;
 mod payload;
 mod submit;
 mod survey;
 mod sweep;
 mod work;
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::words::{Attempt, ClaimCheck, Envelope, Id, InboxName, Millis, Outcome, Result};
+use crate::words::{Attempt, ClaimCheck, Envelope, Id, InboxName, Millis, Outcome, Result, StampedId};
 
+pub use arrivals::{Admitted, Arrivals, Arrived, Finding, Looked, Marker};
 pub use payload::{AttachBy, Attachment, Harvest, Workspace};
 pub use submit::{NewJob, Submitted};
 pub use survey::{Census, ConsumerCensus, DeadLetter, Place, Remains, RoomCounts};
@@ -48,6 +51,34 @@ pub trait Store {
 
     /// The first `limit` ready names of first attempts and as many of repeated ones, in order.
     fn scan(&self, limit: usize) -> Result<Scan>;
+
+    /// Looks for files that strangers dropped into the inbox, or into another folder, and judges whether they are complete by what
+    /// `arrivals` remembers. `tell` hears of each.
+    fn arrivals(
+        &self,
+        folder: Option<&Path>,
+        arrivals: &mut Arrivals,
+        tell: &mut dyn FnMut(&OsStr, Finding<'_>),
+    ) -> Result<Looked>;
+
+    /// Takes files out of the inbox (P28). `None` for those that are gone, or are not what was judged any more.
+    ///
+    /// # Errors
+    /// Some may be taken all the same: leave them to recovery.
+    fn take_files(&self, room: &Self::Room, files: &[Arrived]) -> Result<Vec<Option<StampedId>>>;
+
+    /// Makes jobs of files that were taken (P29). An error of one concerns only that one: admit it again, or
+    /// [untake](Self::untake) it.
+    ///
+    /// # Errors
+    /// If none could be.
+    fn admit(&self, room: &Self::Room, taken: &[StampedId]) -> Result<Vec<Result<Admitted>>>;
+
+    /// Puts a file that was taken, and not admitted, back into the inbox, unless there is another of its name by now.
+    fn untake(&self, room: &Self::Room, taken: &StampedId) -> Result<()>;
+
+    /// Removes the marker of a file that is admitted.
+    fn finish_arrival(&self, marker: &Marker) -> Result<()>;
 
     /// Makes a room for a consumer that is silent for no longer than `lease` (P4).
     fn register(&self, consumer: &Id, lease: Duration) -> Result<Self::Room>;

@@ -40,6 +40,8 @@ pub struct Scan {
     pub names: Vec<InboxName>,
     /// How many more there are.
     pub beyond: usize,
+    /// Files that bear no name of ours: they may be jobs of strangers.
+    pub dropped: usize,
     /// Names without an attempt: these are no jobs any more, and somebody put them here (P22). The first few hundred, in order.
     pub misplaced: Vec<InboxName>,
 }
@@ -82,6 +84,8 @@ pub enum Claimed {
 pub struct Takeover {
     /// Claims that went back to the inbox.
     pub returned: usize,
+    /// Files that strangers had dropped, and that were taken; they are jobs now.
+    pub admitted: usize,
     /// Staged outcomes that were helped on.
     pub helped: usize,
     /// Claims that were settled already, and archived.

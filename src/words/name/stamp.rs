@@ -14,6 +14,28 @@ pub struct StampedId {
     pub nonce: u64,
 }
 
+impl StampedId {
+    /// `<id>.<nonce>.bare`: the folder, in a consumer's room, with a file that was dropped.
+    pub fn taken(&self) -> String {
+        format!("{self}.bare")
+    }
+
+    /// `<id>.<nonce>.job.json`: beside it, the envelope that the job is to have, if it is not to follow from the file.
+    pub fn taken_draft(&self) -> String {
+        format!("{self}.job.json")
+    }
+
+    /// Parses the name of such a folder.
+    pub fn parse_taken(name: &str) -> Option<Self> {
+        name.strip_suffix(".bare")?.parse().ok()
+    }
+
+    /// Parses the name of such an envelope.
+    pub fn parse_taken_draft(name: &str) -> Option<Self> {
+        name.strip_suffix(".job.json")?.parse().ok()
+    }
+}
+
 impl fmt::Display for StampedId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:016x}", self.id, self.nonce)

@@ -16,7 +16,7 @@ fn scan<'a>(jobs: std::ops::Range<u64>, scans: &'a Cell<u32>) -> impl Fn(usize) 
         scans.set(scans.get() + 1);
         let names: Vec<_> = jobs.clone().take(limit).map(name).collect();
         let beyond = jobs.clone().count() - names.len();
-        Ok(Scan { names, beyond, misplaced: Vec::new() })
+        Ok(Scan { names, beyond, dropped: 0, misplaced: Vec::new() })
     }
 }
 

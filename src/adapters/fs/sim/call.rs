@@ -5,12 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use corosensei::Yielder;
+use sha2::{Digest as _, Sha256};
 
 use super::actor::Fate;
 use super::disk::{File, Ino, Node};
 use super::world::{Lie, Line, State};
 use super::{SimHost, World};
 use crate::ports::{FileId, FileKind, Fs, Listed, Meta};
+use crate::words::Writer;
 
 /// A process's view of the world's disk.
 pub struct SimFs<'actor> {
@@ -143,11 +145,17 @@ impl State {
         match &self.disk.nodes[&ino] {
             Node::File(File { links, modified_ms, data, .. }) => {
                 let size = data.len() as u64;
-                Meta { id, kind: FileKind::File, links: *links, size, modified_ms: *modified_ms }
+                meta(id, FileKind::File, *links, size, *modified_ms)
             }
-            Node::Dir(_) => Meta { id, kind: FileKind::Dir, links: 1, size: 0, modified_ms: 0 },
+            Node::Dir(_) => meta(id, FileKind::Dir, 1, 0, 0),
         }
     }
+}
+
+/// An inode is never used again here, so when it was made tells nothing more.
+fn meta(id: FileId, kind: FileKind, links: u64, size: u64, modified_ms: u64) -> Meta {
+    let modified_ns = modified_ms * 1_000_000;
+    Meta { id, kind, links, size, modified_ms, modified_ns, changed_ns: modified_ns, born_ns: Some(id.ino) }
 }
 
 impl Fs for SimFs<'_> {
@@ -233,6 +241,19 @@ impl Fs for SimFs<'_> {
         })
     }
 
+    /// What is written here is written in one step.
+    fn writer(&self, path: &Path) -> io::Result<Writer> {
+        self.look(Call("ask for writers of", None), path, |state| {
+            state.disk.file(state.disk.find(path)?).map(|_| Writer::None)
+        })
+    }
+
+    fn sha256(&self, file: &SimFile) -> io::Result<[u8; 32]> {
+        self.look(Call("hash", None), Path::new("(open file)"), |state| {
+            Ok(Sha256::digest(&state.disk.file(file.ino)?.data).into())
+        })
+    }
+
     fn stat_open(&self, file: &SimFile) -> io::Result<Meta> {
         self.look(Call("stat", None), Path::new("(open file)"), |state| Ok(state.describe(file.ino)))
     }
@@ -266,6 +287,22 @@ impl Fs for SimFs<'_> {
                 }
                 Some(_) => state.named(to, false),
                 None => {}
+            }
+            let addition = state.disk.change(to_dir, &to_name, Some(ino), None);
+            state.disk.change(from_dir, &from_name, None, Some(addition));
+            state.named(from, false);
+            state.named(to, true);
+            Ok(())
+        })
+    }
+
+    fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.act(Call("rename to a free name", Some(from)), to, |state| {
+            let (from_dir, from_name) = state.disk.place(from)?;
+            let ino = *state.disk.entries(from_dir)?.get(&from_name).ok_or(ErrorKind::NotFound)?;
+            let (to_dir, to_name) = state.disk.place(to)?;
+            if state.disk.entries(to_dir)?.contains_key(&to_name) {
+                return Err(ErrorKind::AlreadyExists.into());
             }
             let addition = state.disk.change(to_dir, &to_name, Some(ino), None);
             state.disk.change(from_dir, &from_name, None, Some(addition));

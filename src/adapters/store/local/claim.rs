@@ -17,17 +17,21 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     pub(super) fn scan_inbox(&self, limit: usize) -> Result<Scan> {
         let inbox = self.layout.room("inbox");
         let (mut fresh, mut repeated) = (First::of(limit), First::of(limit));
-        let mut misplaced = First::of(MOST_MISPLACED);
+        let (mut misplaced, mut dropped) = (First::of(MOST_MISPLACED), 0);
         let mut each = |entry: crate::ports::Listed| {
             if entry.kind != FileKind::File {
                 return;
             }
-            let Some(name) = entry.name.to_str() else { return };
+            let Some(name) = entry.name.to_str() else {
+                dropped += 1;
+                return;
+            };
             match name.parse::<InboxName>() {
                 Ok(name) if name.attempt == 1 => fresh.offer(name),
                 Ok(name) => repeated.offer(name),
                 Err(_) => {
                     let archived = InboxName::parse_archived(name).ok();
+                    dropped += usize::from(archived.is_none());
                     if let Some(name) = archived.filter(|name| name.kind == DeliveryKind::Job) {
                         misplaced.offer(name);
                     }
@@ -39,7 +43,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         let mut names = fresh.names.into_sorted_vec();
         names.append(&mut repeated.names.into_vec());
         names.sort_unstable();
-        Ok(Scan { names, beyond, misplaced: misplaced.names.into_sorted_vec() })
+        Ok(Scan { names, beyond, dropped, misplaced: misplaced.names.into_sorted_vec() })
     }
 
     /// P6, P7. What the rename answers is not asked: the job is in the room or it is not.

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use super::LocalStore;
 use super::moves::{found, parent};
 use crate::ports::{FileId, Fs, Host, NewJob, Submitted};
-use crate::words::{Envelope, Error, ErrorKind, Id, InboxName, Job, MAX_FILE_BYTES, Millis, Outcome, Result};
+use crate::words::{
+    ClaimCheckKind, Envelope, Error, ErrorKind, Id, InboxName, Job, MAX_FILE_BYTES, Millis, Outcome, Result,
+    to_reference,
+};
 
 impl<F: Fs, H: Host> LocalStore<F, H> {
     /// P22. What has no outcome was never a dead letter: its name is wrong.
@@ -91,6 +94,9 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         for old in [job.files_ref(), job.data_ref()].into_iter().flatten() {
             let new = self.hand_down(&old, &id)?;
             envelope.set(new.attribute(), new.to_string());
+            if let (ClaimCheckKind::Files, Some(name)) = (new.kind, job.data_file()) {
+                envelope.set("dataref", format!("{new}{}", to_reference(&name)));
+            }
             travelling.push(new);
         }
         let name = InboxName::job(id.clone(), submitted, letter.priority);

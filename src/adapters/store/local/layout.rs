@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::words::{
-    ClaimCheck, DelayedName, DeliveryKind, Disposition, Id, InboxName, Outcome, Problem, RoomName, StagedName,
+    ClaimCheck, DelayedName, DeliveryKind, Disposition, Id, InboxName, Outcome, Problem, RoomName,
+    StagedName, StampedId,
 };
 
 /// The paths of one drop folder.
@@ -63,6 +64,16 @@ impl Layout {
     /// `claimed/<consumer>-<nonce>/<staged name>`
     pub fn staged(&self, room: &RoomName, name: &StagedName) -> PathBuf {
         self.claims(room).join(name.to_string())
+    }
+
+    /// `claimed/<consumer>-<nonce>/<id>.<nonce>.bare/`
+    pub fn taken(&self, room: &RoomName, stamp: &StampedId) -> PathBuf {
+        self.claims(room).join(stamp.taken())
+    }
+
+    /// `claimed/<consumer>-<nonce>/<id>.<nonce>.job.json`
+    pub fn taken_draft(&self, room: &RoomName, stamp: &StampedId) -> PathBuf {
+        self.claims(room).join(stamp.taken_draft())
     }
 
     /// `claimed/<consumer>-<nonce>.presence`

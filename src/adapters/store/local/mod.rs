@@ -1,5 +1,7 @@
 //! The local folder: the protocol's steps as links, renames and flushes. `PROTOCOL.md` numbers them.
 
+mod admission;
+mod arrivals;
 mod census;
 mod claim;
 mod collect;
@@ -23,16 +25,18 @@ mod sweep;
 mod workspace;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::ports::{
-    Attachment, Beat, Broom, Census, Claim, Claimed, DeadLetter, FileId, Fs, Harvest, Host, Interest, NewJob,
-    Place, Progress, Promotion, Remains, Scan, Store, Submitted, Swept, Takeover, Vigil, Workspace,
+    Admitted, Arrivals, Arrived, Attachment, Beat, Broom, Census, Claim, Claimed, DeadLetter, FileId,
+    Finding, Fs, Harvest, Host, Interest, Looked, Marker, NewJob, Place, Progress, Promotion, Remains, Scan,
+    Store, Submitted, Swept, Takeover, Vigil, Workspace,
 };
-use crate::words::{Attempt, ClaimCheck, Envelope, Id, InboxName, Millis, Outcome, Result};
+use crate::words::{Attempt, ClaimCheck, Envelope, Id, InboxName, Millis, Outcome, Result, StampedId};
 
 pub(crate) use dead::successor;
 use init::Settings;
@@ -105,6 +109,32 @@ impl<F: Fs, H: Host> Store for LocalStore<F, H> {
 
     fn scan(&self, limit: usize) -> Result<Scan> {
         self.scan_inbox(limit)
+    }
+
+    fn arrivals(
+        &self,
+        folder: Option<&Path>,
+        arrivals: &mut Arrivals,
+        tell: &mut dyn FnMut(&OsStr, Finding<'_>),
+    ) -> Result<Looked> {
+        let inbox = self.layout.room("inbox");
+        self.look_for_files(folder.unwrap_or(&inbox), arrivals, tell)
+    }
+
+    fn take_files(&self, room: &Self::Room, files: &[Arrived]) -> Result<Vec<Option<StampedId>>> {
+        self.take_dropped(room.name(), files)
+    }
+
+    fn admit(&self, room: &Self::Room, taken: &[StampedId]) -> Result<Vec<Result<Admitted>>> {
+        self.admit_taken(room.name(), taken)
+    }
+
+    fn untake(&self, room: &Self::Room, taken: &StampedId) -> Result<()> {
+        self.give_back(room.name(), taken)
+    }
+
+    fn finish_arrival(&self, marker: &Marker) -> Result<()> {
+        self.remove_marker(marker)
     }
 
     fn register(&self, consumer: &Id, lease: Duration) -> Result<Self::Room> {

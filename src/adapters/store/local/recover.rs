@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::LocalStore;
 use super::presence::Judgement;
-use crate::ports::{FileKind, Fs, Host, Takeover, Vigil};
-use crate::words::{Error, InboxName, Result, RoomName, StagedName};
+use crate::ports::{Admitted, FileKind, Fs, Host, Takeover, Vigil};
+use crate::words::{Error, InboxName, Result, RoomName, StagedName, StampedId};
 
 /// When to try again what did not work.
 const TRY_AGAIN: Duration = Duration::from_secs(2);
@@ -15,6 +15,9 @@ const TRY_AGAIN: Duration = Duration::from_secs(2);
 enum Left {
     Staged(StagedName),
     Claim(InboxName),
+    Taken(StampedId),
+    /// The envelope of what was taken.
+    TakenDraft(StampedId),
     Stranger(std::ffi::OsString),
 }
 
@@ -55,7 +58,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
 
     /// Staged outcomes first: a claim whose outcome is staged is finished, not begun again.
     fn clear(&self, room: &RoomName, locked: bool, takeover: &mut Takeover) -> Result<()> {
-        let mut claims = Vec::new();
+        let (mut claims, mut taken, mut drafts) = (Vec::new(), Vec::new(), Vec::new());
         let mut strangers = false;
         let dir = self.layout.claims(room);
         let left = self.left_in(room)?;
@@ -65,6 +68,8 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         for left in left {
             match left {
                 Left::Claim(name) => claims.push(name),
+                Left::Taken(stamp) => taken.push(stamp),
+                Left::TakenDraft(stamp) => drafts.push(stamp),
                 Left::Staged(staged) if self.help(room, &staged)? => takeover.helped += 1,
                 Left::Staged(staged) => {
                     takeover.strangers.push(self.layout.staged(room, &staged));
@@ -85,6 +90,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                 takeover.returned += 1;
             }
         }
+        takeover.admitted += self.admit_left(room, &taken, &drafts)?;
         if !claims.is_empty() {
             self.flush_dir(&self.layout.room("inbox"))?;
         }
@@ -104,6 +110,20 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         Ok(())
     }
 
+    /// P29, for the dead. How many there were.
+    fn admit_left(&self, room: &RoomName, taken: &[StampedId], drafts: &[StampedId]) -> Result<usize> {
+        let mut admitted = 0;
+        if !taken.is_empty() {
+            for answer in self.admit_taken(room, taken)? {
+                admitted += usize::from(answer? != Admitted::Nothing);
+            }
+        }
+        for draft in drafts.iter().filter(|draft| !taken.contains(draft)) {
+            self.remove(&self.layout.taken_draft(room, draft))?;
+        }
+        Ok(admitted)
+    }
+
     /// Whether it was an outcome that could be read: what cannot be is nobody's to decide with.
     fn help(&self, room: &RoomName, staged: &StagedName) -> Result<bool> {
         let path = self.layout.staged(room, staged);
@@ -117,7 +137,16 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         Ok(names
             .into_iter()
             .map(|entry| {
-                let name = entry.name.to_str().filter(|_| entry.kind == FileKind::File);
+                let text = entry.name.to_str();
+                if let Some(stamp) =
+                    text.and_then(StampedId::parse_taken).filter(|_| entry.kind == FileKind::Dir)
+                {
+                    return Left::Taken(stamp);
+                }
+                let name = text.filter(|_| entry.kind == FileKind::File);
+                if let Some(stamp) = name.and_then(StampedId::parse_taken_draft) {
+                    return Left::TakenDraft(stamp);
+                }
                 match (name.and_then(|name| name.parse().ok()), name.and_then(|name| name.parse().ok())) {
                     (Some(staged), _) => Left::Staged(staged),
                     (None, Some(claim)) => Left::Claim(claim),

@@ -1,0 +1,188 @@
+//! Files that programs drop which never heard of us: what a name says of them, and what job such a file makes.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+use sha2::{Digest as _, Sha256};
+
+use super::{ClaimCheck, Envelope, Error, ErrorKind, Id, Job, Millis, Result, Version};
+
+/// Names that programs give to files while they write them, and that nobody means to drop. `docs/ARRIVAL.md` says whose they are.
+pub const TEMPORARY: [&str; 22] = [
+    ".*",
+    "*~",
+    "~$*",
+    "#*#",
+    "*.filepart",
+    "*.part",
+    "*.partial",
+    "*.tmp",
+    "*.temp",
+    "*.crdownload",
+    "*.download",
+    "*.opdownload",
+    "*.writing",
+    "*.uploading",
+    "*.upload",
+    "*.swp",
+    "*.swx",
+    "*.lftp-pget-status",
+    "*.aria2",
+    "*.axel",
+    "Thumbs.db",
+    "desktop.ini",
+];
+
+/// Endings of our own names: what has one is an envelope, or is meant to be, and never a bare file.
+const OURS: [&str; 6] =
+    [".job.json", ".outcome.json", ".attempt.json", ".reason.json", ".jobs.ndjson", ".presence"];
+
+/// The markers that are heeded where they are.
+const MARKERS: [&str; 2] = [".done", ".sha256"];
+
+/// A marker that ends so holds a checksum.
+const CHECKSUM: &str = ".sha256";
+
+/// What a name in an inbox says of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sort {
+    /// It ends as one of ours.
+    Ours,
+    /// Somebody is writing it, or nobody means it to be taken. The pattern that says so.
+    Ignored(String),
+    /// It says of the file of this name that it is complete.
+    Marker(OsString),
+    /// A job.
+    Bare,
+}
+
+/// Which names are not taken, and which are markers.
+#[derive(Debug, Clone)]
+pub struct Customs {
+    ignored: GlobSet,
+    patterns: Vec<String>,
+    markers: Vec<String>,
+    required: bool,
+}
+
+impl Default for Customs {
+    fn default() -> Self {
+        Self::new(&[], &[]).expect("our own patterns are patterns")
+    }
+}
+
+impl Customs {
+    /// `ignore`: patterns (`*`, `?`, `[…]`) beside [`TEMPORARY`]. `markers`: suffixes; if there are any, files are taken only with one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if one is no pattern, or no suffix.
+    pub fn new(ignore: &[String], markers: &[String]) -> Result<Self> {
+        let wrong = |why: String| Error::new(ErrorKind::Invalid, why);
+        let patterns: Vec<String> =
+            TEMPORARY.into_iter().map(str::to_owned).chain(ignore.iter().cloned()).collect();
+        let mut set = GlobSetBuilder::new();
+        for pattern in &patterns {
+            let glob = GlobBuilder::new(pattern).case_insensitive(true).backslash_escape(true).build();
+            set.add(glob.map_err(|e| wrong(format!("{pattern:?} is no pattern: {}", e.kind())))?);
+        }
+        if markers.iter().any(|marker| marker.is_empty() || marker.contains('/')) {
+            return Err(wrong("a marker is a suffix such as .done, without a slash".to_owned()));
+        }
+        let ignored = set.build().map_err(|e| wrong(format!("too many patterns: {e}")))?;
+        let known = if markers.is_empty() { MARKERS.map(str::to_owned).to_vec() } else { markers.to_vec() };
+        Ok(Self { ignored, patterns, markers: known, required: !markers.is_empty() })
+    }
+
+    /// Whether files are taken only with a marker.
+    pub fn marker_required(&self) -> bool {
+        self.required
+    }
+
+    /// The suffixes of markers.
+    pub fn markers(&self) -> &[String] {
+        &self.markers
+    }
+
+    /// What a name says.
+    pub fn sort(&self, name: &OsStr) -> Sort {
+        let bytes = name.as_bytes();
+        if OURS.iter().any(|ending| bytes.ends_with(ending.as_bytes())) {
+            return Sort::Ours;
+        }
+        if let Some(first) = self.ignored.matches(name).first() {
+            return Sort::Ignored(self.patterns[*first].clone());
+        }
+        let of = |marker: &String| {
+            let stem = bytes.strip_suffix(marker.as_bytes()).filter(|stem| !stem.is_empty())?;
+            Some(OsString::from_vec(stem.to_vec()))
+        };
+        // Where others are asked for, ours are markers all the same: nobody drops a checksum as a job.
+        let known = MARKERS.map(str::to_owned);
+        match self.markers.iter().chain(&known).find_map(of) {
+            Some(of) => Sort::Marker(of),
+            None => Sort::Bare,
+        }
+    }
+
+    /// Whether such a marker holds a checksum.
+    pub fn is_checksum(suffix: &str) -> bool {
+        suffix.ends_with(CHECKSUM)
+    }
+}
+
+/// The id of the job that a file makes: two names of one file make one, and a file that is dropped later another. `None` where
+/// the file system does not tell when a file was made: an inode may be used again.
+pub fn id_of_file(version: &Version) -> Option<Id> {
+    let born = version.born_ns?;
+    let mut hash = Sha256::new();
+    for number in [version.ino, born, version.size, version.modified_ns] {
+        hash.update(number.to_be_bytes());
+    }
+    let hex: String = hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("f{hex}").parse().ok()
+}
+
+/// What of a name stands as it is in a reference (RFC 3986, "unreserved").
+const REFERENCE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A file's name as a part of a reference: any bytes, in ASCII.
+pub fn to_reference(name: &OsStr) -> String {
+    percent_encode(name.as_bytes(), REFERENCE).to_string()
+}
+
+/// The name in a part of a reference. `None` if it is none, or would lead elsewhere.
+pub fn from_reference(part: &str) -> Option<OsString> {
+    let name = OsString::from_vec(percent_decode_str(part).collect());
+    let bytes = name.as_bytes();
+    let leads_away = matches!(bytes, b"" | b"." | b"..") || bytes.contains(&b'/') || bytes.contains(&0);
+    (!leads_away && to_reference(&name) == part).then_some(name)
+}
+
+/// A file's name for people and for environment variables: itself if it is plain text, else as a reference.
+pub fn shown(name: &OsStr) -> String {
+    match name.to_str() {
+        Some(text) if !text.chars().any(char::is_control) => text.to_owned(),
+        _ => to_reference(name),
+    }
+}
+
+/// The event type of a bare file: `file.<extension>`, in lower case; `file` if it has none that fits.
+pub fn type_of_file(name: &OsStr) -> String {
+    let extension =
+        std::path::Path::new(name).extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase);
+    let fits = |text: &String| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    extension.filter(fits).map_or_else(|| "file".to_owned(), |extension| format!("file.{extension}"))
+}
+
+/// The envelope of the job that a file makes, which lies below `payload/` as this.
+pub fn envelope_of_file(id: &Id, name: &OsStr, check: &ClaimCheck, source: &str, now: Millis) -> Envelope {
+    let mut envelope = Job::envelope(id, source, &type_of_file(name), now);
+    let content_type = mime_guess::from_path(name).first_raw().unwrap_or("application/octet-stream");
+    envelope.set("subject", shown(name));
+    envelope.set("datacontenttype", content_type);
+    envelope.set("filesref", check.to_string());
+    envelope.set("dataref", format!("{check}{}", to_reference(name)));
+    envelope
+}
