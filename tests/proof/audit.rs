@@ -10,6 +10,7 @@ use filedrop::words::{
 
 use crate::ledger::{Facts, Ledger};
 use crate::programs::{ADDRESS, DROP};
+use crate::strangers;
 
 /// What a file is, and the row of PROTOCOL.md that names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub(crate) enum Place {
     Payload,
     /// Files that are to travel, outside of the folder.
     Outside,
+    /// A file that a stranger dropped; it may be taken already.
+    Dropped,
     Folder,
 }
 
@@ -51,6 +54,7 @@ impl Place {
             Place::Entry | Place::EntryDraft => "P20",
             Place::Payload | Place::Outside => "P23",
             Place::Record => "P25",
+            Place::Dropped => "P28",
         }
     }
 }
@@ -73,7 +77,8 @@ pub(crate) fn classify(path: &str) -> Option<Place> {
         ["inbox", name] => {
             // P22: what a person put there.
             let misplaced = || Some(Place::Archived("inbox", InboxName::parse_archived(name).ok()?));
-            name.parse().ok().map(Place::Ready).or_else(misplaced)
+            let dropped = || name.ends_with(".csv").then_some(Place::Dropped);
+            name.parse().ok().map(Place::Ready).or_else(misplaced).or_else(dropped)
         }
         ["delayed", name] => name.parse().ok().map(Place::Delayed),
         ["payload", name, ..] => ClaimCheck::parse_name(name).ok().map(|_| Place::Payload),
@@ -87,6 +92,10 @@ pub(crate) fn classify(path: &str) -> Option<Place> {
             Some(room) => room.parse().ok().map(Place::Presence),
             None => room.parse::<RoomName>().ok().map(|_| Place::Folder),
         },
+        ["claimed", room, name] if StampedId::parse_taken(name).is_some() => {
+            room.parse::<RoomName>().ok().map(|_| Place::Folder)
+        }
+        ["claimed", _, taken, _] => StampedId::parse_taken(taken).map(|_| Place::Dropped),
         ["claimed", room, name] => {
             let room: RoomName = room.parse().ok()?;
             let staged = name.parse().ok().map(|staged| Place::Staged(room.clone(), staged));
@@ -148,7 +157,10 @@ pub(crate) fn names_that_changed(world: &World, ledger: &Ledger) {
         if let Some((data, flushed)) = world.peek(&path) {
             complete(&place, &data, ledger);
             if !flushed
-                && !matches!(place, Place::Draft | Place::Presence(_) | Place::Payload | Place::Outside)
+                && !matches!(
+                    place,
+                    Place::Draft | Place::Presence(_) | Place::Payload | Place::Outside | Place::Dropped
+                )
             {
                 ledger.violation(format!("I3: a file of {} was named before it was flushed", place.row()));
             }
@@ -179,6 +191,7 @@ pub(crate) fn after_crash(world: &World, ledger: &Ledger) {
         }
     }
     let facts = ledger.facts();
+    strangers::still_there(world, &facts.dropped, ledger);
     for id in facts.acknowledged {
         if !seen.contains(id.as_str()) && !facts.retired.contains_key(&id) {
             ledger.violation("I1: an acknowledged job is neither there nor finished");
@@ -196,7 +209,7 @@ fn complete(place: &Place, data: &[u8], ledger: &Ledger) {
         // A draft of an entry is read only once the entry is that file.
         Place::Draft | Place::Presence(_) | Place::Folder | Place::EntryDraft => true,
         // Who refers to it says when it has to be: see travel.rs.
-        Place::Payload | Place::Outside => true,
+        Place::Payload | Place::Outside | Place::Dropped => true,
         Place::Record => serde_json::from_slice::<Attempt>(data).is_ok(),
         Place::Entry => Envelope::decode(data).is_ok(),
         Place::Delayed(name) => Job::decode(&name.job.id, name.job.attempt, data).is_ok(),
@@ -314,6 +327,7 @@ pub(crate) fn at_rest(world: &World, ledger: &Ledger) {
             _ => ledger.violation("I2: one outcome was delivered under two names"),
         }
     }
+    strangers::are_jobs(world, &facts.dropped, &mut at, &mut slots, &rests, ledger);
     successors(&facts, &mut at, &mut slots, &rests, ledger);
     // P3, of a redrive: nobody was told that the new job is there, and it is there as its outcome alone.
     for (path, data) in world.disk().tree() {

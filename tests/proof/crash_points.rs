@@ -49,7 +49,12 @@ fn file_systems(world: World) -> [(&'static str, Make); 3] {
 
 /// Every call of a transition, one at a time, answers with an error: after it was done, or without having been done.
 pub(crate) fn errors_everywhere(what: &str, setup: Setup, transition: Transition) {
-    for model in MODELS {
+    errors_in(&MODELS, what, setup, transition);
+}
+
+/// The same, where much is not durable for long: in `cargo test` only in these models.
+pub(crate) fn errors_in(models: &[Model], what: &str, setup: Setup, transition: Transition) {
+    for model in MODELS.into_iter().filter(|model| is_full() || models.contains(model)) {
         for (kind, make) in file_systems(World::new(model, SEED)) {
             let mut search = Search::new(0);
             for fate in [Fate::LoseAnswer, Fate::Fail] {

@@ -40,6 +40,8 @@ pub(crate) struct Facts {
     pub(crate) retired: BTreeMap<Id, String>,
     /// Submissions of their ids since, and what was answered.
     pub(crate) again: BTreeMap<InboxName, Answer>,
+    /// The contents of files that strangers dropped, and were told are there; and how often.
+    pub(crate) dropped: BTreeMap<String, usize>,
     /// What must never have happened.
     pub(crate) violations: BTreeSet<String>,
 }
@@ -109,6 +111,10 @@ impl Ledger {
         if *collected > 1 {
             facts.violations.insert("I2: an outcome was collected twice".to_owned());
         }
+    }
+
+    pub(crate) fn dropped(&self, content: &str) {
+        *self.0.borrow_mut().dropped.entry(content.to_owned()).or_default() += 1;
     }
 
     pub(crate) fn violation(&self, what: impl Into<String>) {

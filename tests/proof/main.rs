@@ -16,4 +16,5 @@ mod races;
 mod replay;
 mod retention;
 mod search;
+mod strangers;
 mod travel;

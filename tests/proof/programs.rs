@@ -14,6 +14,7 @@ use filedrop::words::{
 
 use crate::audit;
 use crate::ledger::Ledger;
+use crate::strangers;
 
 pub(crate) const DROP: &str = "/drop";
 
@@ -207,6 +208,7 @@ fn work(store: &SimStore<'_>, room: &SimRoom<'_>, ledger: &Ledger) -> bool {
     for name in &scan.misplaced {
         let _ = (0..3).any(|_| store.put_back(name).is_ok());
     }
+    let ported = scan.dropped > 0 && strangers::port(store, room);
     let consumer: Id = "sim".parse().expect("a name");
     let terms =
         Terms { consumer: &consumer, source: "/sim", retry: &Retry::default(), max_bytes: usize::MAX };
@@ -230,7 +232,7 @@ fn work(store: &SimStore<'_>, room: &SimRoom<'_>, ledger: &Ledger) -> bool {
             break;
         }
     }
-    !scan.names.is_empty()
+    ported || !scan.names.is_empty()
 }
 
 /// An error is answered by trying again; whether the outcome counts must be true in the end.

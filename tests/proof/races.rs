@@ -7,7 +7,7 @@ use filedrop::adapters::fs::sim::{Actor, Model, World};
 
 use crate::ledger::Ledger;
 use crate::programs::{self, Kind, Patience, Program};
-use crate::search::{Counts, Search, prepared, stops, with_address};
+use crate::search::{Counts, Search, prepared, stops, stops_each, with_address};
 
 const SEED: u64 = 2;
 
@@ -15,6 +15,17 @@ pub(crate) type Make = fn(&Ledger) -> Program;
 
 /// Every history of the form: `a` does i calls, `b` does j, `a` does the rest, `b` does the rest.
 pub(crate) fn interleave(what: &str, setup: fn(World) -> (World, Ledger), a: Make, b: Make) -> Counts {
+    interleave_each(3, what, setup, a, b)
+}
+
+/// The same, where much is not durable for long, so that a crash leaves very many disks: of `b`'s calls each so many'th.
+pub(crate) fn interleave_each(
+    nth: usize,
+    what: &str,
+    setup: fn(World) -> (World, Ledger),
+    a: Make,
+    b: Make,
+) -> Counts {
     let mut total = Counts::default();
     for model in [Model::A, Model::B] {
         for (kind, make) in [("local", false), ("shared by machines", true)] {
@@ -23,7 +34,7 @@ pub(crate) fn interleave(what: &str, setup: fn(World) -> (World, Ledger), a: Mak
                 let world = World::new(model, SEED);
                 setup(if make { world.shared_by_machines() } else { world })
             };
-            search.interleave(fresh, a, b, stops, true);
+            search.interleave(fresh, a, b, |i| stops_each(nth, i), true);
             total = total + search.expect_none(&format!("{what}, model {model:?}, {kind}"));
         }
     }

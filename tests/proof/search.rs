@@ -78,8 +78,22 @@ impl Search {
             audit::after_crash(&after, &ledger);
             if self.is_new(how, &after, &ledger, depth) {
                 self.counts.disks += 1;
+                let known = self.violations.len();
                 self.conclude(&after, &ledger, depth);
+                if self.violations.len() > known {
+                    self.remember_before(world, how);
+                }
             }
+        }
+    }
+
+    /// A history that begins with a crash is half of one.
+    fn remember_before(&mut self, world: &World, how: &str) {
+        let crash = format!("--- {how}");
+        for trace in
+            self.violations.values_mut().filter(|trace| !trace.iter().any(|line| line.starts_with("---")))
+        {
+            trace.splice(0..0, world.trace().into_iter().chain([crash.clone()]));
         }
     }
 
@@ -167,7 +181,12 @@ pub(crate) fn is_full() -> bool {
 /// Which calls of a second program to stop at, when the first has stopped at its call `i`: all, or each third, another third
 /// for each `i`.
 pub(crate) fn stops(i: usize) -> impl Iterator<Item = usize> {
-    let (first, step) = if is_full() { (0, 1) } else { (i % 3, 3) };
+    stops_each(3, i)
+}
+
+/// Likewise, each so many'th.
+pub(crate) fn stops_each(nth: usize, i: usize) -> impl Iterator<Item = usize> {
+    let (first, step) = if is_full() { (0, 1) } else { (i % nth, nth) };
     (first..).step_by(step)
 }
 

@@ -1,0 +1,171 @@
+//! Files that strangers drop: each becomes one job, whatever happens on the way, and whoever comes by.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use filedrop::adapters::fs::sim::{Model, SimFs, World};
+use filedrop::ports::{Arrivals, Fs, Store};
+use filedrop::words::{ClaimCheck, Customs, Envelope};
+
+use crate::audit::Place;
+use crate::crash_points::{crash_everywhere, errors_in};
+use crate::ledger::Ledger;
+use crate::programs::{self, DROP, Patience, Program, SimRoom, SimStore};
+use crate::races::interleave_each;
+use crate::search::prepared;
+
+const NAME: &str = "order.csv";
+
+/// Of a race, so few points are searched in `cargo test`: a disk may be left in thousands of states while nothing is flushed.
+const SPARSE: usize = 97;
+
+/// What the porter of a consumer does: looks, takes, admits; what cannot be admitted goes back, or is left to recovery.
+/// Whether there was anything.
+pub(crate) fn port(store: &SimStore<'_>, room: &SimRoom<'_>) -> bool {
+    let mut arrivals = Arrivals::new(Customs::default(), std::time::Duration::ZERO);
+    let Ok(looked) = store.arrivals(None, &mut arrivals, &mut |_, _| {}) else { return true };
+    let Ok(taken) = store.take_files(room, &looked.ready) else { return true };
+    for stamp in taken.into_iter().flatten() {
+        let admit =
+            || store.admit(room, std::slice::from_ref(&stamp)).is_ok_and(|answers| answers[0].is_ok());
+        if !(0..3).any(|_| admit()) {
+            let _ = store.untake(room, &stamp);
+        }
+    }
+    !looked.ready.is_empty()
+}
+
+/// A stranger moves a file of this content to the inbox, once no other of its name is there.
+fn dropper(ledger: &Ledger, content: &'static str) -> Program {
+    let ledger = ledger.clone();
+    Box::new(move |fs| drop_file(&fs, &ledger, content))
+}
+
+fn drop_file(fs: &SimFs<'_>, ledger: &Ledger, content: &'static str) {
+    let (beside, inbox) = (format!("/outside/{content}.csv"), format!("{DROP}/inbox/{NAME}"));
+    let dropped = || -> std::io::Result<()> {
+        let _ = fs.make_dir(Path::new("/outside"));
+        let file = fs.create(Path::new(&beside))?;
+        fs.write(&file, content.as_bytes())?;
+        fs.flush(&file)?;
+        fs.rename_new(Path::new(&beside), Path::new(&inbox))?;
+        // It cares that its file is there.
+        fs.flush_dir(&Path::new(DROP).join("inbox"))
+    };
+    if dropped().is_ok() {
+        ledger.dropped(content);
+    }
+}
+
+/// I1, after a crash: every file that was dropped is below the folder still.
+pub(crate) fn still_there(world: &World, dropped: &BTreeMap<String, usize>, ledger: &Ledger) {
+    for content in dropped.keys() {
+        let is_it = |(path, data): &(String, Option<std::sync::Arc<[u8]>>)| {
+            path.starts_with(DROP) && data.as_deref() == Some(content.as_bytes())
+        };
+        if !world.disk().tree().iter().any(is_it) {
+            ledger.violation("I1: a file that was dropped is gone");
+        }
+    }
+}
+
+/// At rest: every file that was dropped is one job, that succeeded, and travels with it.
+pub(crate) fn are_jobs(
+    world: &World,
+    dropped: &BTreeMap<String, usize>,
+    at: &mut BTreeMap<String, Vec<Place>>,
+    slots: &mut BTreeMap<String, Vec<String>>,
+    rests: &BTreeMap<String, (String, Vec<u8>)>,
+    ledger: &Ledger,
+) {
+    let mut jobs: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+    at.retain(|id, places| {
+        let Some(envelope) =
+            Envelope::decode(&rests[id].1).ok().filter(|e| e.text("source") == Some("/inbox"))
+        else {
+            return true;
+        };
+        let outcomes = slots.remove(id).unwrap_or_default();
+        if !matches!((&places[..], &outcomes[..]), ([Place::Archived("done", _)], [_])) {
+            ledger
+                .violation(format!("I4: a file's job is at {places:?} and has {} outcomes", outcomes.len()));
+        }
+        let path = format!("{DROP}/{}", envelope.text("dataref").unwrap_or_default());
+        match world.peek(&path) {
+            Some((data, true)) => *jobs.entry(data.to_vec()).or_default() += 1,
+            Some((_, false)) => ledger.violation("I3: a file was not flushed when its job was there"),
+            None => ledger.violation("I1: a file's job has no file"),
+        }
+        false
+    });
+    for content in dropped.keys() {
+        let job = jobs.remove(content.as_bytes());
+        if job != Some(1) && !(job.is_none() && is_handled(world, content, slots)) {
+            ledger.violation("I1: a file that was dropped is not one job");
+        }
+    }
+    // What its stranger was not told of may be there.
+    if jobs.values().any(|jobs| *jobs > 1) {
+        ledger.violation("I8: one file became two jobs");
+    }
+    for (path, data) in world.disk().tree() {
+        let left = path.starts_with(&format!("{DROP}/inbox/")) || path.contains(".bare");
+        if left && data.is_some() {
+            ledger.violation(format!("I4: a file that was dropped is left at {path}"));
+        }
+    }
+}
+
+/// P3: who made a job of it had not made that durable when another handled it. The job may then be there as its outcome alone.
+fn is_handled(world: &World, content: &str, slots: &mut BTreeMap<String, Vec<String>>) -> bool {
+    let files =
+        world.disk().tree().into_iter().filter(|(_, data)| data.as_deref() == Some(content.as_bytes()));
+    let ids: Vec<String> = files
+        .filter_map(|(path, _)| {
+            let name = path.strip_prefix(&format!("{DROP}/payload/"))?.split('/').next()?;
+            Some(ClaimCheck::parse_name(name).ok()?.stamp.id.to_string())
+        })
+        .collect();
+    matches!(&ids[..], [id] if slots.remove(id).is_some_and(|outcomes| outcomes.len() == 1))
+}
+
+fn empty(world: World) -> (World, Ledger) {
+    prepared(world, &[])
+}
+
+fn dropped(world: World) -> (World, Ledger) {
+    let (world, ledger) = prepared(world, &[]);
+    drop_file(&SimFs::unscheduled(&world, 1), &ledger, "first");
+    world.flush_all();
+    world.take_changes();
+    (world, ledger)
+}
+
+fn consume(ledger: &Ledger) -> Program {
+    programs::consumer(ledger, "porter", Patience::Drain)
+}
+
+fn take_over(ledger: &Ledger) -> Program {
+    programs::consumer(ledger, "recoverer", Patience::Endless)
+}
+
+fn drop_second(ledger: &Ledger) -> Program {
+    dropper(ledger, "second")
+}
+
+#[test]
+fn p28_p29_a_dropped_file_becomes_a_job() {
+    crash_everywhere("P28 P29 a dropped file", dropped, consume);
+    errors_in(&[Model::B], "P28 P29 a dropped file", dropped, consume);
+}
+
+#[test]
+fn p28_dropped_while_another_looks() {
+    crash_everywhere("P28 dropping", empty, drop_second);
+    interleave_each(SPARSE, "P28 a second file of one name", dropped, consume, drop_second);
+}
+
+#[test]
+fn p29_two_admit_one_file() {
+    interleave_each(SPARSE, "P28 P29 two porters", dropped, consume, take_over);
+}
