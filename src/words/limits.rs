@@ -11,5 +11,9 @@ pub const MAX_DATA_DEPTH: usize = 128;
 /// How long a consumer may be silent before others take its claims, if its presence does not say.
 pub const DEFAULT_LEASE: Duration = Duration::from_secs(30);
 
+/// How long a file that a stranger drops has to be left alone, if nothing else tells that it is complete, and if its consumer does
+/// not say.
+pub const DEFAULT_QUIET: Duration = Duration::from_secs(2);
+
 /// How long settled jobs and their outcomes are kept at least, if `filedrop.json` does not say.
 pub const DEFAULT_KEEP: Duration = Duration::from_secs(7 * 24 * 60 * 60);

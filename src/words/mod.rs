@@ -4,6 +4,7 @@ mod arrival;
 mod attempt;
 mod envelope;
 mod error;
+mod habits;
 mod job;
 mod limits;
 mod name;
@@ -12,17 +13,19 @@ mod payload;
 mod policy;
 mod problem;
 mod stranger;
+mod temporary;
 mod turns;
 
 pub use arrival::{Evidence, Marked, Patience, Pending, Sighting, Version, Writer, judge, parse_checksum};
 pub use attempt::{Attempt, MOST_ATTEMPTS_TOLD, vanished};
 pub use envelope::Envelope;
 pub use error::{Error, ErrorKind, Result};
+pub use habits::Habits;
 pub use job::Job;
-pub use limits::{DEFAULT_KEEP, DEFAULT_LEASE, MAX_DATA_DEPTH, MAX_FILE_BYTES};
+pub use limits::{DEFAULT_KEEP, DEFAULT_LEASE, DEFAULT_QUIET, MAX_DATA_DEPTH, MAX_FILE_BYTES};
 pub use name::{
     ClaimCheck, ClaimCheckKind, DelayedName, DeliveryKind, Id, InboxName, Millis, NameError, Priority,
-    RoomName, StagedName, StampedId,
+    RoomName, StagedName, StampedId, flaw,
 };
 pub use outcome::{Disposition, Outcome};
 pub use payload::Payload;
@@ -31,4 +34,5 @@ pub use problem::Problem;
 pub use stranger::{
     Customs, Sort, TEMPORARY, envelope_of_file, from_reference, id_of_file, shown, to_reference, type_of_file,
 };
+pub use temporary::used_by;
 pub use turns::Turns;

@@ -95,6 +95,11 @@ impl Customs {
         Ok(Self { ignored, patterns, markers: known, required: !markers.is_empty() })
     }
 
+    /// The patterns of names that are not taken, beside [`TEMPORARY`].
+    pub fn ignored(&self) -> &[String] {
+        &self.patterns[TEMPORARY.len()..]
+    }
+
     /// Whether files are taken only with a marker.
     pub fn marker_required(&self) -> bool {
         self.required

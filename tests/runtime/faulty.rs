@@ -16,8 +16,8 @@ use filedrop::ports::{
     Submitted, Swept, Takeover, Vigil, Workspace,
 };
 use filedrop::{
-    Attempt, ClaimCheck, DropFolder, Envelope, Error, ErrorKind, Id, InboxName, Job, Millis, Observer,
-    Outcome, Result, StampedId, Stopper, Summary, WatchMode,
+    Attempt, ClaimCheck, DropFolder, Envelope, Error, ErrorKind, Habits, Id, InboxName, Job, Millis,
+    Observer, Outcome, Result, StampedId, Stopper, Summary, WatchMode,
 };
 
 type Local = LocalStore<OsFs, OsHost>;
@@ -151,6 +151,10 @@ impl Store for Faulty<'_> {
 
     fn register(&self, consumer: &Id, lease: Duration) -> Result<Self::Room> {
         self.local.register(consumer, lease)
+    }
+
+    fn announce(&self, room: &Self::Room, habits: &Habits) -> Result<Beat> {
+        self.local.announce(room, habits)
     }
 
     fn beat(&self, room: &Self::Room, progress: Progress) -> Result<Beat> {

@@ -91,6 +91,13 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
         }
     }
 
+    /// Says in a room that was just made how it takes the files of strangers. It works without.
+    pub(super) fn introduce(&self, room: &S::Room) {
+        if let Err(e) = self.store.announce(room, &self.options.habits()) {
+            tracing::debug!(error = %e, "cannot say how files are taken");
+        }
+    }
+
     pub(super) fn room(&self) -> Arc<S::Room> {
         lock(&self.room).clone()
     }

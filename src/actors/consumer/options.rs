@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::actors::plain_name;
 use crate::ports::Host;
-use crate::words::{Customs, DEFAULT_LEASE, Id, MAX_FILE_BYTES, Retry};
+use crate::words::{Customs, DEFAULT_LEASE, DEFAULT_QUIET, Habits, Id, MAX_FILE_BYTES, Retry};
 
 /// How a consumer works.
 #[derive(Debug, Clone)]
@@ -49,10 +49,15 @@ impl ConsumerOptions {
             retry: Retry::default(),
             max_bytes: MAX_FILE_BYTES,
             grace: Duration::from_secs(10),
-            quiet_period: Duration::from_secs(2),
+            quiet_period: DEFAULT_QUIET,
             customs: Customs::default(),
             first_sweep: Duration::from_secs(60),
         }
+    }
+
+    /// How it takes the files that strangers drop.
+    pub fn habits(&self) -> Habits {
+        Habits::of(&self.customs, self.quiet_period)
     }
 }
 

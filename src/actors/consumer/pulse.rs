@@ -112,6 +112,7 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
         match self.store.register(&self.options.name, self.options.lease) {
             Ok(room) => {
                 let room = Arc::new(room);
+                self.introduce(&room);
                 // What is in flight ends in the room that it was claimed into.
                 *lock(&self.room) = room.clone();
                 rooms.push(room);

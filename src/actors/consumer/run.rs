@@ -80,6 +80,7 @@ where
         pulse: Pulse::default(),
     };
     floor.trust_from(began);
+    floor.introduce(&floor.room());
     thread::scope(|scope| {
         let (pulse, rooms) = (&floor, &mut rooms);
         let beat = move || pulse.beat_on(rooms);

@@ -11,7 +11,9 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::words::{Attempt, ClaimCheck, Envelope, Id, InboxName, Millis, Outcome, Result, StampedId};
+use crate::words::{
+    Attempt, ClaimCheck, Envelope, Habits, Id, InboxName, Millis, Outcome, Result, StampedId,
+};
 
 pub use arrivals::{Admitted, Arrivals, Arrived, Finding, Looked, Marker};
 pub use payload::{AttachBy, Attachment, Harvest, Workspace};
@@ -82,6 +84,9 @@ pub trait Store {
 
     /// Makes a room for a consumer that is silent for no longer than `lease` (P4).
     fn register(&self, consumer: &Id, lease: Duration) -> Result<Self::Room>;
+
+    /// Says how a consumer takes the files that strangers drop, for people and for who explains. Nobody else depends on it.
+    fn announce(&self, room: &Self::Room, habits: &Habits) -> Result<Beat>;
 
     /// Says that the consumer is alive, and how far it has come (P5).
     fn beat(&self, room: &Self::Room, progress: Progress) -> Result<Beat>;

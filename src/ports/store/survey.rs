@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::words::{DelayedName, DeliveryKind, Envelope, InboxName, Millis, Outcome};
+use crate::words::{DelayedName, DeliveryKind, Envelope, Habits, InboxName, Millis, Outcome};
 
 /// One place where a job, or its outcome, was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +80,12 @@ pub struct ConsumerCensus {
     /// How many jobs it settled in the minute before its last beat, if it says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settled_last_minute: Option<u64>,
+    /// How it takes the files that strangers drop, if it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub takes: Option<Habits>,
+    /// Its room: the name of a folder in `claimed/`.
+    #[serde(skip)]
+    pub room: String,
 }
 
 /// What lies where.

@@ -1,5 +1,6 @@
 //! File names. A name parses into a type and prints back to the same bytes, or it is not a name of ours.
 
+mod flaw;
 mod inbox;
 mod room;
 mod stamp;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use flaw::flaw;
 pub use inbox::{DelayedName, DeliveryKind, InboxName};
 pub use room::{RoomName, StagedName};
 pub use stamp::{ClaimCheck, ClaimCheckKind, StampedId};

@@ -35,23 +35,10 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         census.unrecognised_names = strange.into_iter().collect();
         let age = |since: Millis| self.host.now().get().saturating_sub(since.get()) as f64 / 1000.0;
         census.oldest_ready_seconds = oldest.map(age);
-        for room in look.allowed(self.layout.room("claimed"), self.rooms())? {
-            let present = match self.judge(&room, None) {
-                Ok(Judgement::Present(_)) => Some(true),
-                Ok(Judgement::Absent(_)) => Some(false),
-                Ok(Judgement::Unjudged(_)) | Err(_) => None,
-            };
-            let claimed = look.count(self.layout.claims(&room), |entry| job(entry).is_some());
-            let claimed = claimed.unwrap_or_else(|e| {
-                tracing::warn!(error = %e, "a room is not counted");
-                0
-            });
-            census.rooms.claimed += claimed;
-            let settled_last_minute = if present == Some(false) { None } else { self.tempo(&room) };
-            census.settled_last_minute += settled_last_minute.unwrap_or(0);
-            let name = room.consumer.to_string();
-            census.consumers.push(ConsumerCensus { name, present, claimed, settled_last_minute });
-        }
+        census.consumers = self.consumers_seen_by(look)?;
+        census.rooms.claimed = census.consumers.iter().map(|consumer| consumer.claimed).sum();
+        census.settled_last_minute =
+            census.consumers.iter().filter_map(|consumer| consumer.settled_last_minute).sum();
         let archived =
             |entry: &Listed| entry.name.to_str().is_some_and(|n| InboxName::parse_archived(n).is_ok());
         let outcome =
@@ -76,6 +63,35 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         }
         census.unreadable = std::mem::take(&mut look.unreadable);
         Ok(census)
+    }
+
+    /// Who has a room.
+    pub(crate) fn consumers(&self) -> Result<Vec<ConsumerCensus>> {
+        self.consumers_seen_by(&mut Look { store: self, unreadable: Vec::new() })
+    }
+
+    fn consumers_seen_by(&self, look: &mut Look<'_, F, H>) -> Result<Vec<ConsumerCensus>> {
+        let rooms = look.allowed(self.layout.room("claimed"), self.rooms())?;
+        let mut consumers = Vec::with_capacity(rooms.len());
+        for room in rooms {
+            let present = match self.judge(&room, None) {
+                Ok(Judgement::Present(_)) => Some(true),
+                Ok(Judgement::Absent(_)) => Some(false),
+                Ok(Judgement::Unjudged(_)) | Err(_) => None,
+            };
+            let claimed = look.count(self.layout.claims(&room), |entry| job(entry).is_some());
+            let claimed = claimed.unwrap_or_else(|e| {
+                tracing::warn!(error = %e, "a room is not counted");
+                0
+            });
+            let said = if present == Some(false) { None } else { self.said(&room) };
+            let (settled_last_minute, takes) =
+                said.map_or((None, None), |(tempo, takes)| (Some(tempo), takes));
+            let name = room.consumer.to_string();
+            let room = room.to_string();
+            consumers.push(ConsumerCensus { name, present, claimed, settled_last_minute, takes, room });
+        }
+        Ok(consumers)
     }
 }
 

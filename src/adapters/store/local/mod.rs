@@ -36,7 +36,9 @@ use crate::ports::{
     Finding, Fs, Harvest, Host, Interest, Looked, Marker, NewJob, Place, Progress, Promotion, Remains, Scan,
     Store, Submitted, Swept, Takeover, Vigil, Workspace,
 };
-use crate::words::{Attempt, ClaimCheck, Envelope, Id, InboxName, Millis, Outcome, Result, StampedId};
+use crate::words::{
+    Attempt, ClaimCheck, Envelope, Habits, Id, InboxName, Millis, Outcome, Result, StampedId,
+};
 
 pub(crate) use dead::successor;
 use init::Settings;
@@ -139,6 +141,10 @@ impl<F: Fs, H: Host> Store for LocalStore<F, H> {
 
     fn register(&self, consumer: &Id, lease: Duration) -> Result<Self::Room> {
         self.make_room(consumer, lease)
+    }
+
+    fn announce(&self, room: &Self::Room, habits: &Habits) -> Result<Beat> {
+        self.tell_habits(room, habits)
     }
 
     fn beat(&self, room: &Self::Room, progress: Progress) -> Result<Beat> {

@@ -1,14 +1,16 @@
 //! P4, P5: a consumer's room, and the file beside it that says whether its consumer lives.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::LocalStore;
 use super::moves::found;
 use crate::ports::{Beat, FileKind, Fs, Host, Progress, Sighting, Vigil};
-use crate::words::{DEFAULT_LEASE, Error, Id, Result, RoomName};
+use crate::words::{DEFAULT_LEASE, Error, Habits, Id, Result, RoomName};
 
 /// A consumer's registration. When it is dropped, or its process dies, the lock on its presence is free.
 pub struct LocalRoom<File> {
@@ -16,6 +18,7 @@ pub struct LocalRoom<File> {
     file: File,
     presence: Presence,
     beats: AtomicU64,
+    takes: OnceLock<Value>,
 }
 
 impl<File> LocalRoom<File> {
@@ -39,9 +42,15 @@ struct Presence {
     settled: u64,
     #[serde(default)]
     settled_a_minute_ago: u64,
+    /// Its [`Habits`], likewise. Whatever stands here must not keep anybody from reading the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    takes: Option<Value>,
 }
 
 const PRESENCE_LIMIT: usize = 64 << 10;
+
+/// Longer ones are not told: the presence must stay readable.
+const HABITS_LIMIT: usize = 32 << 10;
 
 /// What is known of a consumer.
 pub(super) enum Judgement<File> {
@@ -65,6 +74,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             beat: 0,
             settled: 0,
             settled_a_minute_ago: 0,
+            takes: None,
         };
         let draft = self.draft_path();
         let failed = |e| Error::io("write a presence file", &draft, e);
@@ -83,7 +93,18 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             self.remove(&draft)?;
             return Err(e);
         }
-        Ok(LocalRoom { name, file, presence, beats: AtomicU64::new(0) })
+        Ok(LocalRoom { name, file, presence, beats: AtomicU64::new(0), takes: OnceLock::new() })
+    }
+
+    /// P5, and what it says stays for all further beats.
+    pub(super) fn tell_habits(&self, room: &LocalRoom<F::File>, habits: &Habits) -> Result<Beat> {
+        let told = serde_json::to_value(habits).expect("strings and a number are JSON");
+        if told.to_string().len() > HABITS_LIMIT {
+            tracing::debug!("so many patterns are not told to others");
+        } else {
+            room.takes.get_or_init(|| told);
+        }
+        self.change_presence(room, Progress::default())
     }
 
     /// P5. Whose presence or room is gone, or another's, was taken for dead.
@@ -92,7 +113,13 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         let failed = |e| Error::io("beat", &path, e);
         let beat = room.beats.fetch_add(1, Ordering::Relaxed) + 1;
         let Progress { settled, a_minute_ago: settled_a_minute_ago } = progress;
-        let presence = Presence { beat, settled, settled_a_minute_ago, ..room.presence.clone() };
+        let presence = Presence {
+            beat,
+            settled,
+            settled_a_minute_ago,
+            takes: room.takes.get().cloned(),
+            ..room.presence.clone()
+        };
         let written = self.fs.write(&room.file, &to_json(&presence));
         let own = written.and_then(|()| self.fs.stat_open(&room.file));
         // NFS: another machine removed it.
@@ -159,12 +186,13 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         })
     }
 
-    /// How many jobs a consumer says that it settled in the last minute.
-    pub(super) fn tempo(&self, room: &RoomName) -> Option<u64> {
+    /// What a consumer says for people: how many jobs it settled in the last minute, and how it takes the files of strangers.
+    pub(super) fn said(&self, room: &RoomName) -> Option<(u64, Option<Habits>)> {
         let file = self.fs.open(&self.layout.presence(room)).ok()?;
         let content = self.fs.read(&file, PRESENCE_LIMIT).ok()?;
         let presence = serde_json::from_slice::<Presence>(&content).ok()?;
-        Some(presence.settled.saturating_sub(presence.settled_a_minute_ago))
+        let habits = presence.takes.and_then(|habits| serde_json::from_value(habits).ok());
+        Some((presence.settled.saturating_sub(presence.settled_a_minute_ago), habits))
     }
 
     /// Whether the presence of an absent consumer may be removed by a judge who does not hold its lock.
