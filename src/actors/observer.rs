@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::ports::{Chosen, Swept, Takeover};
-use crate::words::{Disposition, Error, Evidence, Id, Millis};
+use crate::words::{Disposition, Error, Evidence, Id, Millis, Pending};
 
 /// Is told what happens, on the thread on which it happens: it must not wait for anything.
 pub trait Observer: Send + Sync {
@@ -80,6 +80,13 @@ pub enum Event<'a> {
         name: &'a str,
         /// Why.
         why: &'a str,
+    },
+    /// A file that a stranger dropped has been there for a minute, and is not complete yet.
+    Unfinished {
+        /// What it is called.
+        name: &'a str,
+        /// What is missing.
+        missing: &'a Pending,
     },
     /// A dead letter lay in the inbox. It was moved to where it belongs.
     PutBack {
@@ -172,6 +179,9 @@ fn log(event: &Event<'_>) {
         }
         Event::Unreadable { name, why } => {
             warn!(name, why, "left in the inbox; see `filedrop explain`");
+        }
+        Event::Unfinished { name, missing } => {
+            debug!(name, %missing, "not taken yet; see `filedrop explain`");
         }
         Event::PutBack { id, path } => {
             warn!(%id, path = %path.display(), "moved a dead letter back: its outcome stands; use `filedrop dead redrive`");

@@ -136,6 +136,23 @@ pub enum Pending {
     Unreadable(String),
 }
 
+impl fmt::Display for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Pending::Quiet(left) => write!(f, "it has to be left alone for another {left:?}"),
+            Pending::Written => f.write_str("somebody has it open for writing"),
+            Pending::NoMarker => f.write_str("the file beside it that says that it is complete is not there"),
+            Pending::StaleMarker(suffix) => {
+                write!(f, "the file beside it that ends in {suffix} is older than its last change")
+            }
+            Pending::WrongChecksum(suffix) => {
+                write!(f, "it does not have the checksum in the file beside it that ends in {suffix}")
+            }
+            Pending::Unreadable(why) => write!(f, "it cannot be read: {why}"),
+        }
+    }
+}
+
 /// How the arrival of files is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {

@@ -16,6 +16,7 @@ mod run;
 mod steps;
 mod stop;
 mod verdict;
+mod waiting;
 mod worker;
 
 pub use hold_back::{Doubt, HoldBack};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::floor::Floor;
+use super::waiting::Waiting;
 use crate::actors::observer::Event;
 use crate::ports::{Admitted, Arrivals, Arrived, Host, Looked, Marker, Store};
 use crate::words::{Error, Pending, Result, StampedId, pause_after, shown};
@@ -24,6 +25,7 @@ pub(super) struct Porter<'a, S: Store, H: Host> {
     held: Vec<Held<S::Room>>,
     failures: u32,
     told: HashSet<OsString>,
+    waiting: Waiting,
 }
 
 struct Held<R> {
@@ -35,7 +37,14 @@ struct Held<R> {
 impl<'a, S: Store, H: Host> Porter<'a, S, H> {
     pub(super) fn new(floor: &'a Floor<'a, S, H>) -> Self {
         let arrivals = Arrivals::new(floor.options.customs.clone(), floor.options.quiet_period);
-        Self { floor, arrivals, held: Vec::new(), failures: 0, told: HashSet::new() }
+        Self {
+            floor,
+            arrivals,
+            held: Vec::new(),
+            failures: 0,
+            told: HashSet::new(),
+            waiting: Waiting::default(),
+        }
     }
 
     /// Works until the end.
@@ -82,12 +91,20 @@ impl<'a, S: Store, H: Host> Porter<'a, S, H> {
     }
 
     fn look(&mut self) -> Result<Looked> {
-        let mut unreadable = Vec::new();
-        let looked = self.floor.store.arrivals(None, &mut self.arrivals, &mut |name, finding| {
-            if let Err(Pending::Unreadable(why)) = finding {
-                unreadable.push((name.to_owned(), why.clone()));
-            }
-        })?;
+        let (mut unreadable, mut unfinished) = (Vec::new(), Vec::new());
+        let (now, waiting) = (Instant::now(), &mut self.waiting);
+        let looked =
+            self.floor.store.arrivals(None, &mut self.arrivals, &mut |name, finding| match finding {
+                Err(Pending::Unreadable(why)) => unreadable.push((name.to_owned(), why.clone())),
+                Err(missing) if waiting.found(name, now) => {
+                    unfinished.push((name.to_owned(), missing.clone()))
+                }
+                _ => {}
+            })?;
+        self.waiting.end_of_look();
+        for (name, missing) in unfinished {
+            self.floor.tell(&Event::Unfinished { name: &shown(&name), missing: &missing });
+        }
         for (name, why) in unreadable {
             if self.told.len() < MOST_TOLD && self.told.insert(name.clone()) {
                 self.floor.tell(&Event::Unreadable { name: &shown(&name), why: &why });
