@@ -17,6 +17,7 @@ use crate::words::{Error, ErrorKind, Id, Outcome, Result};
 
 mod consumer;
 mod dead;
+mod explain;
 mod init;
 mod permission;
 mod story;
@@ -25,6 +26,7 @@ mod travel;
 
 pub use consumer::Consumer;
 pub use dead::Autopsy;
+pub use explain::{Explainer, Oddity, Taker, Untaken, Why};
 pub use init::InitOptions;
 #[cfg(feature = "cli")]
 pub(crate) use permission::advice;

@@ -65,7 +65,10 @@ pub use actors::consumer::{Stopper, Summary};
 pub use actors::handler::{Exec, Rejected};
 pub use actors::observer::{Event, Observer};
 pub use actors::producer::{Receipt, Submission};
-pub use folder::{Autopsy, Consumer, DropFolder, InitOptions, Story, Trace};
+pub use adapters::fs::Holder;
+pub use folder::{
+    Autopsy, Consumer, DropFolder, Explainer, InitOptions, Oddity, Story, Taker, Trace, Untaken, Why,
+};
 pub use ports::{
     Broom, Census, Chosen, ConsumerCensus, DeadLetter, Place, RoomCounts, Swept, Takeover, WatchMode,
 };

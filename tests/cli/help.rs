@@ -2,7 +2,7 @@
 
 use crate::harness::{Running, golden, program};
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "producer",
     "producer submit",
     "producer call",
@@ -13,6 +13,7 @@ const COMMANDS: [&str; 16] = [
     "filedrop init",
     "filedrop status",
     "filedrop show",
+    "filedrop explain",
     "filedrop dead",
     "filedrop dead list",
     "filedrop dead show",

@@ -7,6 +7,7 @@ mod dead;
 mod deployments;
 mod envelopes;
 mod errors;
+mod explain;
 mod full_disk;
 mod gc;
 mod help;

@@ -2,6 +2,7 @@
 
 mod copy;
 mod group;
+mod holders;
 mod lease;
 mod os;
 mod share;
@@ -9,5 +10,7 @@ mod share;
 pub mod sim;
 
 pub(crate) use copy::content as copy_content;
+pub use holders::Holder;
+pub(crate) use holders::holders;
 pub use os::OsFs;
 pub(crate) use share::{Shared, is_member, share};

@@ -8,6 +8,7 @@ mod consumer;
 mod dead;
 mod duration;
 mod exit;
+mod explain;
 mod filedrop;
 mod gc;
 mod group;

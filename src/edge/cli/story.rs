@@ -94,10 +94,10 @@ pub(super) fn in_words(story: &Story, drop: &Path, out: &mut dyn Write) -> io::R
 }
 
 /// Lines with a label before them.
-struct Page<'a>(&'a mut dyn Write);
+pub(super) struct Page<'a>(pub(super) &'a mut dyn Write);
 
 impl Page<'_> {
-    fn line(&mut self, label: &str, text: &str) -> io::Result<()> {
+    pub(super) fn line(&mut self, label: &str, text: &str) -> io::Result<()> {
         let mut label = label;
         for line in text.lines() {
             writeln!(self.0, "{label:<LABEL$}  {}", plain(line))?;
@@ -206,7 +206,7 @@ fn what_to_do(story: &Story, drop: &Path, out: &mut Page<'_>) -> io::Result<()> 
     Ok(())
 }
 
-fn words(place: &Place) -> String {
+pub(super) fn words(place: &Place) -> String {
     let mut words = match (place.room, &place.consumer, place.due) {
         ("inbox", ..) if place.attempt.is_none() => {
             return "in the inbox, where it is no job any more: the next consumer puts it back".to_owned();
@@ -226,7 +226,7 @@ fn words(place: &Place) -> String {
     words
 }
 
-fn why(problem: &Problem) -> String {
+pub(super) fn why(problem: &Problem) -> String {
     match &problem.detail[..] {
         "" => problem.title.clone(),
         detail => format!("{}: {detail}", problem.title),

@@ -13,6 +13,8 @@ pub struct Arrivals {
     pub customs: Customs,
     /// When they are.
     pub patience: Patience,
+    /// If there is one, all others are passed over.
+    pub(crate) only: Option<OsString>,
     pub(crate) seen: HashMap<OsString, Sighting>,
     /// Names that were seen to be renamed into the folder, and the inodes that they stood for.
     pub(crate) moved: HashMap<OsString, u64>,
@@ -24,7 +26,14 @@ impl Arrivals {
     /// Nothing was seen yet.
     pub fn new(customs: Customs, quiet: Duration) -> Self {
         let patience = Patience { quiet, marker_required: customs.marker_required() };
-        Self { customs, patience, seen: HashMap::new(), moved: HashMap::new(), checked: HashMap::new() }
+        Self {
+            customs,
+            patience,
+            only: None,
+            seen: HashMap::new(),
+            moved: HashMap::new(),
+            checked: HashMap::new(),
+        }
     }
 
     /// Somebody saw this inode come to the folder under this name, by a rename.

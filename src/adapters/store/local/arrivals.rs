@@ -41,6 +41,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                 return;
             }
             match arrivals.customs.sort(&entry.name) {
+                Sort::Bare if arrivals.only.as_ref().is_some_and(|only| *only != entry.name) => {}
                 Sort::Bare if arrivals.seen.contains_key(&entry.name) || names.len() < MOST_WATCHED => {
                     names.push(entry.name);
                 }
@@ -167,16 +168,26 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
 
     /// Whether a file has the checksum that stands in the other. `None`: one of them cannot be read.
     fn agree(&self, path: &Path, marker: &Path) -> Result<Option<bool>> {
+        let both = self.checksums(path, marker)?;
+        Ok(both.map(|(said, is)| said.is_some() && said == is))
+    }
+
+    /// The checksum that stands in a marker, if one does, and then that of the file. `None`: one of them cannot be read.
+    pub(crate) fn checksums(&self, path: &Path, marker: &Path) -> Result<Option<Checksums>> {
         let (Ok(file), Ok(said)) = (self.fs.open(path), self.fs.open(marker)) else { return Ok(None) };
-        let Ok(text) = self.fs.read(&said, CHECKSUM_BYTES) else { return Ok(Some(false)) };
         let name = path.file_name().unwrap_or_default();
+        let text = self.fs.read(&said, CHECKSUM_BYTES).unwrap_or_default();
         let Some(said) = parse_checksum(&text, std::os::unix::ffi::OsStrExt::as_bytes(name)) else {
-            return Ok(Some(false));
+            return Ok(Some((None, None)));
         };
         let digest = self.fs.sha256(&file).map_err(|e| Error::io("read a file", path, e))?;
-        Ok(Some(said == digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
+        let is: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Some((Some(said), Some(is))))
     }
 }
+
+/// In hex: what a marker says, and what the file has.
+pub(crate) type Checksums = (Option<String>, Option<String>);
 
 impl Arrivals {
     fn forget_all_but(&mut self, names: &[OsString]) {

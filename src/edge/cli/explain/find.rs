@@ -1,0 +1,84 @@
+//! What somebody means who names a file, a path or a job.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use super::super::exit::{Exit, Failure};
+use crate::words::{DelayedName, InboxName, shown};
+use crate::{DropFolder, Explainer, Id, Story, Untaken};
+
+pub(super) enum Found {
+    /// It lies in the inbox, and is no job.
+    Untaken(Untaken),
+    /// Jobs: the one of this id, or those that the file was taken as.
+    Jobs(Vec<Story>),
+}
+
+/// More jobs than these are not told of: who drops a file of one name each day knows the last ones by their ids.
+const MOST_JOBS: usize = 5;
+
+pub(super) fn find(
+    folder: &DropFolder,
+    explainer: &Explainer,
+    drop: &Path,
+    named: &OsStr,
+) -> Result<Found, Failure> {
+    let is_path = named.as_encoded_bytes().contains(&b'/');
+    let name = if is_path { name_of(folder, named)? } else { named };
+    if let Some(id) = job_by_name(name)
+        && let Some(story) = folder.story(&id)?
+    {
+        return Ok(Found::Jobs(vec![story]));
+    }
+    if let Some(untaken) = explainer.file(name)? {
+        return Ok(Found::Untaken(untaken));
+    }
+    if let Some(id) = id_in(name)
+        && let Some(story) = folder.story(&id)?
+    {
+        return Ok(Found::Jobs(vec![story]));
+    }
+    let mut jobs = Vec::new();
+    // Ids that a file makes tell no order; those that were minted do.
+    for id in explainer.jobs_with(name)?.iter().rev().take(MOST_JOBS) {
+        jobs.extend(folder.story(id)?);
+    }
+    if jobs.is_empty() {
+        let why = format!(
+            "no such file in {}/inbox, and no job has this id, or a file of this name: {}",
+            drop.display(),
+            shown(name)
+        );
+        return Err(Failure::new(Exit::NoInput, why));
+    }
+    Ok(Found::Jobs(jobs))
+}
+
+/// The last part of a path that leads into the drop folder, from here or from there.
+fn name_of<'a>(folder: &DropFolder, path: &'a OsStr) -> Result<&'a OsStr, Failure> {
+    let path = Path::new(path);
+    let root = folder.path().canonicalize().unwrap_or_else(|_| folder.path().to_owned());
+    let leads_inside = |parent: PathBuf| parent.canonicalize().is_ok_and(|parent| parent.starts_with(&root));
+    let parent = path.parent().unwrap_or(path);
+    match path.file_name() {
+        Some(name) if leads_inside(parent.to_owned()) || leads_inside(root.join(parent)) => Ok(name),
+        _ => {
+            let why = format!("{}: not a path into the drop folder {}", path.display(), root.display());
+            Err(Failure::new(Exit::NoInput, why))
+        }
+    }
+}
+
+/// The job whose file has this name, in whatever room but an archive: such a name in the inbox is no job.
+fn job_by_name(name: &OsStr) -> Option<Id> {
+    let name = name.to_str()?;
+    let delayed = name.parse::<DelayedName>().ok().map(|delayed| delayed.job);
+    delayed.or_else(|| name.parse::<InboxName>().ok()).map(|job| job.id)
+}
+
+/// What is an id, or has one in it as the names in an archive have.
+fn id_in(name: &OsStr) -> Option<Id> {
+    let name = name.to_str()?;
+    let archived = InboxName::parse_archived(name).ok().map(|job| job.id);
+    archived.or_else(|| InboxName::parse_slot(name)).or_else(|| name.parse().ok())
+}

@@ -1,0 +1,136 @@
+//! Files of strangers: what is missing. They are looked at twice, as consumers look at them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt as _;
+use std::time::Duration;
+
+use super::takers::unreadable;
+use super::{Explainer, Taker, Untaken, Why};
+use crate::adapters::fs::{Holder, holders};
+use crate::ports::{Arrivals, FileId, Finding, Host as _, Store as _};
+use crate::words::{Customs, Evidence, Pending, Result};
+
+/// The time between two looks: long enough to see most uploads grow.
+const BETWEEN: Duration = Duration::from_millis(500);
+
+impl Explainer {
+    /// Calls `each` for the files that are no jobs by their names, or for the one. Returns how many were not looked at.
+    pub(super) fn look_twice(
+        &self,
+        customs: &[Customs],
+        only: Option<&OsStr>,
+        each: &mut dyn FnMut(Untaken),
+    ) -> Result<usize> {
+        // Whoever takes them waits for longer; but what has not changed since is told by its times.
+        let mut looks: Vec<_> =
+            customs.iter().map(|customs| Arrivals::new(customs.clone(), BETWEEN)).collect();
+        for arrivals in &mut looks {
+            arrivals.only = only.map(OsStr::to_owned);
+            self.folder.store.arrivals(None, arrivals, &mut |_, _| ())?;
+        }
+        let before: HashMap<OsString, u64> = looks
+            .iter()
+            .flat_map(|arrivals| &arrivals.seen)
+            .map(|(name, sighting)| (name.clone(), sighting.version.size))
+            .collect();
+        std::thread::sleep(BETWEEN);
+        let mut found: BTreeMap<OsString, Vec<Option<Why>>> = BTreeMap::new();
+        let (mut beyond, mut failure) = (0, None);
+        for (nth, (arrivals, taker)) in looks.iter_mut().zip(&self.takers).enumerate() {
+            let mut ready = 0;
+            let mut tell = |name: &OsStr, finding: Finding<'_>| {
+                ready += usize::from(finding.is_ok());
+                match self.judge(taker, name, finding, &before) {
+                    Ok(Some(why)) => {
+                        let whys =
+                            found.entry(name.to_owned()).or_insert_with(|| vec![None; self.takers.len()]);
+                        whys[nth] = Some(why);
+                    }
+                    Ok(None) => {}
+                    Err(e) => failure = Some(e),
+                }
+            };
+            let looked = self.folder.store.arrivals(None, arrivals, &mut tell)?;
+            // Those that are ready are given out in portions; but all of them were told of.
+            beyond = beyond.max(looked.beyond.saturating_sub(ready.saturating_sub(looked.ready.len())));
+        }
+        if let Some(e) = failure {
+            return Err(e);
+        }
+        let open = self.open_files(&found);
+        for (name, whys) in found {
+            let Ok(meta) = fs::symlink_metadata(self.place().join(&name)) else { continue };
+            let by_name = |nth: usize| self.by_name(&customs[nth], &name, meta.file_type());
+            let whys = whys.into_iter().enumerate().map(|(nth, why)| why.or_else(|| by_name(nth)));
+            // It is gone, or another by now, for one of them.
+            let Some(mut whys) = whys.collect::<Option<Vec<Why>>>() else { continue };
+            for why in &mut whys {
+                if let Why::Open { by } | Why::Changing { by, .. } = why {
+                    by.clone_from(open.get(&id_of(&meta)).unwrap_or(&Vec::new()));
+                }
+            }
+            each(Untaken { name, size: Some(meta.len()), whys });
+        }
+        Ok(beyond)
+    }
+
+    /// Why it is not taken by these. `None` if it is gone.
+    fn judge(
+        &self,
+        taker: &Taker,
+        name: &OsStr,
+        finding: Finding<'_>,
+        before: &HashMap<OsString, u64>,
+    ) -> Result<Option<Why>> {
+        let path = self.place().join(name);
+        let Ok(meta) = fs::symlink_metadata(&path) else { return Ok(None) };
+        let ago = self.since(&meta);
+        let left = taker.habits.quiet().saturating_sub(ago);
+        let unreadable_here = matches!(finding, Err(Pending::Unreadable(_)));
+        if let Some(why) = taker.shut_out(&meta).filter(|_| !unreadable_here) {
+            return Ok(Some(why));
+        }
+        Ok(Some(match finding {
+            Ok(Evidence::Quiet(_)) if !left.is_zero() => Why::Recent { ago, left },
+            Ok(evidence) => Why::Complete(evidence.clone()),
+            Err(Pending::Quiet(_)) => match before.get(name) {
+                Some(&before) => Why::Changing { before, now: meta.len(), within: BETWEEN, by: Vec::new() },
+                None => Why::Recent { ago, left },
+            },
+            Err(Pending::Written) => Why::Open { by: Vec::new() },
+            Err(Pending::NoMarker) => Why::NoMarker(taker.habits.markers.clone()),
+            Err(Pending::StaleMarker(suffix)) => Why::StaleMarker(suffix.clone()),
+            Err(Pending::WrongChecksum(suffix)) => {
+                let mut marker = path.clone().into_os_string();
+                marker.push(suffix);
+                let both = self.folder.store.checksums(&path, marker.as_ref())?;
+                let (said, is) = both.unwrap_or_default();
+                Why::WrongChecksum { suffix: suffix.clone(), said, is }
+            }
+            Err(Pending::Unreadable(why)) => unreadable(None, why.clone(), &meta),
+        }))
+    }
+
+    /// How long ago anything of a file was last changed, by this machine's clock.
+    pub(super) fn since(&self, meta: &Metadata) -> Duration {
+        let changed =
+            Duration::new(meta.ctime().try_into().unwrap_or(0), meta.ctime_nsec().try_into().unwrap_or(0));
+        Duration::from_millis(self.folder.store.host().now().get()).saturating_sub(changed)
+    }
+
+    fn open_files(&self, found: &BTreeMap<OsString, Vec<Option<Why>>>) -> HashMap<FileId, Vec<Holder>> {
+        let is_open = |why: &Option<Why>| matches!(why, Some(Why::Open { .. } | Why::Changing { .. }));
+        let open = found.iter().filter(|(_, whys)| whys.iter().any(is_open));
+        let meta = |name: &OsString| fs::symlink_metadata(self.place().join(name)).ok();
+        let files: HashMap<FileId, Vec<Holder>> =
+            open.filter_map(|(name, _)| Some((id_of(&meta(name)?), Vec::new()))).collect();
+        // To look into every process takes a while.
+        if files.is_empty() { files } else { holders(files) }
+    }
+}
+
+fn id_of(meta: &Metadata) -> FileId {
+    FileId { dev: meta.dev(), ino: meta.ino() }
+}
