@@ -14,7 +14,8 @@ fn status(folder: &Folder) -> Value {
 /// Things in the inbox that are no jobs, though two have the names of jobs. To open the FIFO would block for ever.
 fn strangers(folder: &Folder) -> [String; 4] {
     let inbox = folder.path.join("inbox");
-    let names = ["README", "pipe", "5.1700000000000.a-fifo.1.job.json", "5.1700000000000.a-link.1.job.json"];
+    let names =
+        ["README.tmp", "pipe", "5.1700000000000.a-fifo.1.job.json", "5.1700000000000.a-link.1.job.json"];
     std::fs::write(inbox.join(names[0]), "read me").expect("a file");
     for fifo in &names[1..3] {
         let made = std::process::Command::new("mkfifo").arg(inbox.join(fifo)).status().expect("mkfifo");
@@ -43,7 +44,7 @@ fn an_empty_folder() {
         "tmp": 0});
     let empty = json!({"rooms": rooms, "oldest_ready_seconds": null, "next_due_seconds": null,
         "settled_last_minute": 0, "consumers": [],
-        "unrecognised": 0});
+        "arriving": 0, "unrecognised": 0});
     assert_eq!(status(&folder), empty);
     golden("status-empty.txt", folder.run("filedrop status DROP", &[]).with(0).text());
 }
@@ -69,7 +70,7 @@ fn what_is_no_job_is_counted_and_left_alone() {
     assert_eq!([&rooms["inbox"], &rooms["done"], &rooms["outcomes"]], [0, 1, 1].map(Value::from).each_ref());
     assert_eq!((&seen["unrecognised"], &seen["oldest_ready_seconds"]), (&json!(4), &Value::Null));
     for n in 0..3 {
-        std::fs::write(folder.path.join(format!("inbox/odd\n{n}")), "").expect("a file");
+        std::fs::write(folder.path.join(format!("inbox/odd\n{n}.tmp")), "").expect("a file");
     }
     golden("status-strangers.txt", folder.run("filedrop status DROP", &[]).with(0).text());
 }
@@ -119,4 +120,22 @@ fn when_the_next_delayed_job_is_due() {
     wait_until("it is due", || (status(&folder)["next_due_seconds"] == 0.0).then_some(()));
     let table = folder.run("filedrop status DROP", &[]).with(0);
     assert!(table.text().contains("3  the next is due\n"), "{table:?}");
+}
+
+#[test]
+fn files_that_become_jobs_are_counted_apart() {
+    let folder = Folder::new();
+    let open = std::fs::File::create(folder.path.join("inbox/orders.csv")).expect("a file");
+    std::fs::write(folder.path.join("inbox/orders.csv.part"), "").expect("a file");
+    let seen = status(&folder);
+    assert_eq!((&seen["arriving"], &seen["unrecognised"]), (&json!(1), &json!(1)));
+    let table = folder.run("filedrop status DROP", &[]).with(0);
+    assert!(table.text().contains("\n1 file becomes a job when it is complete (see"), "{table:?}");
+    drop(open);
+    folder.run("consumer run DROP --drain --quiet-period 0s -q -- cat", &[]).with(0);
+    let seen = status(&folder);
+    assert_eq!(
+        (&seen["arriving"], &seen["unrecognised"], &seen["rooms"]["done"]),
+        (&json!(0), &json!(1), &json!(1))
+    );
 }

@@ -37,7 +37,8 @@ fn after_help() -> String {
 const EXAMPLES: &str = "\
 LAST MINUTE is how many jobs a consumer settled in the minute before its last beat. \
 Counts are of jobs; in `outcomes` of outcomes, in `tmp` of files being written. A consumer's presence is `unknown` \
-where only watching it for its lease could tell. Files in inbox/ that are no jobs are counted, some are named, and all are left alone.
+where only watching it for its lease could tell. What lies in inbox/ and is no job is counted, and some of it named: `filedrop explain` says why. `arriving` are files that become \
+jobs when they are complete.
 
 With --watch, D may be a plain number of seconds. SIGINT and SIGTERM end it with 0.
 
@@ -115,10 +116,17 @@ fn table(census: &Census, out: &mut dyn Write) -> io::Result<()> {
             writeln!(out, "{address:<width$}  {waiting:>8}")?;
         }
     }
+    match census.arriving {
+        0 => {}
+        1 => writeln!(out, "\n1 file becomes a job when it is complete (see `filedrop explain`)")?,
+        n => writeln!(out, "\n{n} files become jobs when they are complete (see `filedrop explain`)")?,
+    }
     match census.unrecognised {
         0 => {}
-        1 => writeln!(out, "\n1 file in inbox/ is no job; it is left alone:")?,
-        n => writeln!(out, "\n{n} files in inbox/ are no jobs; they are left alone:")?,
+        1 => writeln!(out, "\n1 file in inbox/ is no job; it is left alone (see `filedrop explain`):")?,
+        n => {
+            writeln!(out, "\n{n} files in inbox/ are no jobs; they are left alone (see `filedrop explain`):")?
+        }
     }
     for name in &census.unrecognised_names {
         writeln!(out, "  {}", on_one_line(name))?;

@@ -83,6 +83,9 @@ pub struct ConsumerCensus {
     /// How it takes the files that strangers drop, if it says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub takes: Option<Habits>,
+    /// How many files of strangers it has taken that are no jobs yet.
+    #[serde(skip)]
+    pub taken: usize,
     /// Its room: the name of a folder in `claimed/`.
     #[serde(skip)]
     pub room: String,
@@ -93,7 +96,9 @@ pub struct ConsumerCensus {
 pub struct Census {
     /// Jobs in each room.
     pub rooms: RoomCounts,
-    /// What lies in `inbox/` and is no job.
+    /// Files that strangers dropped, and that are no jobs yet: in `inbox/`, by their names, and those that a consumer has just taken.
+    pub arriving: usize,
+    /// What else lies in `inbox/` and is no job.
     pub unrecognised: usize,
     /// The names of those, the first 5.
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_text")]

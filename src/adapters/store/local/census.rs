@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::LocalStore;
 use super::presence::Judgement;
 use crate::ports::{Census, ConsumerCensus, FileKind, Fs, Host, Listed};
-use crate::words::{DelayedName, DeliveryKind, InboxName, Millis, Result};
+use crate::words::{Customs, DelayedName, DeliveryKind, InboxName, Millis, Result, Sort, StampedId};
 
 /// How many of what is no job are named.
 const NAMED: usize = 5;
@@ -16,13 +16,14 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         let look = &mut Look { store: self, unreadable: Vec::new() };
         let mut census = Census::default();
         let mut oldest: Option<Millis> = None;
-        let mut strange = BTreeSet::new();
+        let (mut strange, customs) = (BTreeSet::new(), Customs::default());
         for entry in look.names(self.layout.room("inbox"))? {
             match job(&entry) {
                 Some(name) => {
                     census.rooms.inbox += 1;
                     oldest = Some(oldest.map_or(name.submitted, |earlier| earlier.min(name.submitted)));
                 }
+                None if is_arriving(&entry, &customs) => census.arriving += 1,
                 None => {
                     census.unrecognised += 1;
                     strange.insert(PathBuf::from(entry.name));
@@ -36,6 +37,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         let age = |since: Millis| self.host.now().get().saturating_sub(since.get()) as f64 / 1000.0;
         census.oldest_ready_seconds = oldest.map(age);
         census.consumers = self.consumers_seen_by(look)?;
+        census.arriving += census.consumers.iter().map(|consumer| consumer.taken).sum::<usize>();
         census.rooms.claimed = census.consumers.iter().map(|consumer| consumer.claimed).sum();
         census.settled_last_minute =
             census.consumers.iter().filter_map(|consumer| consumer.settled_last_minute).sum();
@@ -79,17 +81,26 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                 Ok(Judgement::Absent(_)) => Some(false),
                 Ok(Judgement::Unjudged(_)) | Err(_) => None,
             };
-            let claimed = look.count(self.layout.claims(&room), |entry| job(entry).is_some());
-            let claimed = claimed.unwrap_or_else(|e| {
+            let there = look.names(self.layout.claims(&room)).unwrap_or_else(|e| {
                 tracing::warn!(error = %e, "a room is not counted");
-                0
+                Vec::new()
             });
+            let claimed = there.iter().filter(|entry| job(entry).is_some()).count();
+            let taken = there.iter().filter(|entry| is_taken(entry)).count();
             let said = if present == Some(false) { None } else { self.said(&room) };
             let (settled_last_minute, takes) =
                 said.map_or((None, None), |(tempo, takes)| (Some(tempo), takes));
             let name = room.consumer.to_string();
             let room = room.to_string();
-            consumers.push(ConsumerCensus { name, present, claimed, settled_last_minute, takes, room });
+            consumers.push(ConsumerCensus {
+                name,
+                present,
+                claimed,
+                settled_last_minute,
+                takes,
+                taken,
+                room,
+            });
         }
         Ok(consumers)
     }
@@ -134,4 +145,15 @@ impl<F: Fs, H: Host> Look<'_, F, H> {
 fn job(entry: &Listed) -> Option<InboxName> {
     let name: InboxName = entry.name.to_str()?.parse().ok()?;
     (entry.kind == FileKind::File && name.kind == DeliveryKind::Job).then_some(name)
+}
+
+/// A regular file that strangers dropped, by its name.
+fn is_arriving(entry: &Listed, customs: &Customs) -> bool {
+    let archived = entry.name.to_str().is_some_and(|name| InboxName::parse_archived(name).is_ok());
+    entry.kind == FileKind::File && !archived && customs.sort(&entry.name) == Sort::Bare
+}
+
+/// A folder with such a file, in a room.
+fn is_taken(entry: &Listed) -> bool {
+    entry.kind == FileKind::Dir && entry.name.to_str().and_then(StampedId::parse_taken).is_some()
 }
