@@ -28,7 +28,8 @@ fn reasons(folder: &Folder) -> Vec<(String, String)> {
         .lines()
         .map(|line| {
             let value: Value = serde_json::from_str(line).expect("JSON");
-            (value["name"].as_str().unwrap().to_owned(), value["reason"].as_str().unwrap().to_owned())
+            let text = |member: &str| value[member].as_str().expect("text").to_owned();
+            (text("name"), text("reason"))
         })
         .collect();
     reasons.sort();
@@ -40,9 +41,12 @@ fn consumer(folder: &Folder, options: &str, consumers: usize) -> Running {
     let running = Running::start(folder.command(&format!("consumer run DROP {options} -- cat"), &[]));
     wait_until("it says what it takes", || {
         let status = folder.run("filedrop status DROP --json", &[]).with(0).line();
-        let status: Value = serde_json::from_str(&status).unwrap();
-        let said =
-            status["consumers"].as_array().unwrap().iter().filter(|consumer| consumer["takes"].is_object());
+        let status: Value = serde_json::from_str(&status).expect("JSON");
+        let said = status["consumers"]
+            .as_array()
+            .expect("consumers")
+            .iter()
+            .filter(|consumer| consumer["takes"].is_object());
         (said.count() == consumers).then_some(())
     });
     running
@@ -192,7 +196,7 @@ fn what_its_consumer_may_not_read() {
             Some(running)
         }
         false => {
-            fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
             None
         }
     };
@@ -249,6 +253,8 @@ fn jobs_are_explained_wherever_they_are() {
 #[test]
 fn what_is_not_there_is_no_input() {
     let folder = Folder::new();
+    // What travels with a job lies in a folder, and so does `..`.
+    folder.run("producer submit DROP --type t --attach", &["/etc/passwd"]).with(0);
     let mut transcript = String::new();
     for file in ["no-such.csv", "no-such-id", "/etc/passwd", "inbox/no-such.csv", ".."] {
         let ended = folder.run("filedrop explain DROP", &[file]).with(66);

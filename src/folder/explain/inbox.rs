@@ -38,7 +38,7 @@ impl Explainer {
     /// # Errors
     /// As [`inbox`](Self::inbox).
     pub fn file(&self, name: &OsStr) -> Result<Option<Untaken>> {
-        if Path::new(name).file_name() != Some(name) {
+        if !is_plain(name) {
             return Ok(None);
         }
         let customs = self.customs();
@@ -79,6 +79,9 @@ impl Explainer {
     /// As [`inbox`](Self::inbox).
     pub fn jobs_with(&self, name: &OsStr) -> Result<BTreeSet<Id>> {
         let mut jobs = BTreeSet::new();
+        if !is_plain(name) {
+            return Ok(jobs);
+        }
         let mut folders = vec![self.folder.path().join("payload")];
         let claimed = self.folder.path().join("claimed");
         for room in names(&claimed)? {
@@ -132,6 +135,11 @@ impl Explainer {
             }
         }
     }
+}
+
+/// A name that leads nowhere else.
+fn is_plain(name: &OsStr) -> bool {
+    Path::new(name).file_name() == Some(name)
 }
 
 fn oddity(kind: FileType) -> Option<Oddity> {
