@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -166,18 +166,40 @@ fn the_settings_of_the_consumers_that_are_there_count() {
     assert!(told.text().contains("ends in .ok\n  b.xyz  (but "), "{told:?}");
     stop(patient);
 
-    // Older than the file it is none: the file is written again after it. Where both times are the same, it counts.
+    // A marker that is older than the file counts for nothing. Where both times are the same, it counts.
     drop_file(&folder, "stale.csv.ok", "");
-    let stale = wait_until("the clock has moved on", || {
-        drop_file(&folder, "stale.csv", "2");
-        folder
-            .names("inbox")
-            .contains(&"stale.csv".to_owned())
-            .then_some(explain(&folder, "stale.csv"))
-            .filter(|told| told["reason"] == "stale-marker")
-    });
+    let changed = |path: std::path::PathBuf| {
+        let meta = fs::metadata(path).unwrap();
+        (meta.ctime(), meta.ctime_nsec())
+    };
+    let then = changed(folder.path.join("inbox/stale.csv.ok"));
+    wait_until("the file system's clock moves on", || (changed(folder.file("now", "")) > then).then_some(()));
+    drop_file(&folder, "stale.csv", "2");
+    let stale = explain(&folder, "stale.csv");
+    assert_eq!(stale["reason"], "stale-marker");
     assert!(stale["next"].as_str().unwrap().ends_with("touch stale.csv.ok"), "{stale}");
     stop(marked);
+}
+
+#[test]
+fn who_says_nothing_of_files_or_nonsense_is_named_apart() {
+    let folder = Folder::new();
+    for (nth, takes) in
+        ["", ",\"takes\":{\"quiet_ms\":\"soon\"}", ",\"takes\":{\"quiet_ms\":1,\"ignore\":[\"[\"]}"]
+            .iter()
+            .enumerate()
+    {
+        let room = folder.path.join(format!("claimed/c{nth}-00000000000000{nth}0"));
+        fs::create_dir(&room).unwrap();
+        let said =
+            format!("{{\"host\":\"h\",\"pid\":1,\"lease_ms\":30000,\"lock\":false,\"beat\":1{takes}}}");
+        fs::write(room.with_extension("presence"), said).unwrap();
+    }
+    let told = folder.run("filedrop explain DROP", &[]).with(0);
+    let silent = |n| format!("c{n} (whether it lives is not known, 0 claimed)");
+    let others =
+        format!("{}, {}, {}: jobs; whether bare files, too, is not told\n", silent(0), silent(1), silent(2));
+    assert!(told.text().contains(&others), "{told:?}");
 }
 
 #[test]
@@ -248,6 +270,18 @@ fn jobs_are_explained_wherever_they_are() {
     let job = taken["job"].as_str().unwrap().to_owned();
     see("orders.csv");
     golden("explain-jobs.txt", &folder.normal(&transcript, &[&ids[0], &ids[1], &delayed, &job]));
+}
+
+#[test]
+fn a_file_that_a_consumer_died_over_is_found() {
+    let folder = Folder::new();
+    let taken = folder.path.join("claimed/gone-0000000000000001/f0123.0000000000000002.bare");
+    fs::create_dir_all(&taken).unwrap();
+    fs::write(taken.join("orders.csv"), "1").unwrap();
+    let told = explain(&folder, "orders.csv");
+    assert_eq!((&told["reason"], &told["job"]), (&json!("taken"), &json!("f0123")));
+    let told = folder.run("filedrop explain DROP orders.csv", &[]).with(0);
+    assert!(told.text().starts_with("job        f0123\nwhy        a consumer has taken"), "{told:?}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::takers::unreadable;
 use super::{Explainer, Taker, Untaken, Why};
 use crate::adapters::fs::{Holder, holders};
 use crate::ports::{Arrivals, FileId, Finding, Host as _, Store as _};
-use crate::words::{Customs, Evidence, Pending, Result};
+use crate::words::{Customs, Evidence, Pending, Result, Writer};
 
 /// The time between two looks: long enough to see most uploads grow.
 const BETWEEN: Duration = Duration::from_millis(500);
@@ -97,6 +97,8 @@ impl Explainer {
             Ok(evidence) => Why::Complete(evidence.clone()),
             Err(Pending::Quiet(_)) => match before.get(name) {
                 Some(&before) => Why::Changing { before, now: meta.len(), within: BETWEEN, by: Vec::new() },
+                // Of very many files some are forgotten between the looks, and seen anew.
+                None if left.is_zero() => Why::Complete(Evidence::Quiet(Writer::Unknown)),
                 None => Why::Recent { ago, left },
             },
             Err(Pending::Written) => Why::Open { by: Vec::new() },

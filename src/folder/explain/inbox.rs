@@ -82,13 +82,15 @@ impl Explainer {
         if !is_plain(name) {
             return Ok(jobs);
         }
-        let mut folders = vec![self.folder.path().join("payload")];
+        let mut folders = Vec::new();
         let claimed = self.folder.path().join("claimed");
         for room in names(&claimed)? {
             if room.parse::<RoomName>().is_ok() {
                 folders.push(claimed.join(room));
             }
         }
+        // In the order in which a file goes through them, so that it is not missed on its way.
+        folders.push(self.folder.path().join("payload"));
         for folder in folders {
             for entry in names(&folder)? {
                 let stamp = StampedId::parse_taken(&entry).or_else(|| entry.parse().ok());

@@ -12,6 +12,8 @@ pub(super) enum Found {
     Untaken(Untaken),
     /// Jobs: the one of this id, or those that the file was taken as.
     Jobs(Vec<Story>),
+    /// A consumer has taken the file, and this is going to be its job.
+    Taken(Id),
 }
 
 /// More jobs than these are not told of: who drops a file of one name each day knows the last ones by their ids.
@@ -38,10 +40,13 @@ pub(super) fn find(
     {
         return Ok(Found::Jobs(vec![story]));
     }
-    let mut jobs = Vec::new();
+    let (mut jobs, ids) = (Vec::new(), explainer.jobs_with(name)?);
     // Ids that a file makes tell no order; those that were minted do.
-    for id in explainer.jobs_with(name)?.iter().rev().take(MOST_JOBS) {
+    for id in ids.iter().rev().take(MOST_JOBS) {
         jobs.extend(folder.story(id)?);
+    }
+    if let (true, Some(id)) = (jobs.is_empty(), ids.last()) {
+        return Ok(Found::Taken(id.clone()));
     }
     if jobs.is_empty() {
         let why = format!(

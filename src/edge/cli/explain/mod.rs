@@ -12,6 +12,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde_json::json;
 
 use super::exit::{Exit, Failure};
 use super::output::{self, Voice};
@@ -49,7 +50,7 @@ not taken before. A file that was taken is a job, with the file's name as its su
 
 Without --json the first 5 names of each reason are printed. A reason is one of: folder, symbolic-link, pipe, socket, device, \
 temporary, ignored, marker, misnamed, archived, unreadable, wrong-checksum, stale-marker, no-marker, changing, open, recent, \
-complete, ready; of a job that is not in inbox/: delayed, claimed, succeeded, failed, expired, invalid.
+complete, ready; of a file or a job that is not in inbox/ any more: taken, delayed, claimed, succeeded, failed, expired, invalid.
 
 Examples:
   filedrop explain /srv/drop
@@ -71,6 +72,15 @@ pub(super) fn run(args: &ExplainArgs, voice: &Voice) -> Result<Exit, Failure> {
     match find::find(&folder, &explainer, drop, file)? {
         Found::Untaken(untaken) if *json => output::json_line(&json::untaken(&untaken, &explainer, drop))?,
         Found::Untaken(untaken) => output::data(|out| in_words(&untaken, &explainer, drop, out))?,
+        Found::Taken(id) if *json => output::json_line(&json!({
+            "job": id, "reason": "taken", "why": TAKEN, "next": TAKEN_NEXT,
+        }))?,
+        Found::Taken(id) => output::data(|out| {
+            let page = &mut Page(out);
+            page.line("job", id.as_str())?;
+            page.line("why", TAKEN)?;
+            page.line("next", TAKEN_NEXT)
+        })?,
         Found::Jobs(jobs) => {
             for (nth, story) in jobs.iter().enumerate() {
                 let told = job::tell(story, &explainer, drop)?;
@@ -89,6 +99,9 @@ pub(super) fn run(args: &ExplainArgs, voice: &Voice) -> Result<Exit, Failure> {
     }
     Ok(Exit::Done)
 }
+
+const TAKEN: &str = "a consumer has taken the file; in a moment it is this job";
+const TAKEN_NEXT: &str = "if that consumer is gone, the next one makes it so";
 
 fn in_words(untaken: &Untaken, explainer: &Explainer, drop: &Path, out: &mut dyn Write) -> io::Result<()> {
     let size = untaken.size.map_or(String::new(), |size| format!(" ({size} bytes)"));
