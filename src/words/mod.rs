@@ -1,4 +1,4 @@
-//! The words of the protocol: pure types, no I/O, no clock.
+//! The words of the protocol: pure types. They open nothing and know no clock.
 
 mod arrival;
 mod attempt;
@@ -7,6 +7,7 @@ mod error;
 mod habits;
 mod job;
 mod limits;
+pub(crate) mod lines;
 mod name;
 mod outcome;
 mod payload;
@@ -23,6 +24,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use habits::Habits;
 pub use job::Job;
 pub use limits::{DEFAULT_KEEP, DEFAULT_LEASE, DEFAULT_QUIET, MAX_DATA_DEPTH, MAX_FILE_BYTES};
+pub use lines::{JsonLine, JsonLines};
 pub use name::{
     ClaimCheck, ClaimCheckKind, DelayedName, DeliveryKind, Id, InboxName, Millis, NameError, Priority,
     RoomName, StagedName, StampedId, flaw,

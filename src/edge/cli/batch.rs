@@ -7,10 +7,9 @@ use std::{io, mem, process, thread};
 use indicatif::ProgressBar;
 
 use super::exit::{Exit, Failure};
-use super::lines::{Line, Lines};
 use super::output::{self, Voice};
 use super::{job, progress, signals};
-use crate::{DropFolder, Error, ErrorKind, Receipt, Submission};
+use crate::{DropFolder, Error, ErrorKind, JsonLine, JsonLines, MAX_FILE_BYTES, Receipt, Submission};
 
 /// What is submitted together: enough to share the cost of a flush, few enough that ids come out steadily.
 const CHUNK_JOBS: usize = 64;
@@ -28,7 +27,7 @@ pub(super) fn submit(
     voice: &Voice,
 ) -> Result<Exit, Failure> {
     let (input, length) = job::open(file)?;
-    let mut lines = Lines::new(input);
+    let mut lines = JsonLines::new(input, MAX_FILE_BYTES);
     let bar = progress::of_bytes(voice, length);
     let known = Arc::new(Mutex::new(Known::default()));
     stop_when_told(&known, *voice)?;
@@ -39,8 +38,8 @@ pub(super) fn submit(
             batch.bar.set_position(lines.bytes_read());
         }
         match lines.next_line() {
-            Ok(Some(Line { number, json: Ok(json) })) => batch.add(number, json),
-            Ok(Some(Line { number, json: Err(why) })) => batch.bad(number, why),
+            Ok(Some(JsonLine { number, json: Ok(json) })) => batch.add(number, json),
+            Ok(Some(JsonLine { number, json: Err(why) })) => batch.bad(number, why),
             Ok(None) => break,
             Err(e) => {
                 batch.submit_chunk()?;

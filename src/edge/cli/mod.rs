@@ -14,7 +14,6 @@ mod gc;
 mod group;
 mod init;
 mod job;
-mod lines;
 mod live;
 mod log;
 mod loudness;
@@ -47,6 +46,7 @@ use loudness::{Format, Loudness};
 use output::Voice;
 
 use crate::DropFolder;
+use crate::words::lines;
 
 /// The program `producer`.
 pub fn producer() -> ExitCode {

@@ -1,60 +1,63 @@
-//! Reading JSON lines: a byte-order mark, CRLF and blank lines are allowed, and no line is too long for the memory.
+//! Batches: JSON lines. A byte-order mark, CRLF and blank lines are allowed, and no line is too long for the memory.
 
 use std::io::{self, BufRead, BufReader, Read};
 
 use serde_json::value::RawValue;
 
-use crate::MAX_FILE_BYTES;
-
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// A line that is not blank.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Line {
-    /// Its number in the file, from 1; blank lines count.
-    pub(super) number: u64,
-    /// Its bytes without the line break, or why it is no JSON.
-    pub(super) json: Result<Vec<u8>, String>,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JsonLine {
+    /// Its number, from 1; blank lines count.
+    pub number: u64,
+    /// Its bytes without the line break, which are one JSON value; or why they are none.
+    pub json: Result<Vec<u8>, String>,
 }
 
-/// The lines of a file, one at a time.
-pub(super) struct Lines<R> {
+/// The lines of whatever is read, one at a time.
+#[derive(Debug)]
+pub struct JsonLines<R> {
     input: BufReader<R>,
     number: u64,
     read: u64,
     longest: usize,
 }
 
-impl<R: Read> Lines<R> {
+impl<R: Read> JsonLines<R> {
     /// Enough for some hundred ordinary lines.
     const BUFFER: usize = 256 << 10;
 
-    pub(super) fn new(input: R) -> Self {
+    /// `longest`: how many bytes a line may have, its line break not counted. A longer one is told, and not kept in memory.
+    pub fn new(input: R, longest: usize) -> Self {
         let input = BufReader::with_capacity(Self::BUFFER, input);
-        Self { input, number: 0, read: 0, longest: MAX_FILE_BYTES }
+        Self { input, number: 0, read: 0, longest }
     }
 
     /// The number of the last line that was read.
-    pub(super) fn number(&self) -> u64 {
+    pub fn number(&self) -> u64 {
         self.number
     }
 
     /// How many bytes were read.
-    pub(super) fn bytes_read(&self) -> u64 {
+    pub fn bytes_read(&self) -> u64 {
         self.read
     }
 
     /// Whether the next line may have to be waited for: a slow pipe has nothing more to give just now.
-    pub(super) fn may_block(&self) -> bool {
+    pub fn may_block(&self) -> bool {
         self.input.buffer().is_empty()
     }
 
-    /// The next line that is not blank.
-    pub(super) fn next_line(&mut self) -> io::Result<Option<Line>> {
+    /// The next line that is not blank; `None` at the end.
+    ///
+    /// # Errors
+    /// That of the reader.
+    pub fn next_line(&mut self) -> io::Result<Option<JsonLine>> {
         loop {
             let mut line = Vec::new();
             // The longest line, its mark and line break, and one byte that tells that it is longer.
-            let most = self.longest as u64 + 6;
+            let most = (self.longest as u64).saturating_add(6);
             let read = self.input.by_ref().take(most).read_until(b'\n', &mut line)?;
             if read == 0 {
                 return Ok(None);
@@ -74,10 +77,10 @@ impl<R: Read> Lines<R> {
             }
             if line.len() > self.longest {
                 let why = format!("longer than {} bytes", self.longest);
-                return Ok(Some(Line { number: self.number, json: Err(why) }));
+                return Ok(Some(JsonLine { number: self.number, json: Err(why) }));
             }
             if !line.iter().all(u8::is_ascii_whitespace) {
-                return Ok(Some(Line { number: self.number, json: json(line) }));
+                return Ok(Some(JsonLine { number: self.number, json: json(line) }));
             }
         }
     }
@@ -99,7 +102,7 @@ impl<R: Read> Lines<R> {
 }
 
 /// The same bytes, if they are one JSON value; else why not.
-pub(super) fn json(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
+pub(crate) fn json(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
     match serde_json::from_slice::<&RawValue>(&bytes) {
         Ok(_) => Ok(bytes),
         Err(e) => {
@@ -117,7 +120,7 @@ mod tests {
     use super::*;
 
     fn read(input: &[u8], longest: usize) -> Vec<(u64, Result<String, String>)> {
-        let mut lines = Lines { longest, ..Lines::new(input) };
+        let mut lines = JsonLines::new(input, longest);
         let mut all = Vec::new();
         while let Some(line) = lines.next_line().unwrap() {
             all.push((line.number, line.json.map(|json| String::from_utf8(json).unwrap())));
