@@ -197,36 +197,5 @@ pub fn judge(
 }
 
 fn left(patience: Patience, sighting: &Sighting, now: Duration) -> Duration {
-    (sighting.since + patience.quiet).saturating_sub(now)
-}
-
-/// The SHA-256 in a checksum file, in lower-case hex: `<hex>`, `<hex>  <name>` (coreutils), `SHA256 (<name>) = <hex>` (BSD). Of
-/// several lines, the one that names the file counts.
-pub fn parse_checksum(text: &[u8], file: &[u8]) -> Option<String> {
-    let digest = |word: &[u8]| {
-        let hex = word.len() == 64 && word.iter().all(u8::is_ascii_hexdigit);
-        hex.then(|| String::from_utf8_lossy(word).to_ascii_lowercase())
-    };
-    for line in text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
-        let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
-        if line.is_empty() || line.starts_with(b"#") {
-            continue;
-        }
-        let bsd = line.strip_prefix(b"SHA256 (").and_then(|rest| {
-            let at = rest.windows(4).rposition(|window| window == b") = ")?;
-            Some((&rest[..at], digest(&rest[at + 4..])?))
-        });
-        let coreutils = || {
-            let end = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
-            let name = line[end..].trim_ascii_start();
-            Some((name.strip_prefix(b"*").unwrap_or(name), digest(&line[..end])?))
-        };
-        let (name, hex) = bsd.or_else(coreutils)?;
-        // Who writes the file may have had it in another folder.
-        let name = name.rsplit(|byte| *byte == b'/').next().unwrap_or(name);
-        if name.is_empty() || name == file {
-            return Some(hex);
-        }
-    }
-    None
+    sighting.since.saturating_add(patience.quiet).saturating_sub(now)
 }

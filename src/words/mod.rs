@@ -2,6 +2,7 @@
 
 mod arrival;
 mod attempt;
+mod checksum;
 mod envelope;
 mod error;
 mod habits;
@@ -17,8 +18,9 @@ mod stranger;
 mod temporary;
 mod turns;
 
-pub use arrival::{Evidence, Marked, Patience, Pending, Sighting, Version, Writer, judge, parse_checksum};
+pub use arrival::{Evidence, Marked, Patience, Pending, Sighting, Version, Writer, judge};
 pub use attempt::{Attempt, MOST_ATTEMPTS_TOLD, vanished};
+pub use checksum::parse_checksum;
 pub use envelope::Envelope;
 pub use error::{Error, ErrorKind, Result};
 pub use habits::Habits;
