@@ -59,7 +59,9 @@ impl Envelope {
                 Ok(value @ (Value::String(_) | Value::Number(_) | Value::Bool(_))) => {
                     envelope.attributes.insert(name, value);
                 }
-                _ => return Err(invalid(format!("attribute {name:?} is no string, number or boolean"))),
+                Ok(_) => return Err(invalid(format!("attribute {name:?} is no string, number or boolean"))),
+                // Half a surrogate pair, a number that is too large, or arrays in arrays without end.
+                Err(e) => return Err(invalid(format!("attribute {name:?} cannot be read: {e}"))),
             }
         }
         let needs_name = unnamed && envelope.attribute("id").is_none();
@@ -158,10 +160,13 @@ impl Serialize for Envelope {
         for name in REQUIRED {
             map.serialize_entry(name, &self.attributes[name])?;
         }
-        // Data that is elsewhere (`dataref`) has a type, too.
-        let of_payload = |name: &str| name == "datacontenttype" && self.payload.is_some();
-        let rest = |name: &str| !REQUIRED.contains(&name) && !of_payload(name);
-        for (name, value) in self.attributes.iter().filter(|(name, _)| rest(name)) {
+        // Data that is elsewhere (`dataref`) has a type, too. One that is no text says nothing of the data, and is kept.
+        let of_payload = |name: &str, value: &Value| {
+            let payload = self.payload.as_ref().filter(|_| name == "datacontenttype");
+            payload.is_some_and(|payload| payload.content_type.is_some() || value.is_string())
+        };
+        let rest = |name: &str, value: &Value| !REQUIRED.contains(&name) && !of_payload(name, value);
+        for (name, value) in self.attributes.iter().filter(|(name, value)| rest(name, value)) {
             map.serialize_entry(name, value)?;
         }
         if let Some(payload) = &self.payload {
