@@ -15,19 +15,23 @@ use crate::adapters::watch::watch;
 use crate::ports::{Bell, Broom, Census, Fs as _, Place, Store as _, Swept, WatchMode};
 use crate::words::{Error, ErrorKind, Id, Outcome, Result};
 
+mod collector;
 mod consumer;
 mod dead;
 mod explain;
 mod init;
+mod outgoing;
 mod permission;
 mod story;
 mod trace;
 mod travel;
 
+pub use collector::Collector;
 pub use consumer::Consumer;
 pub use dead::Autopsy;
 pub use explain::{Explainer, Oddity, Taker, Untaken, Why};
 pub use init::InitOptions;
+pub use outgoing::Outgoing;
 #[cfg(feature = "cli")]
 pub(crate) use permission::advice;
 pub use story::Story;

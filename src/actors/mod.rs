@@ -1,7 +1,9 @@
 //! Who acts on a drop folder, over the seams alone: the same code runs on a real folder and in the simulator.
 
+pub mod collector;
 pub mod consumer;
 pub mod handler;
+mod heart;
 pub mod observer;
 pub mod producer;
 

@@ -88,6 +88,17 @@ pub enum Event<'a> {
         /// What is missing.
         missing: &'a Pending,
     },
+    /// An outcome that was delivered to a Return Address was handed over to whoever collects there.
+    Collected {
+        /// The job.
+        id: &'a Id,
+        /// Which collection, from 1.
+        collection: u32,
+        /// How the job ended.
+        disposition: Disposition,
+        /// Whether nobody had collected it before.
+        first: bool,
+    },
     /// A dead letter lay in the inbox. It was moved to where it belongs.
     PutBack {
         /// The job.
@@ -182,6 +193,9 @@ fn log(event: &Event<'_>) {
         }
         Event::Unfinished { name, missing } => {
             debug!(name, %missing, "not taken yet; see `filedrop explain`");
+        }
+        Event::Collected { id, collection, disposition, first } => {
+            debug!(%id, collection, first, "collected: {}", disposition.as_str());
         }
         Event::PutBack { id, path } => {
             warn!(%id, path = %path.display(), "moved a dead letter back: its outcome stands; use `filedrop dead redrive`");

@@ -1,12 +1,12 @@
 //! What travels beside an outcome: reading it, and fetching files out of the folder.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Cursor, ErrorKind as Io, Read};
 use std::path::{Path, PathBuf};
 
 use super::DropFolder;
-use crate::adapters::fs::copy_content;
-use crate::ports::{Fs as _, Host as _};
+use crate::adapters::fs::{Aside, copy_content};
+use crate::ports::Fs as _;
 use crate::words::{ClaimCheck, Error, ErrorKind, Outcome, Result};
 
 /// How much of two files is compared at once, in bytes.
@@ -124,7 +124,8 @@ impl DropFolder {
             Err(e) => return Err(look(e)),
         };
         // To open a FIFO would block, and what a link leads to may change.
-        if there.is_file() && have_same_content(&self.source(from)?, to).map_err(look)? {
+        let same = || have_same_content(&self.source(from)?, &File::open(to).map_err(look)?).map_err(look);
+        if there.is_file() && same()? {
             return Ok(true);
         }
         let why = "a file of this name exists already, with other content; it is not replaced";
@@ -137,14 +138,11 @@ impl DropFolder {
 
     fn fetch(&self, from: &Path, to: &Path) -> Result<()> {
         let source = self.source(from)?;
-        let part = to.with_file_name(format!(".filedrop-{:016x}.part", self.store.host().nonce()));
-        let fetched = copy_all(&source, &part).and_then(|()| rename_new(&part, to));
+        let fetched = Aside::beside(to).and_then(|part| {
+            copy_content(&source, part.file(), &mut |_| ())?;
+            part.name_new(to)
+        });
         fetched.or_else(|e| {
-            if let Err(left) = fs::remove_file(&part)
-                && left.kind() != Io::NotFound
-            {
-                tracing::warn!(path = %part.display(), error = %left, "a part of a file is left");
-            }
             // Another fetched it meanwhile, it may be.
             let is_there = e.kind() == Io::AlreadyExists && self.is_fetched(from, to)?;
             if is_there { Ok(()) } else { Err(Error::io("write a file", to, e)) }
@@ -152,13 +150,12 @@ impl DropFolder {
     }
 }
 
-fn have_same_content(one: &File, other: &Path) -> io::Result<bool> {
-    let other = File::open(other)?;
+/// Whether two files have the same content from where they stand.
+pub(super) fn have_same_content(one: &File, other: &File) -> io::Result<bool> {
     if one.metadata()?.len() != other.metadata()?.len() {
         return Ok(false);
     }
-    let (mut one, mut other) =
-        (BufReader::with_capacity(CHUNK, one), BufReader::with_capacity(CHUNK, &other));
+    let (mut one, mut other) = (BufReader::with_capacity(CHUNK, one), BufReader::with_capacity(CHUNK, other));
     loop {
         let (a, b) = (one.fill_buf()?, other.fill_buf()?);
         let both = a.len().min(b.len());
@@ -170,23 +167,5 @@ fn have_same_content(one: &File, other: &Path) -> io::Result<bool> {
         }
         one.consume(both);
         other.consume(both);
-    }
-}
-
-/// A name that is there after a power cut has its content, too.
-fn copy_all(source: &File, part: &Path) -> io::Result<()> {
-    let target = OpenOptions::new().write(true).create_new(true).open(part)?;
-    copy_content(source, &target, &mut |_| ())?;
-    target.sync_all()
-}
-
-/// Renames to a name that is free.
-fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
-    match fs::hard_link(from, to) {
-        Ok(()) => fs::remove_file(from),
-        Err(e) if e.kind() == Io::AlreadyExists => Err(e),
-        // Where there are no links, two that fetch the same at the same time may replace each other's equal files.
-        Err(_) if fs::symlink_metadata(to).is_ok() => Err(Io::AlreadyExists.into()),
-        Err(_) => fs::rename(from, to),
     }
 }

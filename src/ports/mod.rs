@@ -2,11 +2,13 @@
 
 mod fs;
 mod host;
+mod recipient;
 mod store;
 mod watch;
 
 pub use fs::{FileId, FileKind, Fs, Listed, Meta};
 pub use host::Host;
+pub use recipient::{Delivery, Recipient};
 pub(crate) use store::Sighting;
 pub use store::{
     Admitted, Arrivals, Arrived, AttachBy, Attachment, Beat, Broom, Census, Claim, Claimed, ConsumerCensus,

@@ -11,6 +11,7 @@ mod limits;
 pub(crate) mod lines;
 mod name;
 mod outcome;
+mod pattern;
 mod payload;
 mod policy;
 mod problem;
@@ -32,6 +33,7 @@ pub use name::{
     RoomName, StagedName, StampedId, flaw,
 };
 pub use outcome::{Disposition, Outcome};
+pub use pattern::{NameFields, NamePattern, PlainName};
 pub use payload::Payload;
 pub use policy::{AfterFailure, Retry, pause_after};
 pub use problem::Problem;

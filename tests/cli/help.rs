@@ -7,6 +7,7 @@ const COMMANDS: [&str; 17] = [
     "producer submit",
     "producer call",
     "producer wait",
+    "producer collect",
     "consumer",
     "consumer run",
     "filedrop",

@@ -1,5 +1,6 @@
 //! File systems: the operating system's, and a simulated one that forgets.
 
+mod aside;
 mod copy;
 mod group;
 mod holders;
@@ -9,6 +10,7 @@ mod share;
 #[cfg(feature = "sim")]
 pub mod sim;
 
+pub(crate) use aside::{Aside, remove_asides};
 pub(crate) use copy::content as copy_content;
 pub use holders::Holder;
 pub(crate) use holders::holders;

@@ -4,6 +4,7 @@ mod attach;
 mod batch;
 mod before;
 mod call;
+mod collect;
 mod consumer;
 mod dead;
 mod duration;

@@ -88,6 +88,12 @@ pub(super) fn copy(mut from: impl Read) -> Result<(), Failure> {
     }
 }
 
+/// Writes a path and the end of a line.
+pub(super) fn line(path: &std::path::Path) -> Result<(), Failure> {
+    use std::os::unix::ffi::OsStrExt as _;
+    data(|out| out.write_all(path.as_os_str().as_bytes()).and_then(|()| out.write_all(b"\n")))
+}
+
 /// Writes one line of JSON.
 pub(super) fn json_line(value: &impl serde::Serialize) -> Result<(), Failure> {
     data(|out| {

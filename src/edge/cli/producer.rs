@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::exit::{Exit, Failure};
 use super::output::Voice;
-use super::{Loudness, Program, call, slips, submit, wait};
+use super::{Loudness, Program, call, collect, slips, submit, wait};
 
 /// Submit jobs to a drop folder, and fetch their outcomes
 #[derive(Debug, Parser)]
@@ -24,6 +24,8 @@ enum Command {
     Call(call::CallArgs),
     /// Wait for jobs that were submitted before, and print their outcomes
     Wait(wait::WaitArgs),
+    /// Deliver the outcomes for a Return Address to a folder, as files
+    Collect(collect::CollectArgs),
 }
 
 fn after_help() -> String {
@@ -35,6 +37,7 @@ Examples:
   producer submit /srv/drop --type resize --file photo.jpg
   producer wait /srv/drop 0198c5a2-7f31-7c8e-b0a4-5d2f3c1e9a77 --timeout 30s
   producer call /srv/drop --type add --data '[1, 2]'
+  producer collect /srv/drop --as acme --to /srv/sftp/acme/outgoing
 ";
 
 impl Program for Producer {
@@ -54,6 +57,7 @@ impl Program for Producer {
             Command::Submit(args) => submit::run(args, voice),
             Command::Call(args) => call::run(args, voice),
             Command::Wait(args) => wait::run(&args, voice),
+            Command::Collect(args) => collect::run(args),
         }
     }
 }

@@ -23,6 +23,12 @@ use super::{Error, ErrorKind};
 #[error("{0:?} is not {1}")]
 pub struct NameError(String, &'static str);
 
+impl NameError {
+    pub(in crate::words) fn new(name: &str, expected: &'static str) -> Self {
+        Self(name.to_owned(), expected)
+    }
+}
+
 impl From<NameError> for Error {
     fn from(e: NameError) -> Self {
         Error::new(ErrorKind::Invalid, e.to_string())

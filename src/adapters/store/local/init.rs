@@ -130,6 +130,14 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         }
     }
 
+    /// Makes the drop folder of a Return Address, or completes it. Returns where it is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] if the system refuses.
+    pub fn make_reply(&self, address: &Id) -> Result<PathBuf> {
+        self.ensure_reply(address).map(|layout| layout.root().to_owned())
+    }
+
     /// Makes the drop folder of a Return Address, once in this process's lifetime.
     pub(super) fn ensure_reply(&self, address: &Id) -> Result<Layout> {
         let reply = self.layout.reply(address);

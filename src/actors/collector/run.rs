@@ -1,0 +1,66 @@
+//! Running a collector, from its registration to its end.
+
+use std::thread;
+
+use super::desk::Desk;
+use super::{Collected, CollectorOptions};
+use crate::actors::consumer::Stopper;
+use crate::actors::heart::Heart;
+use crate::actors::observer::{Event, Observer, tell};
+use crate::ports::{Chosen, Recipient, Store, Watch};
+use crate::words::{Error, Result};
+
+/// What a collector is made of.
+pub struct Setup<'a, S: Store> {
+    /// The Return Address's own drop folder.
+    pub store: &'a S,
+    /// Rings the bell of `stopper`.
+    pub watch: Box<dyn Watch>,
+    /// What `watch` is, and why.
+    pub chosen: Chosen,
+    /// How it works.
+    pub options: &'a CollectorOptions,
+    /// Who is told.
+    pub observer: &'a dyn Observer,
+    /// What stops it, after the outcome that it has in hand.
+    pub stopper: &'a Stopper,
+}
+
+/// Hands outcomes over until nothing is left, or, if it follows, until it is stopped. Blocks.
+///
+/// # Errors
+/// If it cannot register. If it does not follow, also the first outcome that could not be handed over (the others were), and
+/// whatever keeps it from going on. If it follows, trouble is told to the observer, and tried again.
+pub fn run<S>(setup: Setup<'_, S>, recipient: &mut dyn Recipient) -> Result<Collected>
+where
+    S: Store + Sync,
+    S::Room: Send + Sync,
+{
+    let Setup { store, watch, chosen, options, observer, stopper } = setup;
+    tell(observer, &Event::Watching(&chosen));
+    let room = store.register(&options.name, options.lease)?;
+    tell(observer, &Event::Registered { consumer: &options.name });
+    let heart = Heart::new(store, &options.name, options.lease, observer, room);
+    let answer = thread::scope(|scope| {
+        let beat = || heart.beat();
+        let started = thread::Builder::new().name("filedrop-pulse".to_owned()).spawn_scoped(scope, beat);
+        let answer = started
+            .map_err(|e| Error::io("start a thread", "pulse", e))
+            .and_then(|_| Desk::new(store, &heart, watch, options, observer, stopper, recipient).work());
+        heart.stop();
+        answer
+    });
+    let left = answer.as_ref().map_or(true, |(_, left)| *left);
+    for room in heart.into_rooms() {
+        // What could not be handed over is still in it. Dropping it lets go of the lock: others recover it, and count it as
+        // one more collection, so that its next collector knows that it may have been handed over.
+        if left {
+            continue;
+        }
+        if let Err(error) = store.retire(room) {
+            let doing = "give back the room";
+            tell(observer, &Event::Trouble { doing, id: None, error: &error, retry_in: None });
+        }
+    }
+    answer.map(|(collected, _)| collected)
+}
