@@ -20,6 +20,7 @@ mod consumer;
 mod dead;
 mod explain;
 mod init;
+mod intake;
 mod outgoing;
 mod permission;
 mod story;
@@ -31,6 +32,7 @@ pub use consumer::Consumer;
 pub use dead::Autopsy;
 pub use explain::{Explainer, Oddity, Taker, Untaken, Why};
 pub use init::InitOptions;
+pub use intake::Intake;
 pub use outgoing::Outgoing;
 #[cfg(feature = "cli")]
 pub(crate) use permission::advice;

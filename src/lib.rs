@@ -64,11 +64,12 @@ pub mod words;
 pub use actors::collector::Collected;
 pub use actors::consumer::{Stopper, Summary};
 pub use actors::handler::{Exec, Rejected};
+pub use actors::intake::{JobRule, ManifestRule, TakenIn};
 pub use actors::observer::{Event, Observer};
 pub use actors::producer::{Receipt, Submission};
-pub use adapters::fs::Holder;
 pub use folder::{
-    Autopsy, Collector, Consumer, DropFolder, Explainer, InitOptions, Oddity, Outgoing, Story, Taker, Trace, Untaken, Why,
+    Autopsy, Collector, Consumer, DropFolder, Explainer, InitOptions, Intake, Oddity, Outgoing, Story, Taker,
+    Trace, Untaken, Why,
 };
 pub use ports::{
     Broom, Census, Chosen, ConsumerCensus, DeadLetter, Delivery, Place, Recipient, RoomCounts, Swept,

@@ -4,6 +4,7 @@ pub mod collector;
 pub mod consumer;
 pub mod handler;
 mod heart;
+pub mod intake;
 pub mod observer;
 pub mod producer;
 

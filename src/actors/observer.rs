@@ -88,6 +88,22 @@ pub enum Event<'a> {
         /// What is missing.
         missing: &'a Pending,
     },
+    /// Files that were taken out of a folder of somebody else's are a job now.
+    TakenIn {
+        /// The job.
+        id: &'a Id,
+        /// The file, or the manifest: its path in the folder, each part of it as a reference.
+        path: &'a str,
+        /// How many files there are.
+        files: usize,
+    },
+    /// A manifest is not to become a job.
+    Refused {
+        /// Its path in the folder.
+        path: &'a str,
+        /// Why.
+        why: &'a str,
+    },
     /// An outcome that was delivered to a Return Address was handed over to whoever collects there.
     Collected {
         /// The job.
@@ -189,11 +205,13 @@ fn log(event: &Event<'_>) {
             debug!(%id, name, %evidence, "took a file that was dropped")
         }
         Event::Unreadable { name, why } => {
-            warn!(name, why, "left in the inbox; see `filedrop explain`");
+            warn!(name, why, "left where it is; see `filedrop explain`");
         }
         Event::Unfinished { name, missing } => {
             debug!(name, %missing, "not taken yet; see `filedrop explain`");
         }
+        Event::TakenIn { id, path, files } => info!(%id, path, files, "took in"),
+        Event::Refused { path, why } => warn!(path, why, "rejected a manifest; its files stay"),
         Event::Collected { id, collection, disposition, first } => {
             debug!(%id, collection, first, "collected: {}", disposition.as_str());
         }

@@ -1,11 +1,13 @@
 //! The seams: what the actors need of a machine, as traits.
 
+mod foreign;
 mod fs;
 mod host;
 mod recipient;
 mod store;
 mod watch;
 
+pub use foreign::{Batch, Clerk, Foreign};
 pub use fs::{FileId, FileKind, Fs, Listed, Meta};
 pub use host::Host;
 pub use recipient::{Delivery, Recipient};

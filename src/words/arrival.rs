@@ -100,6 +100,19 @@ pub enum Evidence {
     Quiet(Writer),
 }
 
+impl Evidence {
+    /// In one word, for programs: `renamed`, `linked`, `marker`, `checksum` or `quiet`.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Evidence::Renamed => "renamed",
+            Evidence::Linked => "linked",
+            Evidence::Marker(_) => "marker",
+            Evidence::Checksum(_) => "checksum",
+            Evidence::Quiet(_) => "quiet",
+        }
+    }
+}
+
 impl fmt::Display for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

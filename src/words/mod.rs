@@ -3,18 +3,21 @@
 mod arrival;
 mod attempt;
 mod checksum;
+mod consignment;
 mod envelope;
 mod error;
 mod habits;
 mod job;
 mod limits;
 pub(crate) mod lines;
+mod manifest;
 mod name;
 mod outcome;
 mod pattern;
 mod payload;
 mod policy;
 mod problem;
+mod selection;
 mod stranger;
 mod temporary;
 mod turns;
@@ -22,12 +25,14 @@ mod turns;
 pub use arrival::{Evidence, Marked, Patience, Pending, Sighting, Version, Writer, judge};
 pub use attempt::{Attempt, MOST_ATTEMPTS_TOLD, vanished};
 pub use checksum::parse_checksum;
+pub use consignment::{Consignment, TakenFile};
 pub use envelope::Envelope;
 pub use error::{Error, ErrorKind, Result};
 pub use habits::Habits;
 pub use job::Job;
 pub use limits::{DEFAULT_KEEP, DEFAULT_LEASE, DEFAULT_QUIET, MAX_DATA_DEPTH, MAX_FILE_BYTES};
 pub use lines::{JsonLine, JsonLines};
+pub use manifest::{Listing, MAX_MANIFEST_BYTES, Manifest};
 pub use name::{
     ClaimCheck, ClaimCheckKind, DelayedName, DeliveryKind, Id, InboxName, Millis, NameError, Priority,
     RoomName, StagedName, StampedId, flaw,
@@ -37,6 +42,7 @@ pub use pattern::{NameFields, NamePattern, PlainName};
 pub use payload::Payload;
 pub use policy::{AfterFailure, Retry, pause_after};
 pub use problem::Problem;
+pub use selection::Selection;
 pub use stranger::{
     Customs, Sort, TEMPORARY, envelope_of_file, from_reference, id_of_file, shown, to_reference, type_of_file,
 };

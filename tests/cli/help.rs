@@ -2,12 +2,13 @@
 
 use crate::harness::{Running, golden, program};
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "producer",
     "producer submit",
     "producer call",
     "producer wait",
     "producer collect",
+    "producer intake",
     "consumer",
     "consumer run",
     "filedrop",

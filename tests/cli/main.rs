@@ -14,6 +14,7 @@ mod gc;
 mod help;
 mod ids;
 mod init;
+mod intake;
 mod live;
 mod logging;
 mod pipes;

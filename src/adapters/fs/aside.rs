@@ -57,6 +57,17 @@ impl Aside {
     }
 }
 
+impl Aside {
+    /// Makes its content durable, and gives it its name, whatever has it. Does not flush the folder.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub(crate) fn replace(self, to: &Path) -> io::Result<()> {
+        self.file.sync_all()?;
+        fs::rename(&self.path, to)
+    }
+}
+
 impl Drop for Aside {
     /// If it has its name, nothing is there any more.
     fn drop(&mut self) {

@@ -14,6 +14,7 @@ mod filedrop;
 mod gc;
 mod group;
 mod init;
+mod intake;
 mod job;
 mod live;
 mod log;

@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::exit::{Exit, Failure};
 use super::output::Voice;
-use super::{Loudness, Program, call, collect, slips, submit, wait};
+use super::{Loudness, Program, call, collect, intake, slips, submit, wait};
 
 /// Submit jobs to a drop folder, and fetch their outcomes
 #[derive(Debug, Parser)]
@@ -26,6 +26,8 @@ enum Command {
     Wait(wait::WaitArgs),
     /// Deliver the outcomes for a Return Address to a folder, as files
     Collect(collect::CollectArgs),
+    /// Take the files that somebody puts into a folder of theirs, and submit them as jobs
+    Intake(intake::IntakeArgs),
 }
 
 fn after_help() -> String {
@@ -37,6 +39,7 @@ Examples:
   producer submit /srv/drop --type resize --file photo.jpg
   producer wait /srv/drop 0198c5a2-7f31-7c8e-b0a4-5d2f3c1e9a77 --timeout 30s
   producer call /srv/drop --type add --data '[1, 2]'
+  producer intake /srv/drop --from /srv/sftp/acme/incoming --reply-to acme
   producer collect /srv/drop --as acme --to /srv/sftp/acme/outgoing
 ";
 
@@ -58,6 +61,7 @@ impl Program for Producer {
             Command::Call(args) => call::run(args, voice),
             Command::Wait(args) => wait::run(&args, voice),
             Command::Collect(args) => collect::run(args),
+            Command::Intake(args) => intake::run(args),
         }
     }
 }

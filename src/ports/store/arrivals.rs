@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use crate::words::{Customs, Evidence, Id, Patience, Pending, Sighting, Version};
 
+/// So many files are given out by one look.
+const AT_ONCE: usize = 256;
+
 /// What is remembered of the files in one folder, from look to look.
 #[derive(Debug)]
 pub struct Arrivals {
@@ -15,6 +18,8 @@ pub struct Arrivals {
     pub patience: Patience,
     /// If there is one, all others are passed over.
     pub(crate) only: Option<OsString>,
+    /// How many files one look gives out at most.
+    pub at_once: usize,
     pub(crate) seen: HashMap<OsString, Sighting>,
     /// Names that were seen to be renamed into the folder, and the inodes that they stood for.
     pub(crate) moved: HashMap<OsString, u64>,
@@ -30,6 +35,7 @@ impl Arrivals {
             customs,
             patience,
             only: None,
+            at_once: AT_ONCE,
             seen: HashMap::new(),
             moved: HashMap::new(),
             checked: HashMap::new(),

@@ -220,6 +220,6 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
 }
 
 /// What the folder that a file was taken into becomes.
-fn cargo_of(stamp: &StampedId) -> ClaimCheck {
+pub(super) fn cargo_of(stamp: &StampedId) -> ClaimCheck {
     ClaimCheck { stamp: stamp.clone(), kind: ClaimCheckKind::Files }
 }

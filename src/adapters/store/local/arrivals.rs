@@ -14,9 +14,6 @@ use crate::words::{Customs, Error, Marked, Pending, Result, Sighting, Sort, Writ
 /// So many files are watched at a time; with more, those that wait longest make room.
 const MOST_WATCHED: usize = 64 << 10;
 
-/// So many are given out by one look.
-const MOST_READY: usize = 256;
-
 /// How long a file that somebody has open, or that lacks its marker, is left alone before the next look, if nothing rings.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -108,8 +105,8 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             }
         }
         ready.sort_by(|(at, a), (bt, b)| (at, &a.name).cmp(&(bt, &b.name)));
-        looked.beyond += ready.len().saturating_sub(MOST_READY);
-        looked.ready = ready.into_iter().take(MOST_READY).map(|(_, arrived)| arrived).collect();
+        looked.beyond += ready.len().saturating_sub(arrivals.at_once);
+        looked.ready = ready.into_iter().take(arrivals.at_once).map(|(_, arrived)| arrived).collect();
         if looked.beyond > 0 {
             arrivals.make_room();
             looked.again = Some(Duration::ZERO);

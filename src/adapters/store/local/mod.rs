@@ -8,6 +8,7 @@ mod collect;
 mod dead;
 mod delay;
 mod draft;
+mod foreign;
 mod hints;
 mod init;
 mod layout;
@@ -41,6 +42,8 @@ use crate::words::{
 };
 
 pub(crate) use dead::successor;
+pub use foreign::ForeignFolder;
+pub(crate) use foreign::{HOME, path_from_reference};
 use init::Settings;
 pub use layout::Layout;
 pub(crate) use ours::is_ours;

@@ -117,7 +117,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         }
     }
 
-    fn copy_in(&self, from: &Path, to: &Path, progress: &mut dyn FnMut(u64)) -> Result<()> {
+    pub(super) fn copy_in(&self, from: &Path, to: &Path, progress: &mut dyn FnMut(u64)) -> Result<()> {
         let file = self.fs.create(to).map_err(|e| Error::io("create a file", to, e))?;
         let copied = self.fs.copy(from, &file, progress);
         copied.map_err(|e| match e.kind() {

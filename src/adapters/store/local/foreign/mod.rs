@@ -1,0 +1,185 @@
+//! A folder of somebody else's, from which files become jobs (P30–P32).
+//!
+//! What is taken lies in `<folder>/.filedrop/` until it is a job: on the same file system, so that taking is a rename, and under a
+//! name that no tool takes for one of its own files. One intake at a time works there.
+
+mod carry;
+mod take;
+
+use std::ffi::OsStr;
+use std::io::ErrorKind as Io;
+use std::path::{Path, PathBuf};
+
+use super::moves::found;
+use super::{LocalRoom, LocalStore};
+use crate::adapters::store::local::layout::Layout;
+use crate::ports::{Arrivals, Arrived, Batch, FileKind, Finding, Foreign, Fs, Host, Looked};
+use crate::words::{
+    Consignment, Error, ErrorKind, Result, StampedId, TakenFile, from_reference, to_reference,
+};
+
+/// Where an intake keeps what it has taken.
+pub(crate) const HOME: &str = ".filedrop";
+
+/// So many folders are looked into at most.
+const MOST_FOLDERS: usize = 4096;
+
+/// A folder of somebody else's, and the drop folder that its files are for.
+pub struct ForeignFolder<'a, F: Fs, H> {
+    drop: &'a LocalStore<F, H>,
+    /// Not a drop folder, but the same moves: its root is where taken files lie.
+    home: LocalStore<F, H>,
+    dir: PathBuf,
+    keep_tree: bool,
+    _lock: F::File,
+}
+
+impl<'a, F: Fs, H: Host> ForeignFolder<'a, F, H> {
+    /// `fs`: calls for the foreign folder's file system. `keep_tree`: also the folders below it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is no such folder; [`ErrorKind::Invalid`] if it is a drop folder, or another intake is at
+    /// work there; [`ErrorKind::Io`] if the system refuses.
+    pub fn open(drop: &'a LocalStore<F, H>, fs: F, host: H, dir: PathBuf, keep_tree: bool) -> Result<Self> {
+        let home = LocalStore::at(fs, host, Layout::new(dir.join(HOME)));
+        if home.look(&dir)?.is_none_or(|meta| meta.kind != FileKind::Dir) {
+            return Err(Error::new(ErrorKind::NotFound, "there is no such folder to take files from").at(dir));
+        }
+        if home.look(&dir.join("filedrop.json"))?.is_some() {
+            let why = "this is a drop folder itself: its consumers take what is dropped into its inbox/";
+            return Err(Error::new(ErrorKind::Invalid, why).at(dir));
+        }
+        home.ensure_dir(home.layout.root())?;
+        for room in ["tmp", "rejected"] {
+            home.ensure_dir(&home.layout.room(room))?;
+        }
+        let lock = home.layout.room("lock");
+        let failed = |e| Error::io("lock the folder to take files from", &lock, e);
+        let file = match home.fs.create(&lock) {
+            Err(e) if e.kind() == Io::AlreadyExists => home.fs.open(&lock),
+            made => made,
+        };
+        let file = file.map_err(failed)?;
+        // Elsewhere no lock tells of an intake on another machine: there it is for the operator to start one only.
+        if home.fs.is_local() && !home.fs.try_lock(&file).map_err(failed)? {
+            let why = "another intake is at work on this folder; end it first, or let it do the work";
+            return Err(Error::new(ErrorKind::Invalid, why).at(dir));
+        }
+        Ok(Self { drop, home, dir, keep_tree, _lock: file })
+    }
+
+    /// A name in the folder of what was taken.
+    fn at_home(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.home.layout.root().join(name)
+    }
+
+    /// `<id>.<nonce>.plan.json`: what the files beside it are to become. With it they are taken.
+    fn plan(&self, stamp: &StampedId) -> PathBuf {
+        self.at_home(format!("{stamp}{PLAN}"))
+    }
+
+    /// `<id>.<nonce>.from`: the folder that they were in, while they have no plan.
+    fn origin(&self, stamp: &StampedId) -> PathBuf {
+        self.at_home(format!("{stamp}{ORIGIN}"))
+    }
+
+    /// `<id>.<nonce>.spent/`: files that were copied, and are to go.
+    fn spent(&self, stamp: &StampedId) -> PathBuf {
+        self.at_home(format!("{stamp}{SPENT}"))
+    }
+
+    fn list_folders(&self) -> Result<Vec<PathBuf>> {
+        let mut folders = vec![PathBuf::new()];
+        let mut next = 0;
+        while self.keep_tree && next < folders.len() && folders.len() < MOST_FOLDERS {
+            let folder = folders[next].clone();
+            next += 1;
+            for entry in self.home.names(&self.dir.join(&folder))? {
+                let hidden = entry.name.as_encoded_bytes().starts_with(b".");
+                if entry.kind == FileKind::Dir && !hidden && folders.len() < MOST_FOLDERS {
+                    folders.push(folder.join(entry.name));
+                }
+            }
+        }
+        Ok(folders)
+    }
+}
+
+const PLAN: &str = ".plan.json";
+const ORIGIN: &str = ".from";
+const SPENT: &str = ".spent";
+
+/// A path below the folder, each part of it as a reference.
+pub(crate) fn path_to_reference(path: &Path) -> String {
+    path.iter().map(to_reference).collect::<Vec<_>>().join("/")
+}
+
+/// The path; `None` if it would lead elsewhere.
+pub(crate) fn path_from_reference(path: &str) -> Option<PathBuf> {
+    if path.is_empty() { Some(PathBuf::new()) } else { path.split('/').map(from_reference).collect() }
+}
+
+impl<F: Fs, H: Host> Foreign for ForeignFolder<'_, F, H> {
+    type Room = LocalRoom<F::File>;
+
+    fn folders(&self) -> Result<Vec<PathBuf>> {
+        self.list_folders()
+    }
+
+    fn look(
+        &self,
+        folder: &Path,
+        arrivals: &mut Arrivals,
+        tell: &mut dyn FnMut(&OsStr, Finding<'_>),
+    ) -> Result<Looked> {
+        self.home.look_for_files(&self.dir.join(folder), arrivals, tell)
+    }
+
+    fn content(&self, path: &Path, most: usize) -> Result<Option<Vec<u8>>> {
+        let path = self.dir.join(path);
+        let failed = |e: std::io::Error| match e.kind() {
+            Io::FileTooLarge => {
+                Error::new(ErrorKind::Invalid, format!("it is larger than {most} bytes")).at(&path)
+            }
+            _ => Error::io("read a file", &path, e),
+        };
+        let Some(file) = found(self.home.fs.open(&path)).map_err(failed)? else { return Ok(None) };
+        self.home.fs.read(&file, most).map(Some).map_err(failed)
+    }
+
+    fn digest(&self, path: &Path) -> Result<Option<String>> {
+        self.hash(&self.dir.join(path))
+    }
+
+    fn take(
+        &self,
+        batch: &Batch<'_>,
+        describe: &mut dyn FnMut(StampedId, Vec<TakenFile>) -> Consignment,
+    ) -> Result<Option<Consignment>> {
+        self.take_batch(batch, describe)
+    }
+
+    fn put_back(&self) -> Result<usize> {
+        self.put_back_unplanned()
+    }
+
+    fn left(&self) -> Result<Vec<Consignment>> {
+        self.plans()
+    }
+
+    fn carry(&self, room: &Self::Room, consignment: &Consignment) -> Result<Option<StampedId>> {
+        self.bring(room.name(), consignment)
+    }
+
+    fn forget(&self, consignment: &Consignment) -> Result<()> {
+        self.clear_up(consignment)
+    }
+
+    fn set_aside(&self, folder: &Path, manifest: &Arrived) -> Result<()> {
+        let from = self.dir.join(folder).join(&manifest.name);
+        let nonce = self.home.host.nonce();
+        let to = self.home.layout.room("rejected").join(format!("{nonce:016x}.json"));
+        self.home.relocate(&from, &to)?;
+        self.home.flush_dir(&self.home.layout.room("rejected"))
+    }
+}

@@ -1,0 +1,219 @@
+//! The books of an intake: a line for the operator for each file, and receipts for a partner who sees nothing but a folder.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind as Io, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::adapters::fs::{Aside, remove_asides};
+use crate::adapters::host::OsHost;
+use crate::adapters::store::local::{HOME, path_from_reference};
+use crate::ports::{Clerk, Host as _};
+use crate::words::{Consignment, Disposition, Error, ErrorKind, Id, Outcome, Result, from_reference, shown};
+
+const ACCEPTED: &str = "accepted";
+const REJECTED: &str = "rejected";
+const DONE: &str = "done";
+
+/// The longest name that most file systems take.
+const LONGEST_NAME: usize = 255;
+
+/// One line of the audit.
+#[derive(Serialize)]
+struct Line<'a> {
+    time: &'a str,
+    what: &'a str,
+    from: &'a str,
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evidence: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'a str>,
+}
+
+pub(super) struct Books {
+    from: String,
+    audit: PathBuf,
+    log: File,
+    receipts: Option<PathBuf>,
+    /// Where it is remembered whose outcome is still to be told: files, named by the jobs, with the paths in them.
+    memory: PathBuf,
+    open: BTreeMap<Id, String>,
+}
+
+impl Books {
+    pub(super) fn open(dir: &Path, audit: &Path, receipts: Option<PathBuf>) -> Result<Self> {
+        let failed = |e| Error::io("open the audit file", audit, e);
+        let log = OpenOptions::new().append(true).create(true).open(audit).map_err(failed)?;
+        let memory = dir.join(HOME).join("open");
+        let mut open = BTreeMap::new();
+        if let Some(receipts) = &receipts {
+            remove_asides(receipts);
+            let failed = |e| Error::io("read whose outcome is still to be told", &memory, e);
+            fs::create_dir_all(&memory).map_err(failed)?;
+            for entry in fs::read_dir(&memory).map_err(failed)? {
+                let entry = entry.map_err(failed)?;
+                if let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<Id>().ok()) {
+                    open.insert(id, fs::read_to_string(entry.path()).map_err(failed)?);
+                }
+            }
+        }
+        let from = dir.to_string_lossy().into_owned();
+        Ok(Self { from, audit: audit.to_owned(), log, receipts, memory, open })
+    }
+
+    /// In one piece, since others may write there too; durable when it returns.
+    fn audit<'a>(&mut self, lines: impl Iterator<Item = Line<'a>>) -> Result<()> {
+        let mut bytes = Vec::new();
+        for line in lines {
+            serde_json::to_writer(&mut bytes, &line).expect("strings and numbers serialise");
+            bytes.push(b'\n');
+        }
+        let written = self.log.write_all(&bytes).and_then(|()| self.log.sync_data());
+        written.map_err(|e| Error::io("write to the audit file", &self.audit, e))
+    }
+
+    /// `<path>.<what>`, whatever was there, and nothing of what was there of an earlier file of that name.
+    fn receipt(&self, path: &Path, what: &str, text: &str) -> Result<()> {
+        let Some(receipts) = &self.receipts else { return Ok(()) };
+        let place = |what: &str| {
+            let mut name = path.file_name().unwrap_or_default().to_owned();
+            name.push(format!(".{what}"));
+            receipts.join(path).with_file_name(name)
+        };
+        let to = place(what);
+        if to.file_name().is_some_and(|name| name.len() > LONGEST_NAME) {
+            tracing::warn!(path = %path.display(), "the name is too long for a receipt");
+            return Ok(());
+        }
+        let write = || -> io::Result<()> {
+            let folder = to.parent().unwrap_or(receipts);
+            fs::create_dir_all(folder)?;
+            if what == ACCEPTED {
+                [REJECTED, DONE].into_iter().try_for_each(|stale| remove(&place(stale)))?;
+            }
+            let part = Aside::beside(&to)?;
+            part.file().write_all(text.as_bytes())?;
+            part.replace(&to)?;
+            File::open(folder)?.sync_all()
+        };
+        write().map_err(|e| Error::io("write a receipt", &to, e))
+    }
+
+    /// From now on its outcome is to be told; not that of an earlier file of the same name, which would be taken for its own.
+    fn remember(&mut self, id: &Id, path: &str) -> Result<()> {
+        let place = self.memory.join(id.as_str());
+        let write = || -> io::Result<()> {
+            let part = Aside::beside(&place)?;
+            part.file().write_all(path.as_bytes())?;
+            part.replace(&place)?;
+            File::open(&self.memory)?.sync_all()
+        };
+        write().map_err(|e| Error::io("remember whose outcome is to be told", &place, e))?;
+        let earlier: Vec<Id> =
+            self.open.iter().filter(|(_, other)| *other == path).map(|(id, _)| id.clone()).collect();
+        for other in earlier.iter().filter(|other| *other != id) {
+            self.forget(other)?;
+        }
+        self.open.insert(id.clone(), path.to_owned());
+        Ok(())
+    }
+
+    fn forget(&mut self, id: &Id) -> Result<()> {
+        let place = self.memory.join(id.as_str());
+        remove(&place).map_err(|e| Error::io("forget whose outcome was told", &place, e))?;
+        self.open.remove(id);
+        Ok(())
+    }
+}
+
+impl Clerk for Books {
+    fn accepted(&mut self, consignment: &Consignment) -> Result<()> {
+        let time = OsHost.now().rfc3339();
+        let (job, from) = (consignment.stamp.id.as_str(), self.from.clone());
+        let folder = consignment.folder();
+        let slash = if folder.is_empty() { "" } else { "/" };
+        let lines = consignment.files.iter().map(|file| Line {
+            time: &time,
+            what: ACCEPTED,
+            from: &from,
+            path: format!("{folder}{slash}{}", file.name),
+            size: Some(file.size),
+            sha256: Some(&file.sha256),
+            evidence: Some(&file.evidence),
+            job: Some(job),
+            why: None,
+        });
+        self.audit(lines)?;
+        if self.receipts.is_none() {
+            return Ok(());
+        }
+        self.remember(&consignment.stamp.id, &consignment.path)?;
+        let mut text = format!("# accepted {time} job {job}\n");
+        for file in &consignment.files {
+            let name = from_reference(&file.name).map_or_else(|| file.name.clone(), |name| shown(&name));
+            text += &format!("{}  {name}\n", file.sha256);
+        }
+        self.receipt(&path_of(&consignment.path)?, ACCEPTED, &text)
+    }
+
+    fn rejected(&mut self, path: &Path, why: &str) -> Result<()> {
+        let (time, from) = (OsHost.now().rfc3339(), self.from.clone());
+        let line = Line {
+            time: &time,
+            what: REJECTED,
+            from: &from,
+            path: path.iter().map(shown).collect::<Vec<_>>().join("/"),
+            size: None,
+            sha256: None,
+            evidence: None,
+            job: None,
+            why: Some(why),
+        };
+        self.audit(std::iter::once(line))?;
+        self.receipt(path, REJECTED, &format!("# rejected {time}\n{why}\n"))
+    }
+
+    fn open(&self) -> Result<Vec<Id>> {
+        Ok(self.open.keys().cloned().collect())
+    }
+
+    fn decided(&mut self, outcome: &Outcome) -> Result<()> {
+        let job = outcome.job_id();
+        let Some(path) = self.open.get(&job) else { return Ok(()) };
+        let (path, time) = (path_of(path)?, OsHost.now().rfc3339());
+        match outcome.problem() {
+            None => self.receipt(&path, DONE, &format!("# done {time} job {job}\n"))?,
+            Some(problem) => {
+                let how = match outcome.disposition {
+                    Disposition::Expired => "expired",
+                    _ => "failed",
+                };
+                let (title, detail) = (&problem.title, &problem.detail);
+                let text = format!("# rejected {time} job {job} {how}\n{title}: {detail}\n");
+                self.receipt(&path, REJECTED, &text)?;
+            }
+        }
+        self.forget(&job)
+    }
+}
+
+fn path_of(reference: &str) -> Result<PathBuf> {
+    let strange = || Error::new(ErrorKind::Invalid, format!("{reference:?} is not what an intake wrote"));
+    path_from_reference(reference).ok_or_else(strange)
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != Io::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}

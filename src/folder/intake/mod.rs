@@ -1,0 +1,182 @@
+//! The intake of a folder of somebody else's, as its users see it.
+
+mod books;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::DropFolder;
+use crate::actors::consumer::Stopper;
+use crate::actors::intake::{self, IntakeOptions, JobRule, ManifestRule, Setup, TakenIn};
+use crate::actors::observer::Observer;
+use crate::adapters::fs::OsFs;
+use crate::adapters::host::OsHost;
+use crate::adapters::store::local::ForeignFolder;
+use crate::adapters::watch::watch;
+use crate::ports::Fs as _;
+use crate::words::{Customs, Error, ErrorKind, Result, Selection, to_reference};
+use books::Books;
+
+/// An intake that is still to be run: it takes complete files out of a folder that is no drop folder (an SFTP home, a scanner's
+/// output), and makes a job of each. What it has taken lies in `.filedrop/` there until the job is durable.
+#[must_use = "an intake does nothing until it is run"]
+pub struct Intake {
+    folder: DropFolder,
+    dir: PathBuf,
+    options: IntakeOptions,
+    keep_tree: bool,
+    audit: PathBuf,
+    receipts: Option<PathBuf>,
+    observer: Arc<dyn Observer>,
+    stopper: Stopper,
+}
+
+impl DropFolder {
+    /// An intake of this folder, still to be run.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is no such folder; [`ErrorKind::Invalid`] if one of the two is in the other.
+    pub fn intake(&self, dir: impl AsRef<Path>) -> Result<Intake> {
+        let dir = there(dir.as_ref(), "take files from")?;
+        let drop = there(self.path(), "submit to")?;
+        if dir.starts_with(&drop) || drop.starts_with(&dir) {
+            let why = format!("this folder and the drop folder {} must not be in each other", drop.display());
+            return Err(Error::new(ErrorKind::Invalid, why).at(dir));
+        }
+        let mut options = IntakeOptions::new(self.store.host());
+        options.poll_interval = self.poll_interval;
+        options.jobs.source = format!("/intake/{}", to_reference(dir.file_name().unwrap_or_default()));
+        Ok(Intake {
+            folder: self.clone(),
+            options,
+            keep_tree: false,
+            audit: drop.join("intake.log"),
+            receipts: None,
+            dir,
+            observer: Arc::new(()),
+            stopper: Stopper::default(),
+        })
+    }
+}
+
+impl Intake {
+    /// Whether it ends when nothing is left that is complete. By default it goes on until it is stopped.
+    pub fn once(mut self, once: bool) -> Self {
+        self.options.once = once;
+        self
+    }
+
+    /// Takes only files that fit one of these patterns, if there are any, and none that fits one of those.
+    pub fn select(mut self, include: Selection, exclude: Selection) -> Self {
+        (self.options.include, self.options.exclude) = (include, exclude);
+        self
+    }
+
+    /// Which names are markers, and which are left.
+    pub fn customs(mut self, customs: Customs) -> Self {
+        self.options.customs = customs;
+        self
+    }
+
+    /// How long a file has to be left alone if nothing else tells that it is complete: 2 s by default.
+    pub fn quiet_period(mut self, quiet: Duration) -> Self {
+        self.options.quiet_period = quiet;
+        self
+    }
+
+    /// Whether it also takes files in folders below it. Their paths are the jobs' subjects.
+    pub fn keep_tree(mut self, keep: bool) -> Self {
+        self.keep_tree = keep;
+        self
+    }
+
+    /// Takes files only as a manifest beside them says, each manifest's as one job.
+    pub fn manifests(mut self, rule: Option<ManifestRule>) -> Self {
+        self.options.manifests = rule;
+        self
+    }
+
+    /// What the jobs are like. Its source, if it is empty, is `/intake/<name of the folder>`.
+    pub fn jobs(mut self, rule: JobRule) -> Self {
+        let source = std::mem::take(&mut self.options.jobs.source);
+        self.options.jobs = rule;
+        if self.options.jobs.source.is_empty() {
+            self.options.jobs.source = source;
+        }
+        self
+    }
+
+    /// Where a line is written for each file that becomes a job. By default `intake.log` in the drop folder.
+    pub fn audit(mut self, file: impl Into<PathBuf>) -> Self {
+        self.audit = file.into();
+        self
+    }
+
+    /// A folder for receipts: `x.csv.accepted`, `.rejected`, `.done`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is no such folder; [`ErrorKind::Invalid`] if its files could be taken for jobs.
+    pub fn receipts(mut self, dir: impl AsRef<Path>) -> Result<Self> {
+        let receipts = there(dir.as_ref(), "write receipts to")?;
+        if receipts == self.dir || (self.keep_tree && receipts.starts_with(&self.dir)) {
+            let why = "receipts need a folder of their own: here they would be taken for files";
+            return Err(Error::new(ErrorKind::Invalid, why).at(receipts));
+        }
+        self.receipts = Some(receipts);
+        Ok(self)
+    }
+
+    /// Who is told what happens.
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// What stops it, after the job that it has in hand, now or later, from anywhere.
+    pub fn stopper(&self) -> Stopper {
+        self.stopper.clone()
+    }
+
+    /// Takes files until it is stopped, or, if it works [once](Self::once), until none is left that is complete. Blocks.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if another intake is at work there. If it works once, the first error, when all else is done; what is
+    /// left is for the next one. Otherwise trouble is told to the observer, and tried again.
+    pub fn run(self) -> Result<TakenIn> {
+        let store = &*self.folder.store;
+        let fs = OsFs::beside(&self.dir).map_err(|e| Error::io("look at the file system", &self.dir, e))?;
+        let (watch, chosen) = watch(self.folder.mode, fs.is_local(), self.stopper.bell())?;
+        let foreign = ForeignFolder::open(store, fs, OsHost, self.dir.clone(), self.keep_tree)?;
+        let mut books = Books::open(&self.dir, &self.audit, self.receipts)?;
+        if self.audit.starts_with(self.folder.path()) {
+            // Several users may have intakes for one drop folder.
+            store.fs().admit(&self.audit).map_err(|e| Error::io("share the audit file", &self.audit, e))?;
+        }
+        intake::run(Setup {
+            store,
+            foreign: &foreign,
+            dir: self.dir,
+            host: store.host(),
+            watch,
+            chosen,
+            options: &self.options,
+            clerk: &mut books,
+            observer: &*self.observer,
+            stopper: &self.stopper,
+        })
+    }
+}
+
+/// The one path of a folder that is there.
+fn there(dir: &Path, to: &str) -> Result<PathBuf> {
+    match dir.canonicalize() {
+        Ok(path) if path.is_dir() => Ok(path),
+        Ok(path) => Err(Error::new(ErrorKind::NotFound, format!("no folder to {to}")).at(path)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            let why = format!("there is no such folder to {to}; make it, or mount it, first");
+            Err(Error::new(ErrorKind::NotFound, why).at(dir))
+        }
+        Err(e) => Err(Error::io(&format!("look at the folder to {to}"), dir, e)),
+    }
+}

@@ -1,0 +1,187 @@
+//! One file, one job (P30, P31, P32).
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use super::{Yard, sha256};
+use crate::harness::{golden, wait_until};
+
+#[test]
+fn files_become_jobs_and_the_books_are_kept() {
+    let yard = Yard::new();
+    yard.put("orders.csv", "a,b\n");
+    yard.put("Grüße\n.TXT", "hello");
+    let inode = yard.from.join("orders.csv").metadata().unwrap().ino();
+    yard.once(&["--reply-to", "acme", "--priority", "2"]).with(0);
+    assert_eq!(yard.names(), [""; 0]);
+    let jobs = yard.folder.jobs("inbox");
+    let job = jobs.iter().find(|job| job.envelope.text("subject") == Some("orders.csv")).unwrap();
+    let text = |name| job.envelope.text(name).unwrap();
+    assert_eq!((text("type"), text("replyto"), text("source")), ("file.csv", "acme", "/intake/in"));
+    assert_eq!((text("datacontenttype"), job.envelope.priority().get()), ("text/csv", 2));
+    let payload = yard.folder.path.join("payload").join(job.files_ref().unwrap().name()).join("orders.csv");
+    assert_eq!(payload.metadata().unwrap().ino(), inode, "on one file system it is moved");
+    let audit = yard.audit();
+    let line = audit.iter().find(|line| line["path"] == "orders.csv").unwrap();
+    assert_eq!(line["sha256"], sha256("a,b\n"));
+    assert_eq!((&line["size"], &line["evidence"]), (&json!(4), &json!("quiet")));
+    assert_eq!((&line["what"], &line["job"]), (&json!("accepted"), &json!(job.id.as_str())));
+    let receipt = yard.receipt("orders.csv.accepted").unwrap();
+    assert!(receipt.starts_with("# accepted 20") && receipt.contains(job.id.as_str()), "{receipt}");
+    assert!(receipt.ends_with(&format!("\n{}  orders.csv\n", sha256("a,b\n"))), "{receipt}");
+    yard.is_cleared();
+
+    let handled = yard.handle();
+    let sum = sha256("a,b\n");
+    assert_eq!(handled["orders.csv"], [(sum.clone(), sum)]);
+    assert_eq!(handled.len(), 2);
+    assert!(yard.receipt("orders.csv.done").is_none(), "nobody has looked yet");
+    yard.once(&[]).with(0);
+    assert!(yard.receipt("orders.csv.done").unwrap().starts_with("# done 20"));
+    assert!(yard.receipt("Grüße\n.TXT.done").is_some());
+}
+
+#[test]
+fn two_files_of_one_name_are_two_jobs_and_receipts_are_of_the_newest() {
+    let yard = Yard::new();
+    yard.put("x.csv", "1");
+    yard.once(&[]).with(0);
+    let first = yard.folder.jobs("inbox")[0].id.to_string();
+    yard.folder.drain("cat");
+    yard.once(&[]).with(0);
+    assert!(yard.receipt("x.csv.done").unwrap().contains(&first));
+    yard.put("x.csv", "2");
+    yard.once(&[]).with(0);
+    assert!(yard.receipt("x.csv.done").is_none(), "that of the first one is not of this one");
+    assert!(yard.receipt("x.csv.accepted").unwrap().contains(&sha256("2")));
+    yard.folder.drain("echo 'what a mess' >&2; exit 65");
+    yard.once(&[]).with(0);
+    let rejected = yard.receipt("x.csv.rejected").unwrap();
+    assert!(rejected.contains("failed\nthe handler rejected the job: exit status 65"), "{rejected}");
+    assert!(!rejected.contains("mess"), "what a handler says is for the operator");
+}
+
+#[test]
+fn only_what_is_meant_is_taken() {
+    let yard = Yard::new();
+    for name in ["a.csv", "b.csv", "b.txt", "c.csv.part", ".hidden.csv", "~$d.csv"] {
+        yard.put(name, name);
+    }
+    fs::create_dir(yard.from.join("sub")).unwrap();
+    yard.put("sub/e.csv", "");
+    std::os::unix::fs::symlink("a.csv", yard.from.join("link.csv")).unwrap();
+    yard.once(&["--include", "*.csv", "--exclude", "b*"]).with(0);
+    let left = [".hidden.csv", "b.csv", "b.txt", "c.csv.part", "link.csv", "sub", "~$d.csv"];
+    assert_eq!(yard.names(), left);
+    assert_eq!(yard.audit().len(), 1);
+}
+
+#[test]
+fn with_a_marker_only() {
+    let yard = Yard::new();
+    for name in ["a.csv", "b.csv", "c.csv", "a.csv.ready"] {
+        yard.put(name, name);
+    }
+    yard.put("b.csv.sha256", &sha256("b.csv"));
+    yard.put("c.csv.sha256", &sha256("something else"));
+    yard.once(&["--marker", ".ready", "--marker", ".sha256"]).with(0);
+    assert_eq!(yard.names(), ["c.csv", "c.csv.sha256"], "the markers go with their files");
+    let mut evidence: Vec<_> = yard.audit().iter().map(|line| line["evidence"].to_string()).collect();
+    evidence.sort();
+    assert_eq!(evidence, ["\"checksum\"", "\"marker\""]);
+    yard.is_cleared();
+}
+
+#[test]
+fn trees_are_kept_as_subjects() {
+    let yard = Yard::new();
+    fs::create_dir_all(yard.from.join("in/deep")).unwrap();
+    fs::create_dir_all(yard.from.join(".git")).unwrap();
+    for name in ["a.csv", "in/a.csv", "in/deep/b c.csv", ".git/x.csv"] {
+        yard.put(name, name);
+    }
+    yard.once(&["--keep-tree", "--exclude", "in/a.*"]).with(0);
+    let handled = yard.handle();
+    assert_eq!(handled.keys().collect::<Vec<_>>(), ["a.csv", "in/deep/b c.csv"]);
+    assert!(yard.receipt("in/deep/b c.csv.accepted").is_some());
+    assert_eq!(yard.names(), [".git", "in"]);
+    assert!(yard.from.join("in/deep").exists(), "folders are the partner's");
+    yard.is_cleared();
+}
+
+#[test]
+fn from_another_file_system_by_copies() {
+    let yard = Yard::elsewhere();
+    let large = "x".repeat(3_000_000);
+    yard.put("large.bin", &large);
+    yard.put("empty", "");
+    yard.once(&[]).with(0);
+    let (handled, sum) = (yard.handle(), sha256(&large));
+    assert_eq!(handled["large.bin"], [(sum.clone(), sum)]);
+    assert_eq!(handled["empty"], [(sha256(""), sha256(""))]);
+    assert_eq!(yard.names(), [""; 0]);
+    yard.is_cleared();
+}
+
+#[test]
+fn one_that_follows_takes_what_comes_and_tells_what_becomes_of_it() {
+    let yard = Yard::new();
+    let consumer = yard.folder.start("consumer run DROP --", &["cat"]);
+    let intake = yard.folder.start("producer intake DROP", &yard.args(&["--quiet-period", "1h"]));
+    // When it has seen this one, it has ears.
+    yard.put("first.csv", "text");
+    yard.put("first.csv.done", "");
+    wait_until("it is at work", || yard.receipt("first.csv.accepted"));
+    for nth in 0..20 {
+        // As rsync and others do.
+        let part = yard.put(&format!(".{nth}.csv.XYZ"), "text");
+        fs::rename(part, yard.from.join(format!("{nth}.csv"))).unwrap();
+        wait_until("it is done", || yard.receipt(&format!("{nth}.csv.done")));
+    }
+    assert!(yard.audit().iter().skip(1).all(|line| line["evidence"] == "renamed"));
+    for running in [consumer, intake] {
+        running.signal(Signal::TERM);
+        running.end().with(0);
+    }
+}
+
+#[test]
+fn a_file_that_is_still_written_is_left() {
+    let yard = Yard::new();
+    let path = yard.put("slow.csv", "half");
+    let writer = fs::OpenOptions::new().append(true).open(&path).unwrap();
+    yard.once(&[]).with(0);
+    assert_eq!(yard.names(), ["slow.csv"]);
+    drop(writer);
+    yard.once(&[]).with(0);
+    assert_eq!(yard.names(), [""; 0]);
+}
+
+#[test]
+fn what_cannot_be_is_said() {
+    let yard = Yard::new();
+    let said = |words: &str, more: &[&str], code: i32| {
+        let ended = yard.folder.run(words, more).with(code);
+        yard.folder.normal(&ended.err, &[])
+    };
+    let from = yard.from.to_str().unwrap();
+    let mut all = String::new();
+    all += &said("producer intake DROP --once --from missing", &[], 66);
+    all += &said("producer intake DROP --once --from DROP", &[], 65);
+    all += &said("producer intake DROP --once --from .", &[], 65);
+    all += &said("producer intake DROP --once --from", &[from, "--receipts", from], 65);
+    all += &said("producer intake DROP --once --from", &[from, "--receipts", "missing"], 66);
+    all += &said("producer intake DROP --once --from", &[from, "--include", "[a"], 65);
+    yard.folder.run("filedrop init other", &[]).with(0);
+    all += &said("producer intake DROP --once --from other", &[], 65);
+    let _running = yard.folder.start("producer intake DROP", &yard.args(&[]));
+    wait_until("it is at work", || yard.from.join(".filedrop/tmp").exists().then_some(()));
+    wait_until("it has the lock", || {
+        let ended = yard.folder.run("producer intake DROP --once --from", &[from]);
+        (ended.code == Some(65)).then(|| all += &yard.folder.normal(&ended.err, &[]))
+    });
+    golden("intake-errors.txt", &all);
+}
