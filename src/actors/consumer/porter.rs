@@ -11,7 +11,8 @@ use crate::actors::observer::Event;
 use crate::ports::{Admitted, Arrivals, Arrived, Host, Looked, Marker, Store};
 use crate::words::{Error, Pending, Result, StampedId, pause_after, shown};
 
-/// How old, at least, and how many times its own cost a look must be before the next one.
+/// How old, at least, and how many times its own cost a look must be before the next one. To make jobs of what it found costs far
+/// more, and is no reason to wait.
 const LEAST_REST: Duration = Duration::from_millis(10);
 const REST: u32 = 10;
 
@@ -54,9 +55,11 @@ impl<'a, S: Store, H: Host> Porter<'a, S, H> {
             for (name, ino) in renamed {
                 self.arrivals.renamed(name, ino);
             }
-            let (began, failures) = (Instant::now(), self.failures);
+            let failures = self.failures;
+            let began = Instant::now();
             let answer = self.look();
             let cost = began.elapsed();
+            let answer = answer.and_then(|looked| self.take(&looked).map(|()| looked));
             let (clear, again) = match answer {
                 Ok(looked) if self.failures == failures => {
                     self.failures = 0;
@@ -110,10 +113,15 @@ impl<'a, S: Store, H: Host> Porter<'a, S, H> {
                 self.floor.tell(&Event::Unreadable { name: &shown(&name), why: &why });
             }
         }
+        Ok(looked)
+    }
+
+    /// Makes jobs of what is complete.
+    fn take(&mut self, looked: &Looked) -> Result<()> {
         self.try_held();
         // What cannot be admitted now would only leave the inbox.
         if looked.ready.is_empty() || !self.held.is_empty() {
-            return Ok(looked);
+            return Ok(());
         }
         let room = self.floor.room();
         let stamps = self.floor.store.take_files(&room, &looked.ready)?;
@@ -122,7 +130,7 @@ impl<'a, S: Store, H: Host> Porter<'a, S, H> {
             .filter_map(|(stamp, file)| Some(Held { room: room.clone(), stamp: stamp?, file: file.clone() }));
         self.held.extend(taken);
         self.try_held();
-        Ok(looked)
+        Ok(())
     }
 
     /// What does not work is put back, if it can be, and otherwise tried again.
