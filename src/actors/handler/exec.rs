@@ -1,17 +1,17 @@
 //! A command as a handler. No shell is involved.
 
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::future::Future;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::{ExitStatus, Stdio};
 use std::time::SystemTime;
 
-use rustix::fs::OFlags;
+use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 use tokio::process::Command;
 
@@ -125,29 +125,37 @@ impl Exec {
         self.drop.join("payload").join(check.name())
     }
 
-    /// Where a job's data is, if it is not in its envelope.
-    fn data_beside(&self, job: &Job) -> Option<PathBuf> {
-        let file = || Some(self.payload(&job.files_ref()?).join(job.data_file()?));
-        job.data_ref().map(|check| self.payload(&check)).or_else(file)
+    /// A job's data, if it is not in its envelope. A link in place of what travels would lead out of the drop folder: none is
+    /// followed, and with one no handler is started.
+    fn data_beside(&self, job: &Job) -> io::Result<Option<File>> {
+        let folder = match job.files_ref().map(|check| open_folder(&self.payload(&check))) {
+            // What the handler makes of that is its own affair.
+            Some(Err(e)) if e.kind() == io::ErrorKind::NotFound && job.data_file().is_none() => None,
+            other => other.transpose()?,
+        };
+        if let Some(check) = job.data_ref() {
+            return open(CWD, &self.payload(&check)).map(Some);
+        }
+        let Some((folder, name)) = folder.zip(job.data_file()) else { return Ok(None) };
+        open(folder, Path::new(&name)).map(Some)
     }
 
     async fn run(&self, call: Call<'_>) -> Ended {
         let mut before = None;
         let stdin = match self.data_beside(&call.job) {
-            None => Stdio::piped(),
-            Some(path) => match open(&path) {
-                Ok(data) => {
-                    before = Content::of(&data);
-                    data.into()
-                }
-                Err(e) if is_the_machines(&e) => {
-                    return Ended::NotStarted(Error::io("open the data of a job", path, e));
-                }
-                Err(e) => {
-                    let why = format!("the job's data, which travels beside it, cannot be read: {e}");
-                    return Ended::Failed(Problem::handler(why));
-                }
-            },
+            Ok(None) => Stdio::piped(),
+            Ok(Some(data)) => {
+                before = Content::of(&data);
+                data.into()
+            }
+            Err(e) if is_the_machines(&e) => {
+                let payload = self.drop.join("payload");
+                return Ended::NotStarted(Error::io("open what travels with a job", payload, e));
+            }
+            Err(e) => {
+                let why = format!("the job's data, which travels beside it, cannot be read: {e}");
+                return Ended::Failed(Problem::handler(why));
+            }
         };
         let mut child = match self.command(&call, stdin).spawn() {
             Ok(child) => child,
@@ -246,10 +254,16 @@ impl Handler for Exec {
 }
 
 /// Opens a regular file, through no link.
-fn open(path: &Path) -> io::Result<File> {
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+fn open(folder: impl AsFd, path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(openat(folder, path, flags, Mode::empty())?);
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
+}
+
+/// A folder that lies there itself, and is no link to another.
+fn open_folder(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(openat(CWD, path, flags, Mode::empty())?)
 }
 
 /// What a file was when its handler began: whoever dropped it may still write to it.
