@@ -67,6 +67,7 @@ pub use actors::handler::{Exec, Rejected};
 pub use actors::intake::{JobRule, ManifestRule, TakenIn};
 pub use actors::observer::{Event, Observer};
 pub use actors::producer::{Receipt, Submission};
+pub use adapters::fs::Holder;
 pub use folder::{
     Autopsy, Collector, Consumer, DropFolder, Explainer, InitOptions, Intake, Oddity, Outgoing, Story, Taker,
     Trace, Untaken, Why,

@@ -144,7 +144,7 @@ async fn what_nobody_can_read_blocks_nobody() {
     let (_place, drop) = folder();
     let unreadable = "0.1700000000000.broken.1.job.json";
     std::fs::write(drop.path().join("inbox").join(unreadable), "{\"specversion\":").unwrap();
-    let strange = drop.path().join("inbox/not a job of ours");
+    let strange = drop.path().join("inbox/not a job of ours.tmp");
     std::fs::write(&strange, "").unwrap();
     let id = drop.submit(job("x")).unwrap();
     let summary =
