@@ -2,7 +2,7 @@
 
 use crate::harness::{Running, golden, program};
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "producer",
     "producer submit",
     "producer call",
