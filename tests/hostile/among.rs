@@ -1,11 +1,12 @@
 //! A thousand good jobs, first alone, then among everything bad.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use filedrop::{Disposition, DropFolder};
+use serde_json::Value;
 
 use crate::bad::{Bad, amiss, is_junk};
 use crate::good;
@@ -94,7 +95,23 @@ fn good_jobs_are_handled_once_among_everything_bad() {
     assert_eq!(junk, bad.junk, "what nobody means to be taken stays");
     assert!(peak <= MOST, "the consumer needed {peak} KiB");
     place.filedrop(&["status"]);
+    assert_explained(&place, &bad);
     outside.assert_untouched();
+}
+
+/// What is left is told of, each with its true reason, and nothing else is.
+fn assert_explained(place: &Place, bad: &Bad) {
+    let told = place.filedrop(&["explain", "--json"]);
+    let told = told.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let mut told: BTreeMap<_, _> = told.map(|line| (text(&line, "name"), text(&line, "reason"))).collect();
+    assert_eq!(told.len(), bad.left.len() + bad.junk);
+    told.retain(|name, reason| !is_junk(Path::new(name)) || reason != "temporary");
+    let left = bad.left.iter().map(|(name, reason)| (name.clone(), (*reason).to_owned()));
+    assert_eq!(told, left.collect());
+}
+
+fn text(line: &Value, member: &str) -> String {
+    line[member].as_str().unwrap_or_else(|| panic!("{line} has no {member}")).to_owned()
 }
 
 /// What was a job in name is settled, with its reason.

@@ -1,6 +1,6 @@
 //! What somebody puts into an inbox to read, to write, to block or to exhaust what is not his.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -17,8 +17,8 @@ use crate::place::{Place, is_root, say, skip};
 /// What is to become of it all.
 #[derive(Default)]
 pub(crate) struct Bad {
-    /// Stays in the inbox, and is to be explained.
-    pub(crate) left: BTreeSet<OsString>,
+    /// Stays in the inbox, and is explained with this reason.
+    pub(crate) left: BTreeMap<String, &'static str>,
     /// Ends in `invalid/`.
     pub(crate) invalid: Vec<Id>,
     /// Ends in `dead/`, though it is valid: what it refers to is not what it says.
@@ -54,8 +54,8 @@ impl Bad {
     /// What is no regular file.
     fn no_files(&mut self, place: &Place, outside: &Outside) {
         let inbox = place.inbox();
-        let mut leave = |name: &str| {
-            self.left.insert(name.into());
+        let mut leave = |name: &str, reason| {
+            self.left.insert(name.to_owned(), reason);
             inbox.join(name)
         };
         for (name, target) in [
@@ -69,26 +69,26 @@ impl Bad {
             // And as a marker, with a checksum that would have to be read.
             ("good-0000.csv.sha256", outside.dir.join("secret")),
         ] {
-            symlink(target, leave(name)).unwrap();
+            symlink(target, leave(name, "symbolic-link")).unwrap();
         }
         let mode = Mode::from_raw_mode(0o666);
-        mknodat(CWD, leave("fifo.csv"), FileType::Fifo, mode, 0).unwrap();
-        mknodat(CWD, leave("5.1764000000000.fifo.1.job.json"), FileType::Fifo, mode, 0).unwrap();
-        drop(UnixListener::bind(leave("socket.csv")).unwrap());
+        mknodat(CWD, leave("fifo.csv", "pipe"), FileType::Fifo, mode, 0).unwrap();
+        mknodat(CWD, leave("5.1764000000000.fifo.1.job.json", "pipe"), FileType::Fifo, mode, 0).unwrap();
+        drop(UnixListener::bind(leave("socket.csv", "socket")).unwrap());
         if !is_root() {
             skip("device nodes, and files that the consumer may not read: they take root");
         } else {
             let null = rustix::fs::makedev(1, 3);
             match mknodat(CWD, inbox.join("device.csv"), FileType::CharacterDevice, mode, null) {
-                Ok(()) => drop(leave("device.csv")),
+                Ok(()) => drop(leave("device.csv", "device")),
                 // A container without that right: root of the machine is not who runs this.
                 Err(e) => say(&format!("without a device node: {e}")),
             }
         }
-        fs::create_dir(leave("folder")).unwrap();
-        fs::create_dir(leave("folder.csv")).unwrap();
+        fs::create_dir(leave("folder", "folder")).unwrap();
+        fs::create_dir(leave("folder.csv", "folder")).unwrap();
         fs::write(inbox.join("folder.csv").join("inside.csv"), "inside").unwrap();
-        fs::create_dir(leave("5.1764000000000.folder.1.job.json")).unwrap();
+        fs::create_dir(leave("5.1764000000000.folder.1.job.json", "folder")).unwrap();
     }
 
     /// What the consumer's user may not read.
@@ -99,7 +99,7 @@ impl Bad {
         let path = place.inbox().join("unreadable.csv");
         fs::write(&path, "unreadable").unwrap();
         fs::set_permissions(&path, PermissionsExt::from_mode(0o000)).unwrap();
-        self.left.insert("unreadable.csv".into());
+        self.left.insert("unreadable.csv".to_owned(), "unreadable");
         let id = self.envelope(place, "unreadable", "{}");
         fs::set_permissions(place.inbox().join(job_name(&id)), PermissionsExt::from_mode(0o000)).unwrap();
     }
@@ -121,7 +121,7 @@ impl Bad {
             "5.1764000000000...1.job.json",
         ] {
             fs::write(place.inbox().join(name), "{}").unwrap();
-            self.left.insert(name.into());
+            self.left.insert(name.to_owned(), "misnamed");
         }
         let huge = self.envelope(place, "huge", "");
         let file = File::options().write(true).open(place.inbox().join(job_name(&huge))).unwrap();
@@ -227,7 +227,8 @@ pub(crate) fn job_name(id: &Id) -> String {
 /// What should not be in the inbox any more, or should still be there.
 pub(crate) fn amiss(bad: &Bad, names: Vec<OsString>) -> Vec<OsString> {
     let all: BTreeSet<OsString> = names.into_iter().filter(|name| !is_junk(Path::new(name))).collect();
-    all.symmetric_difference(&bad.left).cloned().collect()
+    let left = bad.left.keys().map(OsString::from).collect();
+    all.symmetric_difference(&left).cloned().collect()
 }
 
 pub(crate) fn is_junk(name: &Path) -> bool {
