@@ -66,8 +66,8 @@ pub trait Foreign {
 
 /// Keeps the books of an intake: for the operator, and for a partner who sees nothing but receipts.
 pub trait Clerk {
-    /// It is a durable job.
-    fn accepted(&mut self, consignment: &Consignment) -> Result<()>;
+    /// These are durable jobs.
+    fn accepted(&mut self, consignments: &[&Consignment]) -> Result<()>;
 
     /// A manifest, by its path, is not to become a job.
     fn rejected(&mut self, path: &Path, why: &str) -> Result<()>;

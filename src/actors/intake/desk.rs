@@ -4,33 +4,24 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::mem;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::bring::{Held, bring, side_by_side};
 use super::manifests::{Files, Verdict};
 use super::run::Setup;
 use super::{ManifestRule, TakenIn};
 use crate::actors::heart::Heart;
 use crate::actors::observer::{Event, tell};
-use crate::ports::{Admitted, Arrivals, Arrived, Batch, Foreign, Host, Interest, Store, Vigil};
-use crate::words::{Consignment, Error, ErrorKind, Id, Pending, Result, StampedId, pause_after, shown};
+use crate::ports::{Arrivals, Arrived, Batch, Foreign, Host, Interest, Store, Vigil};
+use crate::words::{Consignment, Error, ErrorKind, Id, Pending, Result, pause_after, shown};
 
 /// The pause before a safety rescan, where there are notifications: doubled each time that it finds nothing.
 const FIRST_RESCAN: Duration = Duration::from_secs(1);
 const LAST_RESCAN: Duration = Duration::from_secs(30);
 /// How often it looks for rooms of the dead.
 const RECOVER_EVERY: Duration = Duration::from_secs(30);
-
-/// What is taken, and not finished.
-struct Held<Room> {
-    consignment: Consignment,
-    /// Where it was brought to.
-    carried: Option<(Arc<Room>, StampedId)>,
-    /// It is a job.
-    admitted: bool,
-    failures: u32,
-    due: Instant,
-}
+/// So many are taken before they are brought to the drop folder.
+const AT_ONCE: usize = 128;
 
 /// What a look at everything showed.
 #[derive(Default)]
@@ -62,7 +53,13 @@ pub(super) struct Desk<'h, 'a, S: Store, F: Foreign<Room = S::Room>, H: Host> {
     failure: Option<Error>,
 }
 
-impl<'h, 'a, S: Store, F: Foreign<Room = S::Room>, H: Host> Desk<'h, 'a, S, F, H> {
+impl<'h, 'a, S, F, H> Desk<'h, 'a, S, F, H>
+where
+    S: Store + Sync,
+    S::Room: Send + Sync,
+    F: Foreign<Room = S::Room> + Sync,
+    H: Host + Sync,
+{
     pub(super) fn new(setup: Setup<'a, S, F, H>, heart: &'h Heart<'a, S>) -> Self {
         Self {
             setup,
@@ -116,10 +113,8 @@ impl<'h, 'a, S: Store, F: Foreign<Room = S::Room>, H: Host> Desk<'h, 'a, S, F, H
     fn resume(&mut self) -> Result<()> {
         self.stuck = self.setup.foreign.put_back()?;
         self.recover()?;
-        for consignment in self.setup.foreign.left()? {
-            let due = Instant::now();
-            self.finish(Held { consignment, carried: None, admitted: false, failures: 0, due });
-        }
+        let left = self.setup.foreign.left()?;
+        self.finish(left.into_iter().map(Held::new).collect());
         Ok(())
     }
 
@@ -137,12 +132,11 @@ impl<'h, 'a, S: Store, F: Foreign<Room = S::Room>, H: Host> Desk<'h, 'a, S, F, H
 
     fn arm(&mut self) -> bool {
         let mut hears = self.setup.watch.hears();
-        let open = self.setup.clerk.open().unwrap_or_default();
-        let mut folders: Vec<PathBuf> =
-            if open.is_empty() { Vec::new() } else { self.setup.store.hints(Interest::Outcomes(&open)) };
+        let mut folders = vec![self.setup.dir.clone()];
         folders.extend(self.arrivals.keys().map(|folder| self.setup.dir.join(folder)));
-        if self.arrivals.is_empty() {
-            folders.push(self.setup.dir.clone());
+        let open = self.setup.clerk.open().unwrap_or_default();
+        if !open.is_empty() {
+            folders.extend(self.setup.store.hints(Interest::Outcomes(&open)));
         }
         for folder in &folders {
             if !hears {
@@ -150,13 +144,7 @@ impl<'h, 'a, S: Store, F: Foreign<Room = S::Room>, H: Host> Desk<'h, 'a, S, F, H
             }
             match self.setup.watch.arm(folder) {
                 Err(e) if e.kind() != ErrorKind::NotFound => {
-                    let event = Event::Trouble {
-                        doing: "watch a folder",
-                        id: None,
-                        error: &e,
-                        retry_in: Some(LAST_RESCAN),
-                    };
-                    tell(self.setup.observer, &event);
+                    self.trouble("watch a folder", None, &e, Some(LAST_RESCAN));
                     hears = false;
                 }
                 _ => {}
@@ -242,11 +230,12 @@ impl<'h, 'a, S: Store, F: Foreign<Room = S::Room>, H: Host> Desk<'h, 'a, S, F, H
         match &self.setup.options.manifests {
             Some(rule) => self.take_by_manifests(folder, &ready, rule, look),
             None => {
-                for file in &ready {
+                for files in ready.chunks(AT_ONCE) {
                     if self.setup.stopper.is_stopping() {
                         break;
                     }
-                    look.busy |= self.take(&Batch { folder, files: vec![(file, None)] });
+                    let batches = files.iter().map(|file| Batch { folder, files: vec![(file, None)] });
+                    look.busy |= self.take(batches.collect());
                 }
                 Ok(())
             }
@@ -286,93 +275,104 @@ impl<'h, 'a, S: Store, F: Foreign<Room = S::Room>, H: Host> Desk<'h, 'a, S, F, H
                     for (file, _) in &batch {
                         files.remove(file.name.as_os_str());
                     }
-                    look.busy |= self.take(&Batch { folder, files: batch });
+                    look.busy |= self.take(vec![Batch { folder, files: batch }]);
                 }
             }
         }
         Ok(())
     }
 
-    /// Whether it was taken.
-    fn take(&mut self, batch: &Batch<'_>) -> bool {
-        let (jobs, host) = (&self.setup.options.jobs, self.setup.host);
-        let taken = self
-            .setup
-            .foreign
-            .take(batch, &mut |stamp, files| jobs.describe(batch, stamp, files, host.now()));
-        match taken {
-            Ok(None) => false,
-            Ok(Some(consignment)) => {
-                let due = Instant::now();
-                self.finish(Held { consignment, carried: None, admitted: false, failures: 0, due });
-                true
-            }
-            Err(e) => {
-                self.trouble("take files", None, &e, Some(FIRST_RESCAN));
-                self.fail(e);
-                false
+    /// Whether any was taken.
+    fn take(&mut self, batches: Vec<Batch<'_>>) -> bool {
+        let Setup { foreign, host, options, .. } = self.setup;
+        let taken = side_by_side(batches, |batch| {
+            foreign.take(&batch, &mut |stamp, files| options.jobs.describe(&batch, stamp, files, host.now()))
+        });
+        let mut held = Vec::new();
+        for taken in taken {
+            match taken {
+                Ok(consignment) => held.extend(consignment.map(Held::new)),
+                Err(e) => {
+                    self.trouble("take files", None, &e, Some(FIRST_RESCAN));
+                    self.fail(e);
+                }
             }
         }
+        let any = !held.is_empty();
+        self.finish(held);
+        any
     }
 
     fn try_again(&mut self) -> bool {
+        // One that works once tries once; the next one goes on.
+        if self.setup.options.once {
+            return false;
+        }
         let now = Instant::now();
         let (due, rest): (Vec<_>, _) =
             mem::take(&mut self.held).into_iter().partition(|held| held.due <= now);
         self.held = rest;
-        // One that works once tries once; the next one goes on.
-        if self.setup.options.once {
-            self.held.extend(due);
-            return false;
-        }
         let any = !due.is_empty();
-        due.into_iter().for_each(|held| self.finish(held));
+        self.finish(due);
         any
     }
 
     /// Everything after the taking. What does not work is tried again.
-    fn finish(&mut self, mut held: Held<S::Room>) {
-        if let Err(e) = self.try_finish(&mut held) {
-            held.failures += 1;
-            let pause = pause_after(held.failures);
-            held.due = Instant::now() + pause;
-            let retry = (!self.setup.options.once).then_some(pause);
-            self.trouble("make a job of what was taken", Some(&held.consignment.stamp.id), &e, retry);
-            self.fail(e);
-            self.held.push(held);
+    fn finish(&mut self, held: Vec<Held<S::Room>>) {
+        if held.is_empty() {
             return;
         }
-        let Consignment { stamp, path, files, .. } = &held.consignment;
+        let (Setup { store, foreign, .. }, heart) = (&self.setup, self.heart);
+        let (mut ready, mut failed) = (Vec::new(), Vec::new());
+        for (held, brought) in side_by_side(held, |mut held| {
+            let brought = bring(*store, *foreign, heart, &mut held);
+            (held, brought)
+        }) {
+            match brought {
+                Ok(()) => ready.push(held),
+                Err(e) => failed.push((held, e)),
+            }
+        }
+        let consignments: Vec<&Consignment> = ready.iter().map(|held| &held.consignment).collect();
+        match self.setup.clerk.accepted(&consignments) {
+            Ok(()) => {
+                for held in ready {
+                    match self.setup.foreign.forget(&held.consignment) {
+                        Ok(()) => self.done(&held.consignment),
+                        Err(e) => failed.push((held, e)),
+                    }
+                }
+            }
+            Err(e) => {
+                // They are jobs; each is told of by the one error.
+                let why = e.to_string();
+                let each = |held| (held, Error::new(e.kind(), why.clone()));
+                failed.extend(ready.into_iter().map(each));
+            }
+        }
+        for (held, e) in failed {
+            self.hold(held, e);
+        }
+    }
+
+    fn done(&mut self, consignment: &Consignment) {
+        let Consignment { stamp, path, files, .. } = consignment;
         self.taken.jobs += 1;
         self.taken.files += files.len() as u64;
         tell(self.setup.observer, &Event::TakenIn { id: &stamp.id, path, files: files.len() });
     }
 
-    fn try_finish(&mut self, held: &mut Held<S::Room>) -> Result<()> {
-        let Setup { store, foreign, .. } = self.setup;
-        let consignment = &held.consignment;
-        if !held.admitted {
-            if held.carried.is_none() {
-                let room = self.heart.room();
-                held.carried = foreign.carry(&room, consignment)?.map(|stamp| (room, stamp));
-            }
-            let admitted = match &held.carried {
-                Some((room, stamp)) => store.admit(room, std::slice::from_ref(stamp))?.pop().transpose()?,
-                None => None,
-            };
-            // It was brought to a room before; is that one's owner dead, whoever recovers it makes the job.
-            if matches!(admitted, None | Some(Admitted::Nothing))
-                && store.locate(&consignment.stamp.id)?.is_empty()
-            {
-                self.recovery_due = Instant::now();
-                let why =
-                    "its files were brought to a room whose owner is dead, and nobody has recovered that yet";
-                return Err(Error::new(ErrorKind::Uncertain, why));
-            }
-            held.admitted = true;
+    fn hold(&mut self, mut held: Held<S::Room>, e: Error) {
+        held.failures += 1;
+        let pause = pause_after(held.failures);
+        held.due = Instant::now() + pause;
+        if e.kind() == ErrorKind::Uncertain {
+            self.recovery_due = Instant::now();
         }
-        self.setup.clerk.accepted(consignment)?;
-        foreign.forget(consignment)
+        let retry = (!self.setup.options.once).then_some(pause);
+        self.trouble("make a job of what was taken", Some(&held.consignment.stamp.id), &e, retry);
+        self.fail(e);
+        self.held.push(held);
     }
 
     fn tell_outcomes(&mut self) -> Result<()> {

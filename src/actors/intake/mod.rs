@@ -3,6 +3,7 @@
 //! It judges whether they are complete as a consumer does for its inbox. What it has taken it keeps aside until the job is durable
 //! and the books are kept; so whatever interrupts it, the next one goes on from there (P30–P32).
 
+mod bring;
 mod desk;
 mod job;
 mod manifests;

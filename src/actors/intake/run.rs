@@ -44,8 +44,8 @@ pub fn run<S, F, H>(setup: Setup<'_, S, F, H>) -> Result<TakenIn>
 where
     S: Store + Sync,
     S::Room: Send + Sync,
-    F: Foreign<Room = S::Room>,
-    H: Host,
+    F: Foreign<Room = S::Room> + Sync,
+    H: Host + Sync,
 {
     let (store, options, observer) = (setup.store, setup.options, setup.observer);
     tell(observer, &Event::Watching(&setup.chosen));

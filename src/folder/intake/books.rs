@@ -1,6 +1,6 @@
 //! The books of an intake: a line for the operator for each file, and receipts for a partner who sees nothing but a folder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind as Io, Write as _};
 use std::path::{Path, PathBuf};
@@ -82,8 +82,9 @@ impl Books {
     }
 
     /// `<path>.<what>`, whatever was there, and nothing of what was there of an earlier file of that name.
-    fn receipt(&self, path: &Path, what: &str, text: &str) -> Result<()> {
-        let Some(receipts) = &self.receipts else { return Ok(()) };
+    /// Returns the folder that is still to be flushed.
+    fn receipt(&self, path: &Path, what: &str, text: &str) -> Result<Option<PathBuf>> {
+        let Some(receipts) = &self.receipts else { return Ok(None) };
         let place = |what: &str| {
             let mut name = path.file_name().unwrap_or_default().to_owned();
             name.push(format!(".{what}"));
@@ -92,30 +93,36 @@ impl Books {
         let to = place(what);
         if to.file_name().is_some_and(|name| name.len() > LONGEST_NAME) {
             tracing::warn!(path = %path.display(), "the name is too long for a receipt");
-            return Ok(());
+            return Ok(None);
         }
+        let folder = to.parent().unwrap_or(receipts);
         let write = || -> io::Result<()> {
-            let folder = to.parent().unwrap_or(receipts);
             fs::create_dir_all(folder)?;
             if what == ACCEPTED {
                 [REJECTED, DONE].into_iter().try_for_each(|stale| remove(&place(stale)))?;
             }
             let part = Aside::beside(&to)?;
             part.file().write_all(text.as_bytes())?;
-            part.replace(&to)?;
-            File::open(folder)?.sync_all()
+            part.replace(&to)
         };
-        write().map_err(|e| Error::io("write a receipt", &to, e))
+        write().map_err(|e| Error::io("write a receipt", &to, e))?;
+        Ok(Some(folder.to_owned()))
     }
 
-    /// From now on its outcome is to be told; not that of an earlier file of the same name, which would be taken for its own.
+    fn flushed_receipt(&self, path: &Path, what: &str, text: &str) -> Result<()> {
+        match self.receipt(path, what, text)? {
+            None => Ok(()),
+            Some(folder) => flush(&folder).map_err(|e| Error::io("flush a folder", &folder, e)),
+        }
+    }
+
+    /// From now on, once the folder is flushed, its outcome is to be told; not that of an earlier file of the same name, which would be taken for its own.
     fn remember(&mut self, id: &Id, path: &str) -> Result<()> {
         let place = self.memory.join(id.as_str());
         let write = || -> io::Result<()> {
             let part = Aside::beside(&place)?;
             part.file().write_all(path.as_bytes())?;
-            part.replace(&place)?;
-            File::open(&self.memory)?.sync_all()
+            part.replace(&place)
         };
         write().map_err(|e| Error::io("remember whose outcome is to be told", &place, e))?;
         let earlier: Vec<Id> =
@@ -136,33 +143,43 @@ impl Books {
 }
 
 impl Clerk for Books {
-    fn accepted(&mut self, consignment: &Consignment) -> Result<()> {
-        let time = OsHost.now().rfc3339();
-        let (job, from) = (consignment.stamp.id.as_str(), self.from.clone());
-        let folder = consignment.folder();
-        let slash = if folder.is_empty() { "" } else { "/" };
-        let lines = consignment.files.iter().map(|file| Line {
-            time: &time,
-            what: ACCEPTED,
-            from: &from,
-            path: format!("{folder}{slash}{}", file.name),
-            size: Some(file.size),
-            sha256: Some(&file.sha256),
-            evidence: Some(&file.evidence),
-            job: Some(job),
-            why: None,
-        });
-        self.audit(lines)?;
+    fn accepted(&mut self, consignments: &[&Consignment]) -> Result<()> {
+        let (now, dir) = (OsHost.now().rfc3339(), self.from.clone());
+        let (time, from) = (now.as_str(), dir.as_str());
+        self.audit(consignments.iter().flat_map(|consignment| {
+            let folder = consignment.folder();
+            let slash = if folder.is_empty() { "" } else { "/" };
+            consignment.files.iter().map(move |file| Line {
+                time,
+                what: ACCEPTED,
+                from,
+                path: format!("{folder}{slash}{}", file.name),
+                size: Some(file.size),
+                sha256: Some(&file.sha256),
+                evidence: Some(&file.evidence),
+                job: Some(consignment.stamp.id.as_str()),
+                why: None,
+            })
+        }))?;
         if self.receipts.is_none() {
             return Ok(());
         }
-        self.remember(&consignment.stamp.id, &consignment.path)?;
-        let mut text = format!("# accepted {time} job {job}\n");
-        for file in &consignment.files {
-            let name = from_reference(&file.name).map_or_else(|| file.name.clone(), |name| shown(&name));
-            text += &format!("{}  {name}\n", file.sha256);
+        for consignment in consignments {
+            self.remember(&consignment.stamp.id, &consignment.path)?;
         }
-        self.receipt(&path_of(&consignment.path)?, ACCEPTED, &text)
+        flush(&self.memory).map_err(|e| Error::io("flush a folder", &self.memory, e))?;
+        let mut folders = BTreeSet::new();
+        for consignment in consignments {
+            let mut text = format!("# accepted {time} job {}\n", consignment.stamp.id);
+            for file in &consignment.files {
+                let name = from_reference(&file.name).map_or_else(|| file.name.clone(), |name| shown(&name));
+                text += &format!("{}  {name}\n", file.sha256);
+            }
+            folders.extend(self.receipt(&path_of(&consignment.path)?, ACCEPTED, &text)?);
+        }
+        folders
+            .iter()
+            .try_for_each(|folder| flush(folder).map_err(|e| Error::io("flush a folder", folder, e)))
     }
 
     fn rejected(&mut self, path: &Path, why: &str) -> Result<()> {
@@ -179,7 +196,7 @@ impl Clerk for Books {
             why: Some(why),
         };
         self.audit(std::iter::once(line))?;
-        self.receipt(path, REJECTED, &format!("# rejected {time}\n{why}\n"))
+        self.flushed_receipt(path, REJECTED, &format!("# rejected {time}\n{why}\n"))
     }
 
     fn open(&self) -> Result<Vec<Id>> {
@@ -191,7 +208,7 @@ impl Clerk for Books {
         let Some(path) = self.open.get(&job) else { return Ok(()) };
         let (path, time) = (path_of(path)?, OsHost.now().rfc3339());
         match outcome.problem() {
-            None => self.receipt(&path, DONE, &format!("# done {time} job {job}\n"))?,
+            None => self.flushed_receipt(&path, DONE, &format!("# done {time} job {job}\n"))?,
             Some(problem) => {
                 let how = match outcome.disposition {
                     Disposition::Expired => "expired",
@@ -199,7 +216,7 @@ impl Clerk for Books {
                 };
                 let (title, detail) = (&problem.title, &problem.detail);
                 let text = format!("# rejected {time} job {job} {how}\n{title}: {detail}\n");
-                self.receipt(&path, REJECTED, &text)?;
+                self.flushed_receipt(&path, REJECTED, &text)?;
             }
         }
         self.forget(&job)
@@ -209,6 +226,10 @@ impl Clerk for Books {
 fn path_of(reference: &str) -> Result<PathBuf> {
     let strange = || Error::new(ErrorKind::Invalid, format!("{reference:?} is not what an intake wrote"));
     path_from_reference(reference).ok_or_else(strange)
+}
+
+fn flush(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 fn remove(path: &Path) -> io::Result<()> {
