@@ -97,7 +97,7 @@ impl Books {
         }
         let folder = to.parent().unwrap_or(receipts);
         let write = || -> io::Result<()> {
-            fs::create_dir_all(folder)?;
+            make_below(receipts, folder)?;
             if what == ACCEPTED {
                 [REJECTED, DONE].into_iter().try_for_each(|stale| remove(&place(stale)))?;
             }
@@ -226,6 +226,20 @@ impl Clerk for Books {
 fn path_of(reference: &str) -> Result<PathBuf> {
     let strange = || Error::new(ErrorKind::Invalid, format!("{reference:?} is not what an intake wrote"));
     path_from_reference(reference).ok_or_else(strange)
+}
+
+/// Makes a folder below one. A link there, whoever made it, could lead anywhere.
+fn make_below(root: &Path, folder: &Path) -> io::Result<()> {
+    let mut path = root.to_owned();
+    for part in folder.strip_prefix(root).unwrap_or(Path::new("")) {
+        path.push(part);
+        match fs::create_dir(&path) {
+            Err(e) if e.kind() != Io::AlreadyExists => return Err(e),
+            _ if fs::symlink_metadata(&path)?.is_dir() => {}
+            _ => return Err(Io::NotADirectory.into()),
+        }
+    }
+    Ok(())
 }
 
 fn flush(folder: &Path) -> io::Result<()> {

@@ -2,6 +2,8 @@
 
 mod books;
 
+use std::fs;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +14,7 @@ use crate::actors::intake::{self, IntakeOptions, JobRule, ManifestRule, Setup, T
 use crate::actors::observer::Observer;
 use crate::adapters::fs::OsFs;
 use crate::adapters::host::OsHost;
-use crate::adapters::store::local::ForeignFolder;
+use crate::adapters::store::local::{ForeignFolder, HOME};
 use crate::adapters::watch::watch;
 use crate::ports::Fs as _;
 use crate::words::{Customs, Error, ErrorKind, Result, Selection, to_reference};
@@ -147,6 +149,7 @@ impl Intake {
         let store = &*self.folder.store;
         let fs = OsFs::beside(&self.dir).map_err(|e| Error::io("look at the file system", &self.dir, e))?;
         let (watch, chosen) = watch(self.folder.mode, fs.is_local(), self.stopper.bell())?;
+        make_home(&self.dir)?;
         let foreign = ForeignFolder::open(store, fs, OsHost, self.dir.clone(), self.keep_tree)?;
         let mut books = Books::open(&self.dir, &self.audit, self.receipts)?;
         if self.audit.starts_with(self.folder.path()) {
@@ -166,6 +169,26 @@ impl Intake {
             stopper: &self.stopper,
         })
     }
+}
+
+/// Makes the folder in which taken files lie. Whoever can put names there could have us move files of others: so it is ours alone.
+fn make_home(dir: &Path) -> Result<()> {
+    let home = dir.join(HOME);
+    let failed = |e| Error::io("make the folder for what is taken", &home, e);
+    match fs::DirBuilder::new().mode(0o700).create(&home) {
+        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => return Err(failed(e)),
+        _ => {}
+    }
+    let meta = fs::symlink_metadata(&home).map_err(failed)?;
+    let ours = rustix::process::geteuid().as_raw();
+    if meta.is_dir() && meta.uid() == ours && meta.mode() & 0o022 == 0 {
+        return Ok(());
+    }
+    let why = format!(
+        "what is taken lies here until it is a job, so this has to be a folder of the intake's own user ({ours}), in which nobody \
+         else can write; move it away, or run the intake as its owner"
+    );
+    Err(Error::new(ErrorKind::Invalid, why).at(home))
 }
 
 /// The one path of a folder that is there.

@@ -92,6 +92,29 @@ fn from_another_file_system() {
     all_whole(&yard);
 }
 
+/// What it had brought to its room becomes a job without it; it keeps the books when it is back.
+#[test]
+fn consumers_go_on_without_it() {
+    let yard = Yard::new();
+    let mut without = 0;
+    let mut rounds = 0;
+    for nth in 1.. {
+        rounds += 1;
+        yard.put(&name(nth), &format!("text of {}", name(nth)));
+        if !killed_at(&yard, "fsync", nth, &[]) {
+            break;
+        }
+        without += usize::from(yard.handle().contains_key(&name(nth)));
+        yard.once(&[]).with(0);
+        yard.handle();
+        yard.once(&[]).with(0);
+        assert!(yard.receipt(&format!("{}.done", name(nth))).is_some(), "{nth}");
+    }
+    assert!(without > 2, "they handled {without} of {rounds}");
+    all_whole(&yard);
+    assert_eq!(yard.handle().len(), rounds);
+}
+
 /// On several threads.
 #[test]
 fn many_at_a_time() {

@@ -185,3 +185,27 @@ fn what_cannot_be_is_said() {
     });
     golden("intake-errors.txt", &all);
 }
+
+/// Whoever uploads could put links where we write.
+#[test]
+fn links_of_the_partner_lead_nowhere() {
+    let yard = Yard::new();
+    let outside = yard.folder.beside("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::create_dir(yard.from.join("sub")).unwrap();
+    yard.put("sub/x.csv", "");
+    std::os::unix::fs::symlink(&outside, yard.from.join(".filedrop")).unwrap();
+    let ended = yard.once(&["--keep-tree"]).with(65);
+    assert!(ended.err.contains("a folder of the intake's own user"), "{ended:?}");
+    fs::remove_file(yard.from.join(".filedrop")).unwrap();
+    std::os::unix::fs::symlink(&outside, yard.receipts.join("sub")).unwrap();
+    std::os::unix::fs::symlink(&outside, yard.from.join("link")).unwrap();
+    let ended = yard.once(&["--keep-tree"]).with(74);
+    assert!(ended.err.contains("cannot write a receipt"), "{ended:?}");
+    assert_eq!(yard.folder.jobs("inbox").len(), 1, "it is a job all the same");
+    fs::remove_file(yard.receipts.join("sub")).unwrap();
+    yard.once(&["--keep-tree"]).with(0);
+    assert!(yard.receipt("sub/x.csv.accepted").is_some(), "and is told as soon as it can be");
+    assert_eq!(yard.folder.jobs("inbox").len(), 1);
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+}
