@@ -5,6 +5,7 @@
 mod batches;
 mod checksums;
 mod envelopes;
+mod manifests;
 mod names;
 mod strangers;
 
@@ -38,6 +39,11 @@ fn checksums() {
 #[test]
 fn envelopes() {
     replay("envelopes", envelopes::check);
+}
+
+#[test]
+fn manifests() {
+    replay("manifests", manifests::check);
 }
 
 #[test]
