@@ -121,8 +121,10 @@ fn what_was_changed_meanwhile_stays() {
 
     let check = attach("changed");
     fs::OpenOptions::new().append(true).open(&far).unwrap().set_len(3).unwrap();
-    // To write to a file that was linked changes what was moved; to replace it does not.
+    // To write to a file that was linked changes what was moved; to replace it does not. A quick disk gives both the same time.
     fs::write(folder.beside("new"), "content").unwrap();
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(1);
+    fs::File::options().append(true).open(folder.beside("new")).unwrap().set_modified(later).unwrap();
     fs::rename(folder.beside("new"), &near).unwrap();
     assert_eq!(
         store.finish_move(&check, &files),
