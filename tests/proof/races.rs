@@ -7,7 +7,7 @@ use filedrop::adapters::fs::sim::{Actor, Model, World};
 
 use crate::ledger::Ledger;
 use crate::programs::{self, Kind, Patience, Program};
-use crate::search::{Counts, Search, prepared, stops, stops_each, with_address};
+use crate::search::{Counts, Search, power_cuts, prepared, stops, stops_each, with_address};
 
 const SEED: u64 = 2;
 
@@ -15,7 +15,7 @@ pub(crate) type Make = fn(&Ledger) -> Program;
 
 /// Every history of the form: `a` does i calls, `b` does j, `a` does the rest, `b` does the rest.
 pub(crate) fn interleave(what: &str, setup: fn(World) -> (World, Ledger), a: Make, b: Make) -> Counts {
-    interleave_each(3, what, setup, a, b)
+    interleave_each(5, what, setup, a, b)
 }
 
 /// The same, where much is not durable for long, so that a crash leaves very many disks: of `b`'s calls each so many'th.
@@ -131,7 +131,7 @@ fn two_recoverers(what: &str, setup: fn(World) -> (World, Ledger)) {
             if starts.insert(kill.disk().fingerprint()) {
                 (0..).take_while(|i| race(&kill, &ledger, *i, stops(*i), &mut search)).for_each(drop);
             }
-            for cut in world.after_power_cut() {
+            for cut in power_cuts(&world) {
                 if starts.insert(cut.disk().fingerprint()) {
                     stops(starts.len())
                         .take_while(|i| race(&cut, &ledger, *i, [usize::MAX], &mut search))

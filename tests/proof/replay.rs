@@ -5,17 +5,7 @@ use filedrop::adapters::fs::sim::{Actor, Fate, Model, World};
 use crate::ledger::Ledger;
 use crate::operators;
 use crate::programs::{self, Kind, Patience};
-use crate::search::{Search, prepared};
-
-/// A pseudo-random choice that depends on nothing but the seed.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((self.0 >> 33) as usize) % sides
-    }
-}
+use crate::search::{Dice, Search, prepared};
 
 /// Producers, consumers, a collector and a waiter; at every call one of them goes on, dies and starts anew, gets no answer,
 /// or the power fails.
@@ -51,9 +41,8 @@ fn history(seed: u64, search: &mut Search) -> Vec<String> {
         match dice.roll(200) {
             0 => {
                 traces.extend(world.trace());
-                let mut disks = world.after_power_cut();
                 actors.clear();
-                world = disks.swap_remove(dice.roll(disks.len()));
+                world = world.after_some_power_cut(&mut |sides| dice.roll(sides));
                 crate::audit::after_crash(&world, &ledger);
                 actors.extend((0..4).map(|_| start(&mut dice, &world, &ledger)));
             }
@@ -83,7 +72,7 @@ fn one_seed_is_one_run() {
 
 #[test]
 fn random_histories() {
-    let seeds = std::env::var("FILEDROP_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(150);
+    let seeds = std::env::var("FILEDROP_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(1500);
     for seed in 0..seeds {
         let mut search = Search::new(0);
         history(seed, &mut search);

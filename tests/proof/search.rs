@@ -73,7 +73,7 @@ impl Search {
         self.counts.crash_points += 1;
         // After a kill names may still be unflushed; after a power cut nothing is, however alike the two look to programs.
         let kill = std::iter::once(("kill", world.fork()));
-        for (how, after) in kill.chain(world.after_power_cut().into_iter().map(|cut| ("cut", cut))) {
+        for (how, after) in kill.chain(power_cuts(world).into_iter().map(|cut| ("cut", cut))) {
             let ledger = ledger.fork();
             audit::after_crash(&after, &ledger);
             if self.is_new(how, &after, &ledger, depth) {
@@ -178,10 +178,31 @@ pub(crate) fn is_full() -> bool {
     std::env::var_os("FILEDROP_PROOF").is_some_and(|value| value == "full")
 }
 
-/// Which calls of a second program to stop at, when the first has stopped at its call `i`: all, or each third, another third
+/// What a power cut leaves: every disk, or, where many changes are at stake, some.
+pub(crate) fn power_cuts(world: &World) -> Vec<World> {
+    const FEW: usize = 4;
+    const SOME: usize = 8;
+    if is_full() || world.unflushed() <= FEW {
+        return world.after_power_cut();
+    }
+    let mut dice = Dice(world.fingerprint());
+    (0..SOME).map(|_| world.after_some_power_cut(&mut |sides| dice.roll(sides))).collect()
+}
+
+/// A pseudo-random choice that depends on nothing but the seed.
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    pub(crate) fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) as usize) % sides
+    }
+}
+
+/// Which calls of a second program to stop at, when the first has stopped at its call `i`: all, or each fifth, another fifth
 /// for each `i`.
 pub(crate) fn stops(i: usize) -> impl Iterator<Item = usize> {
-    stops_each(3, i)
+    stops_each(5, i)
 }
 
 /// Likewise, each so many'th.

@@ -13,7 +13,7 @@ use crate::audit::{Place, classify};
 use crate::ledger::{Answer, Ledger};
 use crate::operators;
 use crate::programs::{self, DROP, Kind, Patience, Program};
-use crate::search::{Drain, MODELS, Search, drain, prepared, stops, with_address};
+use crate::search::{Drain, MODELS, Search, drain, power_cuts, prepared, stops, with_address};
 
 mod given;
 mod letters;
@@ -313,7 +313,7 @@ fn wrecks(start: &(World, Ledger), program: Make) -> Vec<(World, Ledger)> {
             return wrecks;
         }
         drop(actor);
-        let cuts = world.after_power_cut();
+        let cuts = power_cuts(&world);
         for wreck in std::iter::once(world.fork()).chain(cuts) {
             if seen.insert((wreck.fingerprint(), ledger.fingerprint())) {
                 wreck.take_changes();

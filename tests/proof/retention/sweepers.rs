@@ -5,6 +5,7 @@ use filedrop::adapters::store::local::LocalStore;
 use filedrop::words::Millis;
 
 use super::*;
+use crate::search::power_cuts;
 
 #[test]
 fn p26_a_sweep_is_crashed_at_every_call() {
@@ -230,7 +231,7 @@ fn p26_what_may_be_delivered_again() {
     let mut staged = 0;
     for (wreck, ledger) in wrecks(&start, |ledger| programs::consumer(ledger, "victim", Patience::Drain)) {
         finish(&wreck, 3, collect(&ledger));
-        for world in std::iter::once(wreck.fork()).chain(wreck.after_power_cut()) {
+        for world in std::iter::once(wreck.fork()).chain(power_cuts(&wreck)) {
             let ledger = ledger.fork();
             let (decided, facts) = (outcomes(&world), ledger.facts());
             let over = |id| decided.contains_key(id) && facts.handed_over.contains_key(id);

@@ -41,6 +41,31 @@ impl Disk {
         disks.into_values().collect()
     }
 
+    /// One of them, by `roll`, which answers with a number below the one that it is given: there may be far too many to list.
+    pub fn after_some_power_cut(&self, roll: &mut dyn FnMut(usize) -> usize) -> Disk {
+        let count = self.pending.len();
+        let survivors = match self.model {
+            Model::B => {
+                let prefix = roll(count + 1);
+                (0..count).map(|at| at < prefix).collect()
+            }
+            Model::A => {
+                let likely = 1 + roll(3);
+                let mut set = vec![false; count];
+                for at in 0..count {
+                    if roll(4) < likely {
+                        self.require(at, &mut set);
+                    }
+                }
+                set
+            }
+        };
+        let mut names = self.clone();
+        names.commit(&survivors);
+        let fates = names.fates_of_data();
+        names.reboot(fates[roll(fates.len())])
+    }
+
     /// Where every file that has a durable name is flushed, data has but one fate.
     fn fates_of_data(&self) -> &'static [Data] {
         let unflushed = |ino| matches!(&self.nodes[ino], Node::File(file) if !file.flushed);

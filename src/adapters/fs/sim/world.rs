@@ -124,16 +124,13 @@ impl World {
     /// This world after the power failed and came back, for every disk that it could leave.
     pub fn after_power_cut(&self) -> Vec<Self> {
         let state = self.state();
-        let reboot = |disk| {
-            let world = Self::with(disk, state.seed, state.traits);
-            let mut rebooted = world.state();
-            rebooted.drawn = state.drawn.clone();
-            rebooted.lie = state.lie;
-            rebooted.wall_ms = state.wall_ms + 60_000;
-            drop(rebooted);
-            world
-        };
-        state.disk.after_power_cut().into_iter().map(reboot).collect()
+        state.disk.after_power_cut().into_iter().map(|disk| rebooted(&state, disk)).collect()
+    }
+
+    /// The same, for one of those disks, by `roll`, which answers with a number below the one that it is given.
+    pub fn after_some_power_cut(&self, roll: &mut dyn FnMut(usize) -> usize) -> Self {
+        let state = self.state();
+        rebooted(&state, state.disk.after_some_power_cut(roll))
     }
 
     /// Lets the disk come to rest: everything that was done is durable.
@@ -164,6 +161,11 @@ impl World {
         let mut hasher = DefaultHasher::new();
         (state.disk.fingerprint(), &state.disk.pending, &state.disk.durable).hash(&mut hasher);
         hasher.finish()
+    }
+
+    /// How many changes of names a power cut may undo.
+    pub fn unflushed(&self) -> usize {
+        self.state().disk.pending.len()
     }
 
     /// The names that came (`true`) or went since the last time this was asked.
@@ -209,4 +211,15 @@ impl Disk {
             }
         }
     }
+}
+
+/// A minute later, when the machine has started again.
+fn rebooted(before: &State, disk: Disk) -> World {
+    let world = World::with(disk, before.seed, before.traits);
+    let mut state = world.state();
+    state.drawn = before.drawn.clone();
+    state.lie = before.lie;
+    state.wall_ms = before.wall_ms + 60_000;
+    drop(state);
+    world
 }
