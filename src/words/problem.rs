@@ -42,6 +42,10 @@ impl Problem {
     /// Its time was over before somebody came to handle it.
     pub const EXPIRED: &'static str = "urn:filedrop:problem:expired";
 
+    /// The last words of all kinds that jobs die of: what [`reason`](Self::reason) says of them.
+    pub const REASONS: [&'static str; 8] =
+        ["invalid", "handler", "timeout", "output", "rejected", "changed", "abandoned", "expired"];
+
     /// The job could not be read.
     pub fn invalid(detail: impl Into<String>) -> Self {
         Self::of(Self::INVALID, "the job could not be read", detail)

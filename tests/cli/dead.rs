@@ -103,6 +103,37 @@ fn a_list_of_some() {
     assert_eq!(ended.err, "filedrop: no dead letter has this id: nobody\n");
 }
 
+/// Whatever the list says is a reason to select by.
+#[test]
+fn a_list_of_those_whose_file_changed() {
+    let folder = Folder::new();
+    std::fs::write(folder.path.join("inbox/x.csv"), "1").unwrap();
+    let script = "echo more >> \"$FILEDROP_PAYLOAD\"";
+    let words = "consumer run DROP --drain -q --quiet-period 0s --max-attempts 1 -- sh -c";
+    folder.run(words, &[script]).with(0);
+    let letter: Value =
+        serde_json::from_str(&folder.run("filedrop dead list DROP --json", &[]).with(0).line()).unwrap();
+    assert_eq!(letter["reason"], "changed", "{letter}");
+    let id = [letter["id"].as_str().unwrap()];
+    assert_eq!(listed(&folder, "--reason changed"), id);
+    assert_eq!(listed(&folder, "--reason handler"), [""; 0]);
+    folder.run("filedrop dead purge DROP --reason changed --dry-run", &[]).with(0);
+    let redriven = folder.run("filedrop dead redrive DROP --reason changed", &[]).with(0);
+    assert!(redriven.text().starts_with(id[0]), "{redriven:?}");
+}
+
+/// What a job can die of is in two places: in the words, and in what selects by them.
+#[test]
+fn every_kind_of_problem_is_a_reason() {
+    let source = include_str!("../../src/words/problem.rs");
+    let kinds: std::collections::BTreeSet<&str> =
+        source.split("\"urn:filedrop:problem:").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let kinds: Vec<&str> = kinds.into_iter().filter(|kind| !kind.is_empty()).collect();
+    let mut reasons = filedrop::Problem::REASONS;
+    reasons.sort_unstable();
+    assert_eq!(kinds, reasons);
+}
+
 #[test]
 fn one_that_nobody_can_read_does_not_hide_the_others() {
     let folder = graves();

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use clap::{ArgGroup, Args, ValueEnum};
+use clap::builder::PossibleValuesParser;
+use clap::{ArgGroup, Args};
 
-use crate::{Autopsy, DeadLetter, DropFolder, Id};
+use crate::{Autopsy, DeadLetter, DropFolder, Id, Problem};
 
 /// Which ones; without any of these, all.
 #[derive(Debug, Args)]
@@ -13,8 +14,8 @@ pub(super) struct Filters {
     id: Vec<Id>,
 
     /// Only those that died of this; may be given several times
-    #[arg(long, value_enum, value_name = "R", value_delimiter = ',')]
-    reason: Vec<Reason>,
+    #[arg(long, value_parser = PossibleValuesParser::new(Problem::REASONS), value_name = "R", value_delimiter = ',')]
+    reason: Vec<String>,
 
     /// Only those of this type; may be given several times
     #[arg(long = "type", value_name = "TYPE")]
@@ -31,32 +32,6 @@ pub(super) struct Selection {
     /// All of them
     #[arg(long, conflicts_with_all = ["id", "reason", "kind"])]
     all: bool,
-}
-
-/// The kinds of problems that jobs die of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Reason {
-    Invalid,
-    Handler,
-    Timeout,
-    Output,
-    Rejected,
-    Abandoned,
-    Expired,
-}
-
-impl Reason {
-    fn word(self) -> &'static str {
-        match self {
-            Reason::Invalid => "invalid",
-            Reason::Handler => "handler",
-            Reason::Timeout => "timeout",
-            Reason::Output => "output",
-            Reason::Rejected => "rejected",
-            Reason::Abandoned => "abandoned",
-            Reason::Expired => "expired",
-        }
-    }
 }
 
 /// What the ids stand for.
@@ -88,7 +63,7 @@ impl Filters {
     }
 
     pub(super) fn mean(&self, autopsy: &Autopsy) -> bool {
-        let reason = || self.reason.iter().any(|reason| reason.word() == autopsy.reason);
+        let reason = || self.reason.contains(&autopsy.reason);
         let kind = || self.kind.iter().any(|kind| Some(kind) == autopsy.kind.as_ref());
         (self.reason.is_empty() || reason()) && (self.kind.is_empty() || kind())
     }
