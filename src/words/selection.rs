@@ -6,7 +6,7 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::{Error, ErrorKind, Result};
 
-/// Patterns (`*`, `?`, `[…]`). One without a slash is about names, one with a slash about paths.
+/// Patterns (`*`, `?`, `[…]`, `{…,…}`). One without a slash is about names, one with a slash about paths.
 #[derive(Debug, Clone)]
 pub struct Selection {
     names: GlobSet,
@@ -17,15 +17,18 @@ pub struct Selection {
 impl Selection {
     /// ```
     /// use std::path::Path;
-    /// let csv = filedrop::Selection::new(&["*.csv".into(), "in/*".into()]).unwrap();
+    /// let csv = filedrop::Selection::new(&["*.{csv,txt}".into(), "in/*".into()]).unwrap();
     /// assert!(csv.has(Path::new("deep/x.csv")) && csv.has(Path::new("in/y")) && !csv.has(Path::new("y")));
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if one is no pattern.
+    /// [`ErrorKind::Invalid`] if one is no pattern, or empty.
     pub fn new(patterns: &[String]) -> Result<Self> {
         let (mut names, mut paths) = (GlobSetBuilder::new(), GlobSetBuilder::new());
         for pattern in patterns {
+            if pattern.is_empty() {
+                return Err(Error::new(ErrorKind::Invalid, "an empty pattern fits no name"));
+            }
             let glob = GlobBuilder::new(pattern).literal_separator(true).backslash_escape(true).build();
             let wrong = |e: globset::Error| format!("{pattern:?} is no pattern: {}", e.kind());
             let glob = glob.map_err(|e| Error::new(ErrorKind::Invalid, wrong(e)))?;

@@ -74,25 +74,40 @@ impl Default for Customs {
 }
 
 impl Customs {
-    /// `ignore`: patterns (`*`, `?`, `[…]`) beside [`TEMPORARY`]. `markers`: suffixes; if there are any, files are taken only with one.
+    /// `ignore`: patterns (`*`, `?`, `[…]`, `{…,…}`) beside [`TEMPORARY`]. `markers`: suffixes, which begin with no letter or digit;
+    /// if there are any, files are taken only with one.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if one is no pattern, or no suffix.
+    /// [`ErrorKind::Invalid`] if one is no pattern, or no suffix, or if no name could ever fit it.
     pub fn new(ignore: &[String], markers: &[String]) -> Result<Self> {
         let wrong = |why: String| Error::new(ErrorKind::Invalid, why);
         let patterns: Vec<String> =
             TEMPORARY.into_iter().map(str::to_owned).chain(ignore.iter().cloned()).collect();
         let mut set = GlobSetBuilder::new();
+        if let Some(pattern) = ignore.iter().find(|pattern| pattern.is_empty() || pattern.contains('/')) {
+            return Err(wrong(format!("{pattern:?} fits no name: it has to be a pattern without a slash")));
+        }
         for pattern in &patterns {
             let glob = GlobBuilder::new(pattern).case_insensitive(true).backslash_escape(true).build();
             set.add(glob.map_err(|e| wrong(format!("{pattern:?} is no pattern: {}", e.kind())))?);
         }
-        if markers.iter().any(|marker| marker.is_empty() || marker.contains('/')) {
-            return Err(wrong("a marker is a suffix such as .done, without a slash".to_owned()));
+        if let Some(flaw) = markers.iter().find_map(|marker| flaw_of_marker(marker)) {
+            return Err(wrong(flaw));
         }
         let ignored = set.build().map_err(|e| wrong(format!("too many patterns: {e}")))?;
         let known = if markers.is_empty() { MARKERS.map(str::to_owned).to_vec() } else { markers.to_vec() };
-        Ok(Self { ignored, patterns, markers: known, required: !markers.is_empty() })
+        let customs = Self { ignored, patterns, markers: known, required: !markers.is_empty() };
+        let never = |marker: &&String| match customs.sort(OsStr::new(&format!("x{marker}"))) {
+            Sort::Ours => true,
+            Sort::Ignored(pattern) => TEMPORARY.contains(&pattern.as_str()),
+            Sort::Marker(_) | Sort::Bare => false,
+        };
+        match markers.iter().find(never) {
+            Some(marker) => {
+                Err(wrong(format!("{marker:?} cannot be that of a marker: names that end so are left alone")))
+            }
+            None => Ok(customs),
+        }
     }
 
     /// The patterns of names that are not taken, beside [`TEMPORARY`].
@@ -135,6 +150,16 @@ impl Customs {
     pub fn is_checksum(suffix: &str) -> bool {
         suffix.ends_with(CHECKSUM)
     }
+}
+
+/// What is wrong with a suffix, if anything is: one that no name ever has makes that nothing is ever taken.
+fn flaw_of_marker(marker: &str) -> Option<String> {
+    let advice = match marker.chars().next() {
+        Some(first) if first.is_alphanumeric() => format!("did you mean .{marker}"),
+        Some(_) if !marker.contains(['/', '*', '?', '[']) => return None,
+        _ => "a suffix is something like .done".to_owned(),
+    };
+    Some(format!("{marker:?} is no suffix of a marker, which is put after the whole name: {advice}"))
 }
 
 /// The id of the job that a file makes: two names of one file make one, and a file that is dropped later another. `None` where

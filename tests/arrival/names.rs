@@ -109,8 +109,14 @@ fn markers_say_of_which_file() {
 
 #[test]
 fn further_patterns_are_about_bytes_of_any_kind() {
-    let customs = Customs::new(&["*.bak".to_owned(), "draft-[0-9]?.csv".to_owned()], &[]).unwrap();
-    for (name, pattern) in [(&b"\xff\n.BAK"[..], "*.bak"), (b"Draft-1\n.csv", "draft-[0-9]?.csv")] {
+    let patterns = ["*.bak", "draft-[0-9]?.csv", "*.{old,new}"].map(str::to_owned);
+    let customs = Customs::new(&patterns, &[]).unwrap();
+    for (name, pattern) in [
+        (&b"\xff\n.BAK"[..], "*.bak"),
+        (b"Draft-1\n.csv", "draft-[0-9]?.csv"),
+        (b"x.old", "*.{old,new}"),
+        (b"x.new", "*.{old,new}"),
+    ] {
         let sort = customs.sort(OsStr::from_bytes(name));
         assert_eq!(sort, Sort::Ignored(pattern.to_owned()), "{}", name.escape_ascii());
     }
@@ -119,15 +125,17 @@ fn further_patterns_are_about_bytes_of_any_kind() {
 
 #[test]
 fn what_is_no_pattern_or_no_suffix_is_refused() {
-    for pattern in ["[", "[z-a]", "{a", "a\\"] {
+    for pattern in ["[", "[z-a]", "{a", "a\\", "", "in/*.csv"] {
         let refused = Customs::new(&[pattern.to_owned()], &[]).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Invalid);
         assert!(refused.to_string().contains(&format!("{pattern:?}")), "{refused}");
     }
-    for marker in ["", "/", "a/b"] {
+    for marker in ["", "/", ".a/b", "ok", "done", "1", "é", "*.done", ".?", ".[a]", ".tmp", ".job.json"] {
         let refused = Customs::new(&[], &[marker.to_owned()]).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Invalid, "{marker:?}");
     }
+    let refused = Customs::new(&[], &["ok".to_owned()]).unwrap_err().to_string();
+    assert!(refused.ends_with("did you mean .ok"), "{refused}");
 }
 
 #[test]

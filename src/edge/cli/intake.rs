@@ -7,6 +7,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 
 use super::exit::{Exit, Failure};
+use super::strangers::{marker, pattern};
 use super::watching::Watching;
 use super::{duration, signals};
 use crate::words::{Customs, Selection};
@@ -34,12 +35,12 @@ pub(super) struct IntakeArgs {
     #[arg(long, value_name = "N", default_value = "5")]
     priority: Priority,
 
-    /// Take only files that match: *, ? and [..]; with a slash in it, it is about the path in DIR (repeatable)
-    #[arg(long, value_name = "GLOB")]
+    /// Take only files that match: *, ?, [..] and {a,b}; with a slash in it, it is about the path in DIR (repeatable)
+    #[arg(long, value_name = "GLOB", value_parser = pattern)]
     include: Vec<String>,
 
     /// Leave files alone that match, likewise (repeatable)
-    #[arg(long, value_name = "GLOB")]
+    #[arg(long, value_name = "GLOB", value_parser = pattern)]
     exclude: Vec<String>,
 
     /// Take files in folders below DIR, too; a job's subject is the path in DIR
@@ -51,11 +52,11 @@ pub(super) struct IntakeArgs {
     group_by: Option<GroupBy>,
 
     /// With --group-by manifest: which files are manifests (repeatable)
-    #[arg(long, value_name = "GLOB", requires = "group_by")]
+    #[arg(long, value_name = "GLOB", requires = "group_by", value_parser = pattern)]
     manifest: Vec<String>,
 
-    /// How long after its own last change a manifest is rejected if its files are not all there, and right
-    #[arg(long, value_name = "D", value_parser = duration::some, default_value = "1d")]
+    /// With --group-by manifest: how long after its own last change a manifest is rejected if its files are not all there, and right
+    #[arg(long, value_name = "D", requires = "group_by", value_parser = duration::some, default_value = "1d")]
     manifest_timeout: Duration,
 
     /// How long a file has to be left alone, if nothing else tells that it is complete
@@ -63,7 +64,7 @@ pub(super) struct IntakeArgs {
     quiet_period: Duration,
 
     /// Take a file only when there is one beside it with this suffix, such as .done or .sha256 (repeatable: any of them)
-    #[arg(long, value_name = "SUFFIX")]
+    #[arg(long, value_name = "SUFFIX", value_parser = marker)]
     marker: Vec<String>,
 
     /// Write receipts into this folder: x.csv.accepted, x.csv.rejected, x.csv.done
