@@ -107,7 +107,7 @@ fn every_command_is_understood() {
     let mut commands: Vec<String> =
         services.map(|(_, text)| settings(text, "ExecStart").join("\n").replace("%i", "drop")).collect();
     commands.extend(crontab().into_iter().map(|(_, command)| command));
-    assert_eq!(commands.len(), 6, "{commands:?}");
+    assert_eq!(commands.len(), 7, "{commands:?}");
     let place = tempfile::tempdir().unwrap();
     let nowhere = place.path().join("nowhere");
     for command in &commands {
@@ -140,7 +140,7 @@ fn knows(command: &str) -> bool {
 #[test]
 fn cron_understands_the_schedules() {
     let jobs = crontab();
-    assert_eq!(jobs.len(), 2, "{jobs:?}");
+    assert_eq!(jobs.len(), 3, "{jobs:?}");
     for (schedule, command) in jobs {
         for (field, most) in schedule.iter().zip([59, 23, 31, 12, 7]) {
             let (times, step) = field.split_once('/').unwrap_or((field, "1"));

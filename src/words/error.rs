@@ -30,6 +30,8 @@ pub enum ErrorKind {
     Io,
     /// The handler cannot be run. No job was harmed; go on when it is mended.
     NoHandler,
+    /// Somebody else is at it. Nothing was done; it is theirs to do, or try again later.
+    Busy,
     /// The time given ran out. Nothing was lost; ask again later.
     TimedOut,
 }

@@ -27,7 +27,7 @@ pub enum Exit {
     CannotCreate = 73,
     /// The operating system refused (EX_IOERR).
     Io = 74,
-    /// It may have happened or not (EX_TEMPFAIL).
+    /// It may have happened or not, or is for somebody else who is at it (EX_TEMPFAIL).
     Uncertain = 75,
     /// The folder is of another version, or its file system cannot do what is needed (EX_CONFIG).
     Unsupported = 78,
@@ -82,7 +82,9 @@ impl Exit {
             }
             Exit::CannotCreate => "the drop folder cannot be made, or not in the way asked for",
             Exit::Io => "the operating system refused: full disk, no permission, I/O error",
-            Exit::Uncertain => "it may have happened or not; stderr says what is known",
+            Exit::Uncertain => {
+                "it may have happened or not, or another program is at it; stderr says what is known"
+            }
             Exit::Unsupported => "a drop folder of another version, or a file system that cannot carry one",
             Exit::TimedOut => "the time given ran out; the job goes on, ask again with `producer wait`",
             Exit::Interrupted => "interrupted (SIGINT)",
@@ -103,7 +105,7 @@ impl Exit {
             ErrorKind::Unsupported => Exit::Unsupported,
             ErrorKind::NotFound => Exit::NoInput,
             ErrorKind::NoHandler => Exit::NoHandler,
-            ErrorKind::Uncertain => Exit::Uncertain,
+            ErrorKind::Uncertain | ErrorKind::Busy => Exit::Uncertain,
             ErrorKind::TimedOut => Exit::TimedOut,
             ErrorKind::Io => Exit::Io,
         }

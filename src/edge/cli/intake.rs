@@ -7,11 +7,12 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 
 use super::exit::{Exit, Failure};
+use super::output::Voice;
 use super::strangers::{marker, pattern};
 use super::watching::Watching;
 use super::{duration, signals};
 use crate::words::{Customs, Selection};
-use crate::{Id, JobRule, ManifestRule, Priority, TakenIn};
+use crate::{ErrorKind, Id, JobRule, ManifestRule, Priority, TakenIn};
 
 #[derive(Debug, Args)]
 #[command(after_help = after_help())]
@@ -101,7 +102,8 @@ and editors give to files while they write them, are left. Its handler gets it o
 
 What is taken lies in DIR/.filedrop/ until its job is durable. If the intake is killed, the next one goes on there, and each file is one \
 job. On the drop folder's own file system files are moved; from another one they are copied, flushed, read back and compared, and \
-only then removed. One intake at a time works on a folder.
+only then removed. One intake at a time works on a folder: another one ends with 75, and with --once and -q it \
+says nothing.
 
 A manifest is JSON ({\"files\":[{\"name\":\"a.csv\",\"size\":3,\"sha256\":\"...\"}]}), CSV with a header (name,size,sha256), or what sha256sum \
 writes. The job has all its files, the manifest too, in the folder FILEDROP_PAYLOAD, and a list of them on stdin. A manifest that is \
@@ -109,7 +111,8 @@ none, or whose files do not come in time, is rejected: it is moved to DIR/.filed
 Files that no manifest names stay.
 
 A receipt is about the newest file of its name, and replaces those of earlier ones: .accepted when the job is durable, with the checksums; \
-.done when it succeeded; .rejected when it failed, or the manifest was rejected, with the reason as text.
+.done when it succeeded; .rejected when it failed, or the manifest was rejected, with the reason as text. What became of a job is told by an intake that runs \
+then: with --once, by the next one.
 
 Examples:
   producer intake /srv/drop --from /srv/sftp/acme/incoming --include '*.csv' --reply-to acme
@@ -118,7 +121,7 @@ Examples:
 --receipts /srv/sftp/acme/receipts
 ";
 
-pub(super) fn run(args: IntakeArgs) -> Result<Exit, Failure> {
+pub(super) fn run(args: IntakeArgs, voice: &Voice) -> Result<Exit, Failure> {
     let folder = args.watching.of(super::open(&args.drop)?);
     let rule = args.group_by.map(|GroupBy::Manifest| -> crate::Result<_> {
         Ok(ManifestRule { names: Selection::new(&args.manifest)?, patience: args.manifest_timeout })
@@ -145,7 +148,14 @@ pub(super) fn run(args: IntakeArgs) -> Result<Exit, Failure> {
         tracing::info!("{}: stopping", signal.name());
         stopper.stop();
     })?;
-    let TakenIn { jobs, files, rejected } = intake.run()?;
+    let TakenIn { jobs, files, rejected } = match intake.run() {
+        // For cron, whose runs overlap: the other one does the work, and nobody need hear of it.
+        Err(e) if args.once && e.kind() == ErrorKind::Busy => {
+            voice.note(e);
+            return Ok(Exit::Uncertain);
+        }
+        answer => answer?,
+    };
     tracing::info!(jobs, files, rejected, "done");
     Ok(Exit::Done)
 }

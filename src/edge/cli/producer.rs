@@ -61,7 +61,7 @@ impl Program for Producer {
             Command::Call(args) => call::run(args, voice),
             Command::Wait(args) => wait::run(&args, voice),
             Command::Collect(args) => collect::run(args),
-            Command::Intake(args) => intake::run(args),
+            Command::Intake(args) => intake::run(args, voice),
         }
     }
 }

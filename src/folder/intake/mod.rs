@@ -143,7 +143,7 @@ impl Intake {
     /// Takes files until it is stopped, or, if it works [once](Self::once), until none is left that is complete. Blocks.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] if another intake is at work there. If it works once, the first error, when all else is done; what is
+    /// [`ErrorKind::Busy`] if another intake is at work there. If it works once, the first error, when all else is done; what is
     /// left is for the next one. Otherwise trouble is told to the observer, and tried again.
     pub fn run(self) -> Result<TakenIn> {
         let store = &*self.folder.store;

@@ -180,9 +180,27 @@ fn what_cannot_be_is_said() {
     wait_until("it is at work", || yard.from.join(".filedrop/tmp").exists().then_some(()));
     wait_until("it has the lock", || {
         let ended = yard.folder.run("producer intake DROP --once --from", &[from]);
-        (ended.code == Some(65)).then(|| all += &yard.folder.normal(&ended.err, &[]))
+        (ended.code == Some(75)).then(|| all += &yard.folder.normal(&ended.err, &[]))
     });
+    let steady = yard.folder.run("producer intake DROP -q --from", &[from]).with(75);
+    assert!(steady.err.contains("another intake is at work"), "one that was to stay did not: {steady:?}");
     golden("intake-errors.txt", &all);
+}
+
+/// As cron starts them, when each takes longer than the pause between two.
+#[test]
+fn runs_that_overlap_take_each_file_once_and_say_nothing() {
+    const FILES: usize = 100;
+    let yard = Yard::new();
+    for nth in 0..FILES {
+        yard.put(&format!("{nth}.csv"), "");
+    }
+    let run = |_| yard.folder.start("producer intake DROP --once -q", &yard.args(&[]));
+    let ended: Vec<_> = (0..10).map(run).collect::<Vec<_>>().into_iter().map(|run| run.end()).collect();
+    assert!(ended.iter().all(|run| run.err.is_empty() && matches!(run.code, Some(0 | 75))), "{ended:?}");
+    assert!(ended.iter().any(|run| run.code == Some(0)), "{ended:?}");
+    assert_eq!((yard.folder.jobs("inbox").len(), yard.names().len()), (FILES, 0));
+    yard.is_cleared();
 }
 
 /// Whoever uploads could put links where we write.

@@ -38,8 +38,8 @@ impl<'a, F: Fs, H: Host> ForeignFolder<'a, F, H> {
     /// `fs`: calls for the foreign folder's file system. `keep_tree`: also the folders below it.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if there is no such folder; [`ErrorKind::Invalid`] if it is a drop folder, or another intake is at
-    /// work there; [`ErrorKind::Io`] if the system refuses.
+    /// [`ErrorKind::NotFound`] if there is no such folder; [`ErrorKind::Invalid`] if it is a drop folder; [`ErrorKind::Busy`] if
+    /// another intake is at work there; [`ErrorKind::Io`] if the system refuses.
     pub fn open(drop: &'a LocalStore<F, H>, fs: F, host: H, dir: PathBuf, keep_tree: bool) -> Result<Self> {
         let home = LocalStore::at(fs, host, Layout::new(dir.join(HOME)));
         if home.look(&dir)?.is_none_or(|meta| meta.kind != FileKind::Dir) {
@@ -63,7 +63,7 @@ impl<'a, F: Fs, H: Host> ForeignFolder<'a, F, H> {
         // Elsewhere no lock tells of an intake on another machine: there it is for the operator to start one only.
         if home.fs.is_local() && !home.fs.try_lock(&file).map_err(failed)? {
             let why = "another intake is at work on this folder; end it first, or let it do the work";
-            return Err(Error::new(ErrorKind::Invalid, why).at(dir));
+            return Err(Error::new(ErrorKind::Busy, why).at(dir));
         }
         Ok(Self { drop, home, dir, keep_tree, _lock: file })
     }
