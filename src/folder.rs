@@ -23,6 +23,7 @@ mod init;
 mod intake;
 mod outgoing;
 mod permission;
+mod places;
 mod story;
 mod trace;
 mod travel;

@@ -75,6 +75,7 @@ impl Collector {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if there is no such folder: it is somebody else's to make.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if it is a drop folder, or in one.
     pub fn outgoing<'a>(
         &self,
         dir: impl Into<PathBuf>,

@@ -10,6 +10,7 @@ use rustix::fs::OFlags;
 use serde::Serialize;
 
 use super::DropFolder;
+use super::places::outside_of_drop_folders;
 use super::travel::have_same_content;
 use crate::adapters::fs::{Aside, remove_asides};
 use crate::ports::{Delivery, Fs as _, Recipient};
@@ -64,6 +65,8 @@ impl<'a> Outgoing<'a> {
             }
             Err(e) => return Err(Error::io("look at the folder to deliver to", dir, e)),
         }
+        let there = dir.canonicalize().map_err(|e| Error::io("look at the folder to deliver to", &dir, e))?;
+        outside_of_drop_folders(&there)?;
         remove_asides(&dir);
         Ok(Self { folder, dir, pattern, each })
     }

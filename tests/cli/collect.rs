@@ -123,6 +123,10 @@ fn names_follow_the_pattern_and_nothing_is_replaced() {
         let ended = desk.folder.run(COLLECT, &["--name", pattern]).with(2);
         assert!(ended.err.contains(why), "{ended:?}");
     }
+    for to in ["drop/inbox", "drop/done", "drop"] {
+        let ended = desk.folder.run(&format!("producer collect DROP --as acme --to {to}"), &[]).with(65);
+        assert!(ended.err.contains("which is for jobs alone"), "{ended:?}");
+    }
     fs::remove_dir_all(&desk.out).unwrap();
     let ended = desk.folder.run(COLLECT, &[]).with(66);
     assert!(ended.err.contains("no such folder to deliver to"), "{ended:?}");

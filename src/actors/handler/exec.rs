@@ -43,7 +43,7 @@ const LARGE_ATTRIBUTES: usize = 64 << 10;
 ///
 /// In its environment are `FILEDROP_DROP`, `FILEDROP_ID`, `FILEDROP_TYPE`, `FILEDROP_SUBJECT` (if the job has one),
 /// `FILEDROP_ATTEMPT`, `FILEDROP_JOB` (the path of the envelope), `FILEDROP_PAYLOAD` (the folder with the files that are attached
-/// to the job, if it has any), `FILEDROP_RESULT_DIR` and `TRACEPARENT` (if the job has one). What it leaves in the folder
+/// to the job, if it has any; of a bare file that became a job: [that file](Job::data_file)), `FILEDROP_RESULT_DIR` and `TRACEPARENT` (if the job has one). What it leaves in the folder
 /// `FILEDROP_RESULT_DIR` travels with the outcome if it succeeds: regular files, also in folders; anything else there is removed.
 ///
 /// It runs in a process group of its own, that is ended when it takes too long or the consumer cannot wait any longer:

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::DropFolder;
+use super::places::{one_path_of, outside_of_drop_folders};
 use crate::actors::consumer::Stopper;
 use crate::actors::intake::{self, IntakeOptions, JobRule, ManifestRule, Setup, TakenIn};
 use crate::actors::observer::Observer;
@@ -25,6 +26,8 @@ use books::Books;
 #[must_use = "an intake does nothing until it is run"]
 pub struct Intake {
     folder: DropFolder,
+    /// The one path of it.
+    drop: PathBuf,
     dir: PathBuf,
     options: IntakeOptions,
     keep_tree: bool,
@@ -38,7 +41,8 @@ impl DropFolder {
     /// An intake of this folder, still to be run.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if there is no such folder; [`ErrorKind::Invalid`] if one of the two is in the other.
+    /// [`ErrorKind::NotFound`] if there is no such folder; [`ErrorKind::Invalid`] if one of the two is in the other, or if it
+    /// is another drop folder, or in one.
     pub fn intake(&self, dir: impl AsRef<Path>) -> Result<Intake> {
         let dir = there(dir.as_ref(), "take files from")?;
         let drop = there(self.path(), "submit to")?;
@@ -46,6 +50,7 @@ impl DropFolder {
             let why = format!("this folder and the drop folder {} must not be in each other", drop.display());
             return Err(Error::new(ErrorKind::Invalid, why).at(dir));
         }
+        outside_of_drop_folders(&dir)?;
         let mut options = IntakeOptions::new(self.store.host());
         options.poll_interval = self.poll_interval;
         options.jobs.source = format!("/intake/{}", to_reference(dir.file_name().unwrap_or_default()));
@@ -55,6 +60,7 @@ impl DropFolder {
             keep_tree: false,
             audit: drop.join("intake.log"),
             receipts: None,
+            drop,
             dir,
             observer: Arc::new(()),
             stopper: Stopper::default(),
@@ -109,7 +115,8 @@ impl Intake {
         self
     }
 
-    /// Where a line is written for each file that becomes a job. By default `intake.log` in the drop folder.
+    /// Where a line is written for each file that becomes a job. By default `intake.log` in the drop folder; in a folder that
+    /// is there it must not be.
     pub fn audit(mut self, file: impl Into<PathBuf>) -> Self {
         self.audit = file.into();
         self
@@ -118,14 +125,9 @@ impl Intake {
     /// A folder for receipts: `x.csv.accepted`, `.rejected`, `.done`.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if there is no such folder; [`ErrorKind::Invalid`] if its files could be taken for jobs.
+    /// [`ErrorKind::NotFound`] if there is no such folder.
     pub fn receipts(mut self, dir: impl AsRef<Path>) -> Result<Self> {
-        let receipts = there(dir.as_ref(), "write receipts to")?;
-        if receipts == self.dir || (self.keep_tree && receipts.starts_with(&self.dir)) {
-            let why = "receipts need a folder of their own: here they would be taken for files";
-            return Err(Error::new(ErrorKind::Invalid, why).at(receipts));
-        }
-        self.receipts = Some(receipts);
+        self.receipts = Some(there(dir.as_ref(), "write receipts to")?);
         Ok(self)
     }
 
@@ -143,16 +145,19 @@ impl Intake {
     /// Takes files until it is stopped, or, if it works [once](Self::once), until none is left that is complete. Blocks.
     ///
     /// # Errors
+    /// [`ErrorKind::Invalid`] if receipts or the audit were to be where they could be taken for jobs, or for what a drop folder keeps;
     /// [`ErrorKind::Busy`] if another intake is at work there. If it works once, the first error, when all else is done; what is
     /// left is for the next one. Otherwise trouble is told to the observer, and tried again.
-    pub fn run(self) -> Result<TakenIn> {
+    pub fn run(mut self) -> Result<TakenIn> {
+        // Before anything is made.
+        self.check_places()?;
         let store = &*self.folder.store;
         let fs = OsFs::beside(&self.dir).map_err(|e| Error::io("look at the file system", &self.dir, e))?;
         let (watch, chosen) = watch(self.folder.mode, fs.is_local(), self.stopper.bell())?;
         make_home(&self.dir)?;
         let foreign = ForeignFolder::open(store, fs, OsHost, self.dir.clone(), self.keep_tree)?;
         let mut books = Books::open(&self.dir, &self.audit, self.receipts)?;
-        if self.audit.starts_with(self.folder.path()) {
+        if self.audit.starts_with(&self.drop) {
             // Several users may have intakes for one drop folder.
             store.fs().admit(&self.audit).map_err(|e| Error::io("share the audit file", &self.audit, e))?;
         }
@@ -168,6 +173,35 @@ impl Intake {
             observer: &*self.observer,
             stopper: &self.stopper,
         })
+    }
+
+    /// What is written must not be taken by this intake, nor by a consumer, nor lie among what is ours.
+    fn check_places(&mut self) -> Result<()> {
+        let wrong = |why: &str, path: &Path| Err(Error::new(ErrorKind::Invalid, why).at(path));
+        if let Some(receipts) = &self.receipts {
+            if self.takes_from(receipts) {
+                return wrong(
+                    "receipts need a folder of their own: here they would be taken for files",
+                    receipts,
+                );
+            }
+            outside_of_drop_folders(receipts)?;
+        }
+        let failed = |e| Error::io("open the audit file", &self.audit, e);
+        self.audit = one_path_of(&self.audit).map_err(failed)?;
+        let Some(parent) = self.audit.parent() else { return Ok(()) };
+        if self.takes_from(parent) {
+            return wrong("the audit file would be taken for one of the files here", &self.audit);
+        }
+        let ours = parent == self.drop && !self.audit.ends_with("filedrop.json");
+        if ours { Ok(()) } else { outside_of_drop_folders(&self.audit) }
+    }
+
+    /// Whether it takes files that lie there, or keeps what it has taken.
+    fn takes_from(&self, dir: &Path) -> bool {
+        dir == self.dir
+            || dir.starts_with(self.dir.join(HOME))
+            || self.keep_tree && dir.starts_with(&self.dir)
     }
 }
 

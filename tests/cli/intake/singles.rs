@@ -175,13 +175,36 @@ fn what_cannot_be_is_said() {
     all += &said("producer intake DROP --once --from", &[from, "--receipts", from], 65);
     all += &said("producer intake DROP --once --from", &[from, "--receipts", "missing"], 66);
     yard.folder.run("filedrop init other", &[]).with(0);
-    all += &said("producer intake DROP --once --from other", &[], 65);
+    for args in [
+        "--from other",
+        "--from other/done",
+        "--from in --receipts DROP",
+        "--from in --receipts drop/inbox",
+        "--from in --receipts other/done",
+        "--from in --audit drop/inbox/audit.log",
+        "--from in --audit drop/filedrop.json",
+        "--from in --audit in/audit.log",
+        "--from in --keep-tree --audit in/sub/audit.log",
+        "--keep-tree --from in --receipts in/sub",
+    ] {
+        fs::create_dir_all(yard.from.join("sub")).unwrap();
+        let refused = yard.folder.run(&format!("producer intake DROP --once {args}"), &[]).with(65);
+        all += &yard.folder.normal(&refused.err, &[]);
+        assert!(
+            !yard.from.join(".filedrop").exists() && !yard.folder.beside("other/.filedrop").exists(),
+            "{args}"
+        );
+    }
+    said("producer intake DROP --once --from in --audit no/such/folder", &[], 74);
+    assert!(!yard.from.join(".filedrop").exists());
+    said("producer intake DROP --once --from in --audit drop/acme.log", &[], 0);
+    said("producer intake DROP --once --from in --audit beside.log", &[], 0);
+    all += &said("producer intake DROP --once --from in --audit in/.filedrop/lock", &[], 65);
+    fs::remove_dir(yard.from.join("sub")).unwrap();
     let _running = yard.folder.start("producer intake DROP", &yard.args(&[]));
-    wait_until("it is at work", || yard.from.join(".filedrop/tmp").exists().then_some(()));
-    wait_until("it has the lock", || {
-        let ended = yard.folder.run("producer intake DROP --once --from", &[from]);
-        (ended.code == Some(75)).then(|| all += &yard.folder.normal(&ended.err, &[]))
-    });
+    yard.put("x.csv", "");
+    wait_until("it is at work", || yard.names().is_empty().then_some(()));
+    all += &said("producer intake DROP --once --from", &[from], 75);
     let steady = yard.folder.run("producer intake DROP -q --from", &[from]).with(75);
     assert!(steady.err.contains("another intake is at work"), "one that was to stay did not: {steady:?}");
     golden("intake-errors.txt", &all);

@@ -38,16 +38,11 @@ impl<'a, F: Fs, H: Host> ForeignFolder<'a, F, H> {
     /// `fs`: calls for the foreign folder's file system. `keep_tree`: also the folders below it.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if there is no such folder; [`ErrorKind::Invalid`] if it is a drop folder; [`ErrorKind::Busy`] if
-    /// another intake is at work there; [`ErrorKind::Io`] if the system refuses.
+    /// [`ErrorKind::NotFound`] if there is no such folder; [`ErrorKind::Busy`] if another intake is at work there; [`ErrorKind::Io`] if the system refuses.
     pub fn open(drop: &'a LocalStore<F, H>, fs: F, host: H, dir: PathBuf, keep_tree: bool) -> Result<Self> {
         let home = LocalStore::at(fs, host, Layout::new(dir.join(HOME)));
         if home.look(&dir)?.is_none_or(|meta| meta.kind != FileKind::Dir) {
             return Err(Error::new(ErrorKind::NotFound, "there is no such folder to take files from").at(dir));
-        }
-        if home.look(&dir.join("filedrop.json"))?.is_some() {
-            let why = "this is a drop folder itself: its consumers take what is dropped into its inbox/";
-            return Err(Error::new(ErrorKind::Invalid, why).at(dir));
         }
         home.ensure_dir(home.layout.root())?;
         for room in ["tmp", "rejected"] {
