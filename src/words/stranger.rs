@@ -190,12 +190,40 @@ pub fn from_reference(part: &str) -> Option<OsString> {
     (!leads_away && to_reference(&name) == part).then_some(name)
 }
 
-/// A file's name for people and for environment variables: itself if it is plain text, else as a reference.
+/// A file's name for people, JSON and environment variables: itself if it is text without control characters, else as a reference.
+/// What could be taken for such a reference is shown as one, too: so no two names look alike.
+///
+/// ```
+/// use filedrop::words::shown;
+///
+/// assert_eq!(shown("100 %.csv".as_ref()), "100 %.csv");
+/// assert_eq!(shown("a\nb.csv".as_ref()), "a%0Ab.csv");
+/// assert_eq!(shown("a%0Ab.csv".as_ref()), "a%250Ab.csv");
+/// ```
 pub fn shown(name: &OsStr) -> String {
-    match name.to_str() {
-        Some(text) if !text.chars().any(char::is_control) => text.to_owned(),
-        _ => to_reference(name),
+    plain(name).map_or_else(|| to_reference(name), str::to_owned)
+}
+
+/// The name that is [shown] so. `None` if none is.
+pub fn from_shown(text: &str) -> Option<OsString> {
+    if plain(OsStr::new(text)).is_some() {
+        return Some(text.into());
     }
+    from_reference(text).filter(|name| plain(name).is_none())
+}
+
+/// The text of a name that is shown as it is.
+fn plain(name: &OsStr) -> Option<&str> {
+    fn is_text(text: &&str) -> bool {
+        !text.chars().any(char::is_control)
+    }
+    let text = name.to_str().filter(is_text)?;
+    let mut inner = text.to_owned();
+    // Each one is shorter than the one before, which had a `%` in it.
+    while let Some(other) = from_reference(&inner).filter(|other| *other != *inner) {
+        inner = other.to_str().filter(is_text)?.to_owned();
+    }
+    Some(text)
 }
 
 /// The event type of a bare file: `file.<extension>`, in lower case; `file` if it has none that fits.

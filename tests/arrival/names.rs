@@ -3,7 +3,9 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 
-use filedrop::words::{Customs, ErrorKind, Id, Sort, TEMPORARY, Version, id_of_file, type_of_file};
+use filedrop::words::{
+    Customs, ErrorKind, Id, Sort, TEMPORARY, Version, from_shown, id_of_file, shown, type_of_file,
+};
 
 /// One name for each pattern, as a program gives it.
 const EXAMPLES: [(&str, &str); 22] = [
@@ -136,6 +138,33 @@ fn what_is_no_pattern_or_no_suffix_is_refused() {
     }
     let refused = Customs::new(&[], &["ok".to_owned()]).unwrap_err().to_string();
     assert!(refused.ends_with("did you mean .ok"), "{refused}");
+}
+
+#[test]
+fn no_two_names_are_shown_alike() {
+    for (name, as_this) in [
+        (&b"x y%.csv"[..], "x y%.csv"),
+        (b"100%25.csv", "100%25.csv"),
+        (b"%2F", "%2F"),
+        (b"%0a", "%0a"),
+        ("é.csv".as_bytes(), "é.csv"),
+        (b"\n.csv", "%0A.csv"),
+        (b"%0A.csv", "%250A.csv"),
+        (b"%250A.csv", "%25250A.csv"),
+        (b"%250A %.csv", "%250A %.csv"),
+        (b"\n %", "%0A%20%25"),
+        (b"\xff", "%FF"),
+        (b"%FF", "%25FF"),
+        (b"\xc2\x85", "%C2%85"),
+    ] {
+        let name = OsStr::from_bytes(name);
+        assert_eq!(shown(name), as_this);
+        assert_eq!(from_shown(as_this).as_deref(), Some(name));
+    }
+    assert_eq!(from_shown("\n"), None);
+    // As deep as a name can be.
+    let deep = format!("%{}0A", "25".repeat(126));
+    assert_eq!(shown(OsStr::new(&deep)), format!("%25{}", &deep[1..]));
 }
 
 #[test]

@@ -108,6 +108,36 @@ fn everything_is_explained() {
     assert_eq!(told, expected.map(|(name, reason)| (name.to_owned(), reason.to_owned())));
 }
 
+/// What is printed can be pasted back, and means the one file that it was printed for.
+#[test]
+fn names_with_control_characters_are_taken_as_they_are_printed() {
+    let folder = Folder::new();
+    let printed =
+        |folder: &Folder| -> Vec<String> { reasons(folder).into_iter().map(|(name, _)| name).collect() };
+    drop_file(&folder, "new\nline.csv", "1");
+    assert_eq!(printed(&folder), ["new%0Aline.csv"]);
+    for file in ["new%0Aline.csv", "new\nline.csv", "drop/inbox/new%0Aline.csv"] {
+        assert_eq!(explain(&folder, file)["name"], "new%0Aline.csv", "{file:?}");
+    }
+    drop_file(&folder, "new%0Aline.csv", "22");
+    assert_eq!(printed(&folder), ["new%0Aline.csv", "new%250Aline.csv"]);
+    for (file, size) in [("new%0Aline.csv", 1), ("new%250Aline.csv", 2)] {
+        assert_eq!(
+            (&explain(&folder, file)["name"], &explain(&folder, file)["size"]),
+            (&json!(file), &json!(size))
+        );
+    }
+    let script = "printf '%s %s\\n' \"$FILEDROP_SUBJECT\" \"$(cat)\" >> handled";
+    folder.run("consumer run DROP --drain --quiet-period 0s -q -- sh -c", &[script]).with(0);
+    let handled = fs::read_to_string(folder.beside("handled")).unwrap();
+    let mut handled: Vec<&str> = handled.lines().collect();
+    handled.sort_unstable();
+    assert_eq!(handled, ["new%0Aline.csv 1", "new%250Aline.csv 22"]);
+    for file in ["new%0Aline.csv", "new%250Aline.csv"] {
+        assert_eq!(explain(&folder, file)["subject"], file);
+    }
+}
+
 #[test]
 fn an_empty_inbox() {
     let folder = Folder::new();

@@ -4,8 +4,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 
 use filedrop::words::{
-    ClaimCheck, Customs, Job, Millis, Sort, TEMPORARY, Version, envelope_of_file, id_of_file, shown,
-    type_of_file,
+    ClaimCheck, Customs, Job, Millis, Sort, TEMPORARY, Version, envelope_of_file, from_shown, id_of_file,
+    shown, type_of_file,
 };
 
 /// `input` is a file's name, and further patterns and suffixes of markers in turn, each after a NUL.
@@ -68,5 +68,6 @@ fn makes_a_job(name: &OsStr) {
     assert!(kind.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.')), "{kind:?}");
     let subject = job.envelope.text("subject").expect("its name");
     assert_eq!(subject, shown(name));
+    assert_eq!(from_shown(subject).as_deref(), Some(name), "no other name is shown so");
     assert!(!subject.is_empty() && !subject.chars().any(char::is_control), "{subject:?}");
 }

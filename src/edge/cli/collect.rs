@@ -60,7 +60,8 @@ outcome, id, subject and time, but neither stderr nor earlier attempts. A file g
 durable; until then it is .filedrop-*.part. Nothing is ever replaced: if the name x.csv is taken, it is x.2.csv, then x.3.csv. \
 The path of each file is printed on stdout when it is there.
 
-In PATTERN, {subject} is that of the job, without one its id; {name} the file's own name, for data the subject; {stem} and \
+In PATTERN, {subject} is that of the job, without one its id; {name} the file's own name, for data the subject (of a file \
+whose name has control characters: new%0Aline.csv); {stem} and \
 {ext} are the two parts of {name}; {id} is the job's id, {date} the UTC day of its submission. What no name can have (/ \\ control \
 characters, a dot in front, a dot or a space at the end) becomes _ or goes, and a long name is shortened to 200 bytes: files lie in DIR \
 and nowhere else, whatever the subject.

@@ -110,6 +110,9 @@ writes. The job has all its files, the manifest too, in the folder FILEDROP_PAYL
 none, or whose files do not come in time, is rejected: it is moved to DIR/.filedrop/rejected/, its files stay for the next manifest. \
 Files that no manifest names stay.
 
+A name with control characters, or that is no UTF-8, is percent-encoded in a job's subject, in the list on stdin and in the audit \
+(new%0Aline.csv; see `filedrop explain --help`). Files, and the names of receipts, have it as it is.
+
 A receipt is about the newest file of its name, and replaces those of earlier ones: .accepted when the job is durable, with the checksums; \
 .done when it succeeded; .rejected when it failed, or the manifest was rejected, with the reason as text. What became of a job is told by an intake that runs \
 then: with --once, by the next one.

@@ -153,7 +153,7 @@ impl Clerk for Books {
                 time,
                 what: ACCEPTED,
                 from,
-                path: format!("{folder}{slash}{}", file.name),
+                path: shown_path(&format!("{folder}{slash}{}", file.name)),
                 size: Some(file.size),
                 sha256: Some(&file.sha256),
                 evidence: Some(&file.evidence),
@@ -172,8 +172,7 @@ impl Clerk for Books {
         for consignment in consignments {
             let mut text = format!("# accepted {time} job {}\n", consignment.stamp.id);
             for file in &consignment.files {
-                let name = from_reference(&file.name).map_or_else(|| file.name.clone(), |name| shown(&name));
-                text += &format!("{}  {name}\n", file.sha256);
+                text += &format!("{}  {}\n", file.sha256, shown_path(&file.name));
             }
             folders.extend(self.receipt(&path_of(&consignment.path)?, ACCEPTED, &text)?);
         }
@@ -226,6 +225,12 @@ impl Clerk for Books {
 fn path_of(reference: &str) -> Result<PathBuf> {
     let strange = || Error::new(ErrorKind::Invalid, format!("{reference:?} is not what an intake wrote"));
     path_from_reference(reference).ok_or_else(strange)
+}
+
+/// A path for people.
+fn shown_path(reference: &str) -> String {
+    let part = |part: &str| from_reference(part).map_or_else(|| part.to_owned(), |name| shown(&name));
+    reference.split('/').map(part).collect::<Vec<_>>().join("/")
 }
 
 /// Makes a folder below one. A link there, whoever made it, could lead anywhere.

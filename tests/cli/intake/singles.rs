@@ -14,6 +14,7 @@ fn files_become_jobs_and_the_books_are_kept() {
     let yard = Yard::new();
     yard.put("orders.csv", "a,b\n");
     yard.put("Grüße\n.TXT", "hello");
+    yard.put("a b.csv", "");
     let inode = yard.from.join("orders.csv").metadata().unwrap().ino();
     yard.once(&["--reply-to", "acme", "--priority", "2"]).with(0);
     assert_eq!(yard.names(), [""; 0]);
@@ -27,6 +28,9 @@ fn files_become_jobs_and_the_books_are_kept() {
     let audit = yard.audit();
     let line = audit.iter().find(|line| line["path"] == "orders.csv").unwrap();
     assert_eq!(line["sha256"], sha256("a,b\n"));
+    let paths: std::collections::BTreeSet<_> =
+        audit.iter().map(|line| line["path"].as_str().unwrap()).collect();
+    assert!(paths.contains("Gr%C3%BC%C3%9Fe%0A.TXT") && paths.contains("a b.csv"), "{paths:?}");
     assert_eq!((&line["size"], &line["evidence"]), (&json!(4), &json!("quiet")));
     assert_eq!((&line["what"], &line["job"]), (&json!("accepted"), &json!(job.id.as_str())));
     let receipt = yard.receipt("orders.csv.accepted").unwrap();
@@ -37,7 +41,7 @@ fn files_become_jobs_and_the_books_are_kept() {
     let handled = yard.handle();
     let sum = sha256("a,b\n");
     assert_eq!(handled["orders.csv"], [(sum.clone(), sum)]);
-    assert_eq!(handled.len(), 2);
+    assert_eq!(handled.len(), 3);
     assert!(yard.receipt("orders.csv.done").is_none(), "nobody has looked yet");
     yard.once(&[]).with(0);
     assert!(yard.receipt("orders.csv.done").unwrap().starts_with("# done 20"));

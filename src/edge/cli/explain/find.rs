@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::super::exit::{Exit, Failure};
-use crate::words::{DelayedName, InboxName, shown};
+use crate::words::{DelayedName, InboxName, from_shown, shown};
 use crate::{DropFolder, Explainer, Id, Story, Untaken};
 
 pub(super) enum Found {
@@ -27,36 +27,44 @@ pub(super) fn find(
 ) -> Result<Found, Failure> {
     let is_path = named.as_encoded_bytes().contains(&b'/');
     let name = if is_path { name_of(folder, named)? } else { named };
+    // What is printed is what is meant, should there be a file that is called so.
+    let as_shown = name.to_str().and_then(from_shown).filter(|meant| meant != name);
+    for name in as_shown.as_deref().into_iter().chain([name]) {
+        if let Some(found) = find_name(folder, explainer, name)? {
+            return Ok(found);
+        }
+    }
+    let why = format!(
+        "no such file in {}/inbox, and no job has this id, or a file of this name: {}",
+        drop.display(),
+        shown(name)
+    );
+    Err(Failure::new(Exit::NoInput, why))
+}
+
+fn find_name(folder: &DropFolder, explainer: &Explainer, name: &OsStr) -> Result<Option<Found>, Failure> {
     if let Some(id) = job_by_name(name)
         && let Some(story) = folder.story(&id)?
     {
-        return Ok(Found::Jobs(vec![story]));
+        return Ok(Some(Found::Jobs(vec![story])));
     }
     if let Some(untaken) = explainer.file(name)? {
-        return Ok(Found::Untaken(untaken));
+        return Ok(Some(Found::Untaken(untaken)));
     }
     if let Some(id) = id_in(name)
         && let Some(story) = folder.story(&id)?
     {
-        return Ok(Found::Jobs(vec![story]));
+        return Ok(Some(Found::Jobs(vec![story])));
     }
     let (mut jobs, ids) = (Vec::new(), explainer.jobs_with(name)?);
     // Ids that a file makes tell no order; those that were minted do.
     for id in ids.iter().rev().take(MOST_JOBS) {
         jobs.extend(folder.story(id)?);
     }
-    if let (true, Some(id)) = (jobs.is_empty(), ids.last()) {
-        return Ok(Found::Taken(id.clone()));
-    }
-    if jobs.is_empty() {
-        let why = format!(
-            "no such file in {}/inbox, and no job has this id, or a file of this name: {}",
-            drop.display(),
-            shown(name)
-        );
-        return Err(Failure::new(Exit::NoInput, why));
-    }
-    Ok(Found::Jobs(jobs))
+    Ok(match (jobs.is_empty(), ids.last()) {
+        (false, _) => Some(Found::Jobs(jobs)),
+        (true, id) => id.cloned().map(Found::Taken),
+    })
 }
 
 /// The last part of a path that leads into the drop folder, from here or from there.

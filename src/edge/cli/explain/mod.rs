@@ -48,6 +48,9 @@ A file that somebody drops is complete if it was renamed or linked into place; i
 x.csv.sha256 with its checksum); or if it was left alone for the quiet period, and nobody is known to have it open for writing. It is \
 not taken before. A file that was taken is a job, with the file's name as its subject.
 
+A name with control characters, or that is no UTF-8, is printed with each byte but A-Z a-z 0-9 - . _ ~ percent-encoded \
+(new%0Aline.csv), and so is one that looks as if it were. A job's subject is printed so, too. FILE may be given so, or as it is.
+
 Without --json the first 5 names of each reason are printed. A reason is one of: folder, symbolic-link, pipe, socket, device, \
 temporary, ignored, marker, misnamed, archived, unreadable, wrong-checksum, stale-marker, no-marker, changing, open, recent, \
 complete, ready; of a file or a job that is not in inbox/ any more: taken, delayed, claimed, succeeded, failed, expired, invalid.
