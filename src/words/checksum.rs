@@ -52,7 +52,7 @@ fn mark(line: &[u8]) -> (bool, &[u8]) {
 }
 
 /// The name without backslashes that stand for something else. `None` if one stands for nothing.
-fn plain(name: &[u8], escaped: bool) -> Option<Cow<'_, [u8]>> {
+pub(super) fn plain(name: &[u8], escaped: bool) -> Option<Cow<'_, [u8]>> {
     if !escaped {
         return Some(Cow::Borrowed(name));
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::checksum::plain;
 use super::{Error, ErrorKind, Result};
 
 /// The largest manifest, in bytes.
@@ -38,7 +39,8 @@ enum Json {
 
 impl Manifest {
     /// Reads a manifest: JSON (`{"files":[{"name":"a.csv","size":3,"sha256":"…"}]}`, or only the array), CSV with a header line
-    /// (`name,size,sha256` in any order, separated by commas, semicolons or tabs; only the name is needed), or what `sha256sum` writes.
+    /// (`name,size,sha256` in any order, separated by commas, semicolons or tabs; only the name is needed), or what `sha256sum` writes, with
+    /// its backslashes. All of it in UTF-8.
     ///
     /// ```
     /// use filedrop::Manifest;
@@ -67,10 +69,7 @@ impl Manifest {
         let mut names = BTreeSet::new();
         for file in &mut files {
             let Listing { name, sha256, .. } = file;
-            if matches!(&name[..], "" | "." | "..")
-                || name.contains(['/', '\\'])
-                || name.contains(char::is_control)
-            {
+            if matches!(&name[..], "" | "." | "..") || name.contains(['/', '\0']) {
                 return Err(wrong(format!("{name:?} is no name of a file beside it")));
             }
             if !names.insert(name.clone()) {
@@ -93,13 +92,27 @@ fn lines(text: &str) -> Result<Vec<Listing>, String> {
     let full = |line: &(usize, &str)| !line.1.trim().is_empty() && !line.1.starts_with('#');
     let mut lines = text.lines().enumerate().map(|(nth, line)| (nth + 1, line)).filter(full).peekable();
     let Some((_, first)) = lines.peek().copied() else { return Ok(Vec::new()) };
-    if let Some(columns) = Columns::of(first) {
+    // Here it is a path of Windows; in what `sha256sum` writes it is doubled, and the line is marked.
+    let leads_away = |listing: Listing| match listing.name.contains('\\') {
+        true => Err(format!("{:?} is no name of a file beside it", listing.name)),
+        false => Ok(listing),
+    };
+    if let (Some(columns), None) = (Columns::of(first), checksum_line(first)) {
         lines.next();
         return lines
-            .map(|(nth, line)| columns.read(line).map_err(|why| format!("line {nth}: {why}")))
+            .map(|(nth, line)| {
+                columns.read(line).and_then(leads_away).map_err(|why| format!("line {nth}: {why}"))
+            })
             .collect();
     }
-    lines.map(|(nth, line)| checksum_line(line).ok_or(format!("line {nth}: {NEITHER}"))).collect()
+    let read = |(nth, line): (usize, &str)| {
+        let read = match line.strip_prefix('\\') {
+            Some(line) => checksum_line(line).and_then(unescaped).ok_or(NEITHER.to_owned()),
+            None => checksum_line(line).ok_or(NEITHER.to_owned()).and_then(leads_away),
+        };
+        read.map_err(|why| format!("line {nth}: {why}"))
+    };
+    lines.map(read).collect()
 }
 
 const NEITHER: &str =
@@ -112,12 +125,19 @@ fn checksum_line(line: &str) -> Option<Listing> {
         Some((name, digest)) => (name, digest.trim()),
         None => {
             let (digest, name) = line.split_once([' ', '\t'])?;
-            let name = name.trim_start();
-            (name.strip_prefix('*').unwrap_or(name), digest)
+            // Other blanks are the name's; but who writes one only, or tabs, means none of them.
+            let exact = name.strip_prefix([' ', '*']);
+            (exact.unwrap_or(name.trim_start()), digest)
         }
     };
     let name = name.strip_prefix("./").unwrap_or(name);
     Some(Listing { name: name.to_owned(), size: None, sha256: Some(is_digest(digest)?) })
+}
+
+/// A line with a backslash before it has some in its name, that stand for line breaks and for themselves.
+fn unescaped(listing: Listing) -> Option<Listing> {
+    let name = plain(listing.name.as_bytes(), true)?.into_owned();
+    Some(Listing { name: String::from_utf8(name).ok()?, ..listing })
 }
 
 /// Where in a line of CSV what stands.
@@ -201,8 +221,19 @@ mod tests {
             format!("{hex}  a b.csv\n{hex} *c.csv\n"),
             format!("# made by hand\nSHA256 (a b.csv) = {hex}\nSHA256 (c.csv) = {hex}\n"),
             format!("{hex}  ./a b.csv\n{hex}  ./c.csv"),
+            format!("{hex} a b.csv\n{hex}\t\tc.csv"),
         ] {
             assert_eq!(parsed(&text), sums, "{text}");
+        }
+        let named = [(" a,name".to_owned(), None, true)];
+        assert_eq!(parsed(&format!("{hex}   a,name\n")), named, "no header, and the blank is the name's");
+        let odd = [("n\nl\r.csv".to_owned(), None, true), ("a\\b.csv".to_owned(), None, true)];
+        for text in [
+            format!("\\{hex}  n\\nl\\r.csv\n\\{hex} *./a\\\\b.csv\n"),
+            format!("\\SHA256 (n\\nl\\r.csv) = {hex}\n\\SHA256 (a\\\\b.csv) = {hex}\n"),
+            format!(r#"[{{"name":"n\nl\r.csv","sha256":"{hex}"}},{{"name":"a\\b.csv","sha256":"{hex}"}}]"#),
+        ] {
+            assert_eq!(parsed(&text), odd, "{text}");
         }
         assert_eq!(parsed("name\n\"a\"\"b,c\"\n"), [("a\"b,c".to_owned(), None, false)]);
     }
@@ -217,6 +248,10 @@ mod tests {
             ("name\n../x\n", "no name of a file beside it"),
             ("name\na/b\n", "no name of a file beside it"),
             ("[{\"name\":\"..\"}]", "no name of a file beside it"),
+            ("[{\"name\":\"a\\u0000\"}]", "no name of a file beside it"),
+            ("name\na\\b\n", "line 2: \"a\\\\b\" is no name of a file beside it"),
+            (&format!("{}  a\\b\n", "0".repeat(64)), "line 1: \"a\\\\b\" is no name of a file beside it"),
+            (&format!("\\{}  a\\b\n", "0".repeat(64)), "line 1: neither JSON"),
             ("name\nx\nx\n", "twice"),
             ("name,size\nx,many\n", "line 2: \"many\" is no size"),
             ("name,sha256\nx,abc\n", "the sha256 of \"x\" is none"),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::ManifestRule;
 use crate::ports::{Arrived, Foreign};
-use crate::words::{ErrorKind, Listing, MAX_MANIFEST_BYTES, Manifest, Millis, Result, Version};
+use crate::words::{ErrorKind, Listing, MAX_MANIFEST_BYTES, Manifest, Millis, Result, Version, shown};
 
 /// So many reasons are told.
 const MOST_TOLD: usize = 20;
@@ -98,8 +98,10 @@ impl Files {
         listing: &Listing,
         files: &HashMap<&OsStr, &'a Arrived>,
     ) -> Result<Result<(&'a Arrived, Option<String>), String>> {
-        let name = &listing.name;
-        let Some(file) = files.get(OsStr::new(name)).copied() else {
+        let name = OsStr::new(&listing.name);
+        let found = files.get(name).copied();
+        let name = shown(name);
+        let Some(file) = found else {
             return Ok(Err(format!("{name}: it is not there, or not complete")));
         };
         let size = file.version.size;

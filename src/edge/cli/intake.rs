@@ -106,7 +106,7 @@ only then removed. One intake at a time works on a folder: another one ends with
 says nothing.
 
 A manifest is JSON ({\"files\":[{\"name\":\"a.csv\",\"size\":3,\"sha256\":\"...\"}]}), CSV with a header (name,size,sha256), or what sha256sum \
-writes. The job has all its files, the manifest too, in the folder FILEDROP_PAYLOAD, and a list of them on stdin. A manifest that is \
+writes, in UTF-8. The job has all its files, the manifest too, in the folder FILEDROP_PAYLOAD, and a list of them on stdin. A manifest that is \
 none, or whose files do not come in time, is rejected: it is moved to DIR/.filedrop/rejected/, its files stay for the next manifest. \
 Files that no manifest names stay.
 

@@ -45,6 +45,29 @@ fn one_job_when_all_are_there() {
     yard.is_cleared();
 }
 
+/// Also of names that it writes with backslashes.
+#[test]
+fn what_sha256sum_writes_is_a_manifest() {
+    let yard = Yard::new();
+    let names = ["n\nl.csv", "a\\b.csv", "  spaces .csv", "plain.csv"];
+    for name in names {
+        yard.put(name, name);
+    }
+    let mut sums = std::process::Command::new("sha256sum");
+    let sums = sums.arg("--").args(names).current_dir(&yard.from).output().unwrap().stdout;
+    let text = String::from_utf8(sums).unwrap();
+    assert!(text.contains("  n\\nl.csv\n") && text.starts_with('\\'), "{text:?}");
+    yard.put("day.manifest", &text);
+    yard.once(&GROUPED).with(0);
+    assert_eq!((yard.names(), yard.receipt("day.manifest.rejected")), (Vec::new(), None));
+    let job = yard.folder.jobs("inbox").remove(0);
+    let list: Value = serde_json::from_slice(job.data()).unwrap();
+    let listed: Vec<_> = list["files"].as_array().unwrap().iter().map(|file| file["name"].clone()).collect();
+    assert_eq!(listed, [json!("n%0Al.csv"), json!("a\\b.csv"), json!("  spaces .csv"), json!("plain.csv")]);
+    let payload = yard.folder.path.join("payload").join(job.files_ref().unwrap().name());
+    assert_eq!(fs::read_to_string(payload.join("n\nl.csv")).unwrap(), "n\nl.csv");
+}
+
 /// Not ready is a state: a file that is wrong may be uploaded again.
 #[test]
 fn a_wrong_file_is_waited_for() {
