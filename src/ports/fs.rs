@@ -65,7 +65,8 @@ pub trait Fs {
     /// Moves a name, replacing what is at `to`; does nothing if both are names of one file.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
-    /// Moves a name, failing with [`io::ErrorKind::AlreadyExists`] if there is anything at `to`.
+    /// Moves a file's name, failing with [`io::ErrorKind::AlreadyExists`] if there is anything else at `to`. Where the system has no
+    /// such call (NFS) these are three: a link, a flush of its folder, and the removal of the old name. Then both may be left.
     fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()>;
 
     /// Removes a name.

@@ -14,7 +14,7 @@ pub use recipient::{Delivery, Recipient};
 pub(crate) use store::Sighting;
 pub use store::{
     Admitted, Arrivals, Arrived, AttachBy, Attachment, Beat, Broom, Census, Claim, Claimed, ConsumerCensus,
-    DeadLetter, Finding, Harvest, Interest, Looked, Marker, NewJob, Place, Progress, Promotion, Remains,
-    RoomCounts, Scan, Store, Submitted, Swept, Takeover, Vigil, Workspace,
+    DeadLetter, Fetched, Finding, Harvest, Interest, Looked, Marker, NewJob, Place, Progress, Promotion,
+    Remains, RoomCounts, Scan, Store, Submitted, Swept, Takeover, Vigil, Workspace,
 };
 pub use watch::{Bell, Chosen, Watch, WatchMode};

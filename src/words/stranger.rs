@@ -7,7 +7,7 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use sha2::{Digest as _, Sha256};
 
-use super::{ClaimCheck, Envelope, Error, ErrorKind, Id, Job, Millis, Result, Version};
+use super::{ClaimCheck, Envelope, Error, ErrorKind, Id, Job, Millis, Result, StampedId, Version};
 
 /// Names that programs give to files while they write them, and that nobody means to drop. `docs/ARRIVAL.md` says whose they are.
 pub const TEMPORARY: [&str; 22] = [
@@ -170,6 +170,16 @@ pub fn id_of_file(version: &Version) -> Option<Id> {
     for number in [version.ino, born, version.size, version.modified_ns] {
         hash.update(number.to_be_bytes());
     }
+    hashed(hash)
+}
+
+/// The id of the job that a file makes whose own id is that of a job which does not have it any more: whoever goes on with what was
+/// taken under this name makes the same one.
+pub fn id_of_another(taken: &StampedId) -> Id {
+    hashed(Sha256::new_with_prefix(taken.to_string())).expect("hex digits are an id")
+}
+
+fn hashed(hash: Sha256) -> Option<Id> {
     let hex: String = hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
     format!("f{hex}").parse().ok()
 }

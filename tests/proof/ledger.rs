@@ -42,6 +42,8 @@ pub(crate) struct Facts {
     pub(crate) again: BTreeMap<InboxName, Answer>,
     /// The contents of files that strangers dropped, and were told are there; and how often.
     pub(crate) dropped: BTreeMap<String, usize>,
+    /// Jobs whose file somebody took from them, to have it handled again.
+    pub(crate) robbed: BTreeSet<String>,
     /// What must never have happened.
     pub(crate) violations: BTreeSet<String>,
 }
@@ -111,6 +113,10 @@ impl Ledger {
         if *collected > 1 {
             facts.violations.insert("I2: an outcome was collected twice".to_owned());
         }
+    }
+
+    pub(crate) fn robbed(&self, id: &str) {
+        self.0.borrow_mut().robbed.insert(id.to_owned());
     }
 
     pub(crate) fn dropped(&self, content: &str) {

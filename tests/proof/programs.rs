@@ -197,7 +197,7 @@ impl Patience {
     }
 }
 
-fn register<'a>(store: &SimStore<'a>, name: &str) -> Option<SimRoom<'a>> {
+pub(crate) fn register<'a>(store: &SimStore<'a>, name: &str) -> Option<SimRoom<'a>> {
     let name: Id = name.parse().expect("a name");
     (0..3).find_map(|_| store.register(&name, DEFAULT_LEASE).ok())
 }

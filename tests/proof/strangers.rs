@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use filedrop::adapters::fs::sim::{Model, SimFs, World};
-use filedrop::ports::{Arrivals, Fs, Store};
+use filedrop::adapters::fs::sim::{Actor, Model, SimFs, World};
+use filedrop::ports::{Arrivals, Fetched, Fs, Store};
 use filedrop::words::{ClaimCheck, Customs, Envelope};
 
 use crate::audit::Place;
@@ -20,19 +20,49 @@ const NAME: &str = "order.csv";
 const SPARSE: usize = 97;
 
 /// What the porter of a consumer does: looks, takes, admits; what cannot be admitted goes back, or is left to recovery.
-/// Whether there was anything.
+/// Whether any of it worked.
 pub(crate) fn port(store: &SimStore<'_>, room: &SimRoom<'_>) -> bool {
     let mut arrivals = Arrivals::new(Customs::default(), std::time::Duration::ZERO);
     let Ok(looked) = store.arrivals(None, &mut arrivals, &mut |_, _| {}) else { return true };
-    let Ok(taken) = store.take_files(room, &looked.ready) else { return true };
-    for stamp in taken.into_iter().flatten() {
+    let Ok(answers) = store.take_files(room, &looked.ready) else { return true };
+    let mut worked = false;
+    for answer in answers {
+        let stamp = match answer {
+            Fetched::Here(stamp) => stamp,
+            Fetched::Not => {
+                worked = true;
+                continue;
+            }
+            // What another is putting back is taken later.
+            Fetched::Failed(stamp, _) => {
+                let _ = store.untake(room, &stamp);
+                continue;
+            }
+        };
+        worked = true;
         let admit =
             || store.admit(room, std::slice::from_ref(&stamp)).is_ok_and(|answers| answers[0].is_ok());
         if !(0..3).any(|_| admit()) {
             let _ = store.untake(room, &stamp);
         }
     }
-    !looked.ready.is_empty()
+    worked
+}
+
+/// Takes what was dropped, and puts it back: it is being written again.
+fn returner(_: &Ledger) -> Program {
+    Box::new(|fs| {
+        let Some(store) = programs::open(fs) else { return };
+        let Some(room) = programs::register(&store, "returner") else { return };
+        let mut arrivals = Arrivals::new(Customs::default(), std::time::Duration::ZERO);
+        let Ok(looked) = store.arrivals(None, &mut arrivals, &mut |_, _| {}) else { return };
+        for answer in store.take_files(&room, &looked.ready).into_iter().flatten() {
+            if let Fetched::Here(stamp) | Fetched::Failed(stamp, _) = answer {
+                let _ = (0..3).any(|_| store.untake(&room, &stamp).is_ok());
+            }
+        }
+        let _ = store.retire(room);
+    })
 }
 
 /// A stranger moves a file of this content to the inbox, once no other of its name is there.
@@ -79,6 +109,7 @@ pub(crate) fn are_jobs(
     ledger: &Ledger,
 ) {
     let mut jobs: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+    let robbed = ledger.facts().robbed;
     at.retain(|id, places| {
         let Some(envelope) =
             Envelope::decode(&rests[id].1).ok().filter(|e| e.text("source") == Some("/inbox"))
@@ -94,6 +125,7 @@ pub(crate) fn are_jobs(
         match world.peek(&path) {
             Some((data, true)) => *jobs.entry(data.to_vec()).or_default() += 1,
             Some((_, false)) => ledger.violation("I3: a file was not flushed when its job was there"),
+            None if robbed.contains(id.as_str()) => {}
             None => ledger.violation("I1: a file's job has no file"),
         }
         false
@@ -141,6 +173,24 @@ fn dropped(world: World) -> (World, Ledger) {
     (world, ledger)
 }
 
+/// Its job is over, and somebody moves the file from there to the inbox, as if it had never been.
+fn dropped_again(world: World) -> (World, Ledger) {
+    let (world, ledger) = dropped(world);
+    Actor::start(&world, 3, programs::consumer(&ledger, "setup", Patience::Drain)).finish();
+    let payload = format!("{DROP}/payload/");
+    let tree = world.disk().tree();
+    let (there, _) =
+        tree.iter().find(|(path, _)| path.starts_with(&payload) && path.ends_with(NAME)).unwrap();
+    let inbox = Path::new(DROP).join("inbox");
+    let fs = SimFs::unscheduled(&world, 1);
+    fs.rename(Path::new(there), &inbox.join(NAME)).unwrap();
+    let check = ClaimCheck::parse_name(there[payload.len()..].split('/').next().unwrap()).unwrap();
+    ledger.robbed(check.stamp.id.as_str());
+    world.flush_all();
+    world.take_changes();
+    (world, ledger)
+}
+
 fn consume(ledger: &Ledger) -> Program {
     programs::consumer(ledger, "porter", Patience::Drain)
 }
@@ -168,4 +218,19 @@ fn p28_dropped_while_another_looks() {
 #[test]
 fn p29_two_admit_one_file() {
     interleave_each(SPARSE, "P28 P29 two porters", dropped, consume, take_over);
+}
+
+/// Where there is no rename that replaces nothing, both names are there for a while.
+#[test]
+fn p28_put_back() {
+    crash_everywhere("P28 put back", dropped, returner);
+    errors_in(&[Model::B], "P28 put back", dropped, returner);
+    interleave_each(4 * SPARSE + 1, "P28 put back beside another porter", dropped, returner, take_over);
+}
+
+#[test]
+fn p29_a_file_that_was_a_jobs_is_another_job() {
+    crash_everywhere("P29 dropped again", dropped_again, consume);
+    errors_in(&[Model::B], "P29 dropped again", dropped_again, consume);
+    interleave_each(4 * SPARSE + 1, "P29 dropped again, two porters", dropped_again, consume, take_over);
 }

@@ -12,8 +12,8 @@ use filedrop::adapters::host::OsHost;
 use filedrop::adapters::store::local::LocalStore;
 use filedrop::ports::{
     Admitted, Arrivals, Arrived, Attachment, Beat, Broom, Census, Chosen, Claim, Claimed, DeadLetter,
-    Finding, Harvest, Interest, Looked, Marker, NewJob, Place, Progress, Promotion, Remains, Scan, Store,
-    Submitted, Swept, Takeover, Vigil, Workspace,
+    Fetched, Finding, Harvest, Interest, Looked, Marker, NewJob, Place, Progress, Promotion, Remains, Scan,
+    Store, Submitted, Swept, Takeover, Vigil, Workspace,
 };
 use filedrop::{
     Attempt, ClaimCheck, DropFolder, Envelope, Error, ErrorKind, Habits, Id, InboxName, Job, Millis,
@@ -89,7 +89,7 @@ impl<'a> Faulty<'a> {
     }
 }
 
-struct Deaf;
+pub(crate) struct Deaf;
 
 impl filedrop::ports::Watch for Deaf {
     fn arm(&mut self, _: &std::path::Path) -> Result<()> {
@@ -133,7 +133,7 @@ impl Store for Faulty<'_> {
         self.local.arrivals(folder, arrivals, tell)
     }
 
-    fn take_files(&self, room: &Self::Room, files: &[Arrived]) -> Result<Vec<Option<StampedId>>> {
+    fn take_files(&self, room: &Self::Room, files: &[Arrived]) -> Result<Vec<Fetched>> {
         self.local.take_files(room, files)
     }
 

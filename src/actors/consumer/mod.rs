@@ -12,6 +12,7 @@ mod options;
 mod porter;
 mod pulse;
 mod ready;
+mod refused;
 mod run;
 mod steps;
 mod stop;

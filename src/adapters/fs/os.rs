@@ -198,11 +198,7 @@ impl Fs for OsFs {
 
     fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
         match group::rename_no_replace(from, to) {
-            // Where it cannot be asked for, a link does the same for a file, in two steps.
-            Err(e) if e.kind() == ErrorKind::Unsupported => {
-                fs::hard_link(from, to)?;
-                fs::remove_file(from)
-            }
+            Err(e) if e.kind() == ErrorKind::Unsupported => move_by_link(from, to),
             answer => answer,
         }
     }
@@ -258,6 +254,20 @@ impl Fs for OsFs {
     }
 }
 
+/// What a rename that replaces nothing does to a file, in steps, where the system has none (NFS). May be done again.
+fn move_by_link(from: &Path, to: &Path) -> io::Result<()> {
+    let file = |path: &Path| fs::symlink_metadata(path).map(|meta| (meta.dev(), meta.ino()));
+    if let Err(e) = fs::hard_link(from, to)
+        // An earlier call came as far as this, or the answer is wrong.
+        && file(from).ok() != file(to).ok()
+    {
+        return Err(e);
+    }
+    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()?;
+    fs::remove_file(from)
+}
+
 /// Lets their owner into a folder and those below it.
 fn open_up(dir: &Path) -> io::Result<()> {
     let mode = fs::symlink_metadata(dir)?.permissions().mode();
@@ -303,5 +313,28 @@ fn kind_of(kind: fs::FileType) -> FileKind {
                 || kind.is_char_device()
         );
         FileKind::Other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_move_by_link_can_be_done_again_and_replaces_nothing() {
+        let place = tempfile::tempdir().unwrap();
+        let (from, to) = (place.path().join("from"), place.path().join("to"));
+        fs::write(&from, "x").unwrap();
+        // An earlier one was interrupted.
+        fs::hard_link(&from, &to).unwrap();
+        move_by_link(&from, &to).unwrap();
+        assert_eq!((from.exists(), fs::read_to_string(&to).unwrap().as_str()), (false, "x"));
+        fs::write(&from, "y").unwrap();
+        assert_eq!(move_by_link(&from, &to).unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(&from).unwrap() + &fs::read_to_string(&to).unwrap(), "yx");
+        fs::remove_file(&to).unwrap();
+        move_by_link(&from, &to).unwrap();
+        assert_eq!((from.exists(), fs::read_to_string(&to).unwrap().as_str()), (false, "y"));
+        assert_eq!(move_by_link(&from, &to).unwrap_err().kind(), ErrorKind::NotFound);
     }
 }

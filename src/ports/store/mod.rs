@@ -21,7 +21,7 @@ pub use submit::{NewJob, Submitted};
 pub use survey::{Census, ConsumerCensus, DeadLetter, Place, Remains, RoomCounts};
 pub use sweep::{Broom, Swept};
 pub(crate) use work::Sighting;
-pub use work::{Beat, Claim, Claimed, Interest, Progress, Promotion, Scan, Takeover, Vigil};
+pub use work::{Beat, Claim, Claimed, Fetched, Interest, Progress, Promotion, Scan, Takeover, Vigil};
 
 /// A queue of jobs, and where their outcomes are decided.
 ///
@@ -63,11 +63,11 @@ pub trait Store {
         tell: &mut dyn FnMut(&OsStr, Finding<'_>),
     ) -> Result<Looked>;
 
-    /// Takes files out of the inbox (P28). `None` for those that are gone, or are not what was judged any more.
+    /// Takes files out of the inbox (P28). An answer for each of the first ones: those after them were not tried.
     ///
     /// # Errors
-    /// Some may be taken all the same: leave them to recovery.
-    fn take_files(&self, room: &Self::Room, files: &[Arrived]) -> Result<Vec<Option<StampedId>>>;
+    /// None was taken.
+    fn take_files(&self, room: &Self::Room, files: &[Arrived]) -> Result<Vec<Fetched>>;
 
     /// Makes jobs of files that were taken (P29). An error of one concerns only that one: admit it again, or
     /// [untake](Self::untake) it.
@@ -76,7 +76,10 @@ pub trait Store {
     /// If none could be.
     fn admit(&self, room: &Self::Room, taken: &[StampedId]) -> Result<Vec<Result<Admitted>>>;
 
-    /// Puts a file that was taken, and not admitted, back into the inbox, unless there is another of its name by now.
+    /// Puts a file that was taken, and not admitted, back into the inbox. There may be none.
+    ///
+    /// # Errors
+    /// It is where it was, or its way back is not durable; so also if there is another file of its name by now. Do it again.
     fn untake(&self, room: &Self::Room, taken: &StampedId) -> Result<()>;
 
     /// Removes the marker of a file that is admitted.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::words::{Id, InboxName, Millis, RoomName};
+use crate::words::{Error, Id, InboxName, Millis, RoomName, StampedId};
 
 /// What somebody waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +77,17 @@ pub enum Claimed {
     Settled,
     /// Another took it.
     Lost,
+}
+
+/// What became of a stranger's file that was to be taken.
+#[derive(Debug)]
+pub enum Fetched {
+    /// It is in the room, and what was judged: it is to be admitted.
+    Here(StampedId),
+    /// It is gone, or is not what was judged any more.
+    Not,
+    /// That did not work. What there may be of it in the room is to be put back: it may not be what was judged.
+    Failed(StampedId, Error),
 }
 
 /// What a recovery did, and what it must look at again.

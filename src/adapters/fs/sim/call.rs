@@ -142,20 +142,21 @@ impl State {
 
     fn describe(&self, ino: Ino) -> Meta {
         let id = FileId { dev: 1, ino };
+        // An inode is never used again here, so when it was made tells nothing more. On NFS it is not told.
+        let born_ns = self.traits.local.then_some(ino);
         match &self.disk.nodes[&ino] {
             Node::File(File { links, modified_ms, data, .. }) => {
                 let size = data.len() as u64;
-                meta(id, FileKind::File, *links, size, *modified_ms)
+                meta(id, FileKind::File, *links, size, *modified_ms, born_ns)
             }
-            Node::Dir(_) => meta(id, FileKind::Dir, 1, 0, 0),
+            Node::Dir(_) => meta(id, FileKind::Dir, 1, 0, 0, born_ns),
         }
     }
 }
 
-/// An inode is never used again here, so when it was made tells nothing more.
-fn meta(id: FileId, kind: FileKind, links: u64, size: u64, modified_ms: u64) -> Meta {
+fn meta(id: FileId, kind: FileKind, links: u64, size: u64, modified_ms: u64, born_ns: Option<u64>) -> Meta {
     let modified_ns = modified_ms * 1_000_000;
-    Meta { id, kind, links, size, modified_ms, modified_ns, changed_ns: modified_ns, born_ns: Some(id.ino) }
+    Meta { id, kind, links, size, modified_ms, modified_ns, changed_ns: modified_ns, born_ns }
 }
 
 impl Fs for SimFs<'_> {
@@ -296,7 +297,13 @@ impl Fs for SimFs<'_> {
         })
     }
 
+    /// In steps, where machines share the folder.
     fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
+        if !self.is_local() {
+            self.link(from, to)?;
+            self.flush_dir(to.parent().unwrap_or(to))?;
+            return self.unlink(from);
+        }
         self.act(Call("rename to a free name", Some(from)), to, |state| {
             let (from_dir, from_name) = state.disk.place(from)?;
             let ino = *state.disk.entries(from_dir)?.get(&from_name).ok_or(ErrorKind::NotFound)?;

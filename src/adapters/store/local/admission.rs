@@ -4,112 +4,230 @@
 //! touched. From there it goes to `payload/` under the name that the folder has, and a job that refers to it is submitted under an id
 //! that follows from the file: whoever finishes that, and however often, makes the same one.
 
-use std::ffi::OsString;
+use std::collections::HashSet;
 use std::io::ErrorKind as Io;
 use std::path::Path;
 
 use super::LocalStore;
-use super::moves::found;
-use crate::ports::{Admitted, Arrived, FileKind, Fs, Host, Marker, NewJob, Submitted};
+use super::another::another;
+use super::moves::{found, parent};
+use crate::ports::{Admitted, Arrived, Fetched, FileId, FileKind, Fs, Host, Marker, Meta};
 use crate::words::{
-    ClaimCheck, ClaimCheckKind, Envelope, Error, ErrorKind, InboxName, MAX_FILE_BYTES, Result, RoomName,
-    StampedId, Writer, envelope_of_file, id_of_file,
+    ClaimCheck, ClaimCheckKind, Envelope, Error, ErrorKind, MAX_FILE_BYTES, Result, RoomName, StampedId,
+    Writer, id_of_file,
 };
 
-/// `source` of the jobs that files in the inbox make.
-const SOURCE: &str = "/inbox";
-
 impl<F: Fs, H: Host> LocalStore<F, H> {
-    /// P28. `None`: it is gone, or not what was judged any more.
-    pub(super) fn take_dropped(&self, room: &RoomName, files: &[Arrived]) -> Result<Vec<Option<StampedId>>> {
+    /// P28. As many answers as files were tried: where no further folder can be made, the others are left for the next look.
+    pub(super) fn take_dropped(&self, room: &RoomName, files: &[Arrived]) -> Result<Vec<Fetched>> {
+        let returning = self.returning(files)?;
         let mut stamps = Vec::with_capacity(files.len());
         for file in files {
             let id = id_of_file(&file.version).unwrap_or_else(|| self.host.mint().0);
             let stamp = StampedId { id, nonce: self.host.nonce() };
             let folder = self.layout.taken(room, &stamp);
-            self.fs.make_dir(&folder).map_err(|e| Error::io("make a folder", &folder, e))?;
+            if let Err(e) = self.fs.make_dir(&folder)
+                && self.look(&folder).is_ok_and(|there| there.is_none())
+            {
+                if stamps.is_empty() {
+                    return Err(Error::io("make a folder", folder, e));
+                }
+                break;
+            }
             stamps.push(stamp);
         }
         // A file must not be in a folder that a power cut takes away.
-        self.flush_dir(&self.layout.claims(room))?;
-        files.iter().zip(stamps).map(|(file, stamp)| self.take_one(room, file, stamp)).collect()
+        if let Err(e) = self.flush_dir(&self.layout.claims(room)) {
+            for stamp in &stamps {
+                // Nothing was ever in it; what is left, recovery removes.
+                let _ = self.fs.remove_dir(&self.layout.taken(room, stamp));
+            }
+            return Err(e);
+        }
+        let tried = files.iter().zip(returning).zip(stamps).map(|((file, is_returning), stamp)| {
+            let answer = match is_returning {
+                true => Err(returning_error(&self.layout.room("inbox").join(&file.name))),
+                false => self.take_one(room, file, &stamp),
+            };
+            match answer {
+                Ok(true) => Fetched::Here(stamp),
+                Ok(false) => Fetched::Not,
+                Err(e) => Fetched::Failed(stamp, e),
+            }
+        });
+        Ok(tried.collect())
     }
 
-    fn take_one(&self, room: &RoomName, file: &Arrived, stamp: StampedId) -> Result<Option<StampedId>> {
-        let folder = self.layout.taken(room, &stamp);
+    /// Whether it is here, and what was judged.
+    fn take_one(&self, room: &RoomName, file: &Arrived, stamp: &StampedId) -> Result<bool> {
+        let folder = self.layout.taken(room, stamp);
         let (from, to) = (self.layout.room("inbox").join(&file.name), folder.join(&file.name));
         let answer = self.fs.rename(&from, &to);
         let Some(meta) = self.look(&to)? else {
             return match answer {
                 // Another took it.
                 Err(e) if e.kind() == Io::NotFound && self.fs.is_local() => {
-                    self.remove_folder(&folder).map(|()| None)
+                    self.remove_folder(&folder).map(|()| false)
                 }
                 Err(e) if e.kind() != Io::NotFound => Err(Error::io("take a file", from, e)),
                 // We were taken for dead, and it was helped on.
-                _ => self.close(room, &stamp).map(|()| None),
+                _ => self.close(room, stamp).map(|()| false),
             };
         };
+        // Elsewhere the id tells that it is one file.
+        let twice = file.version.born_ns.is_none() && meta.links > 1 && self.lies_in_a_room(meta.id, &to)?;
         let same = meta.kind == FileKind::File && meta.version().has_content_of(&file.version);
-        if same && self.fs.writer(&to).is_ok_and(|writer| writer != Writer::Some) {
-            return Ok(Some(stamp));
+        if same && !twice && self.fs.writer(&to).is_ok_and(|writer| writer != Writer::Some) {
+            return Ok(true);
         }
         tracing::debug!(name = ?file.name, "it is another file by now, or is being written again");
-        self.give_back(room, &stamp)?;
-        Ok(None)
+        self.give_back(room, stamp)?;
+        if twice { Err(returning_error(&from)) } else { Ok(false) }
+    }
+
+    /// Which of these have a further name where files are taken to: whoever took them is putting them back by a link, or died when it
+    /// did, or is making jobs of them.
+    fn returning(&self, files: &[Arrived]) -> Result<Vec<bool>> {
+        let inbox = self.layout.room("inbox");
+        let twice = |file: &Arrived| {
+            Ok(self.look(&inbox.join(&file.name))?.filter(|meta| meta.links > 1).map(|meta| meta.id))
+        };
+        let twice = files.iter().map(twice).collect::<Result<Vec<_>>>()?;
+        let mut taken = HashSet::new();
+        if twice.iter().any(Option::is_some) {
+            self.each_taken(&mut |_, id| {
+                taken.insert(id);
+            })?;
+        }
+        Ok(twice.iter().map(|file| file.is_some_and(|id| taken.contains(&id))).collect())
+    }
+
+    fn lies_in_a_room(&self, file: FileId, but: &Path) -> Result<bool> {
+        let mut found = false;
+        self.each_taken(&mut |path, id| found |= id == file && path != but)?;
+        Ok(found)
+    }
+
+    /// All that was taken, by whomever, and may be no job yet.
+    fn each_taken(&self, each: &mut dyn FnMut(&Path, FileId)) -> Result<()> {
+        for room in self.rooms()? {
+            let stamps = self.names(&self.layout.claims(&room))?;
+            for stamp in stamps.iter().filter_map(|entry| StampedId::parse_taken(entry.name.to_str()?)) {
+                for folder in [self.layout.taken(&room, &stamp), self.layout.payload(&cargo_of(&stamp))] {
+                    for entry in self.names(&folder)? {
+                        let path = folder.join(entry.name);
+                        if let Some(meta) = self.look(&path)? {
+                            each(&path, meta.id);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// What was taken, and is not admitted, goes back under its own name, unless there is another file by now.
     ///
     /// # Errors
-    /// It is where it was.
+    /// What could not be put back is where it was.
     pub(super) fn give_back(&self, room: &RoomName, stamp: &StampedId) -> Result<()> {
         let folder = self.layout.taken(room, stamp);
         let inbox = self.layout.room("inbox");
-        let names = self.names(&folder)?;
-        for entry in &names {
-            let (from, to) = (folder.join(&entry.name), inbox.join(&entry.name));
-            if let Err(e) = self.fs.rename_new(&from, &to)
-                && self.look(&from)?.is_some()
-            {
-                return Err(Error::io("put a file back", from, e));
+        let mut answer = Ok(());
+        for entry in &self.names(&folder)? {
+            answer = answer.and(self.put_one_back(&folder.join(&entry.name), &inbox.join(&entry.name)));
+        }
+        answer?;
+        self.close(room, stamp)
+    }
+
+    /// It may have been put back by a link, taken again and made a job of, before the removal of the name here was durable. Where ids
+    /// follow from files, that is seen by the id.
+    pub(super) fn drop_admitted(&self, room: &RoomName, stamp: &StampedId) -> Result<()> {
+        let folder = self.layout.taken(room, stamp);
+        for entry in &self.names(&folder)? {
+            let path = folder.join(&entry.name);
+            let twice = |meta: &Meta| meta.kind == FileKind::File && meta.links > 1 && meta.born_ns.is_none();
+            let Some(meta) = self.look(&path)?.filter(twice) else { continue };
+            let payload = self.layout.room("payload");
+            let all = self.walk(&payload).map_err(|e| Error::io("list a folder", &payload, e))?;
+            for found in all.iter().filter(|found| found.kind == FileKind::File) {
+                if self.look(&found.path)?.is_some_and(|there| there.id == meta.id) {
+                    self.flush_dir_if_there(parent(&found.path))?;
+                    self.remove(&path)?;
+                    break;
+                }
             }
         }
-        self.close(room, stamp)
+        Ok(())
+    }
+
+    fn put_one_back(&self, from: &Path, to: &Path) -> Result<()> {
+        let answer = self.fs.rename_new(from, to);
+        if self.look(from)?.is_none() || self.has_returned(from, to)? {
+            return Ok(());
+        }
+        let e = answer.err().unwrap_or_else(|| Io::Interrupted.into());
+        Err(Error::io("put a file back", from, e))
+    }
+
+    /// Whether it has its place in the inbox again, too: where there is no rename that replaces nothing it is linked there. Then it
+    /// loses this name, so that nobody takes one file for two.
+    fn has_returned(&self, from: &Path, inbox: &Path) -> Result<bool> {
+        let (Some(here), Some(there)) = (self.look(from)?, self.look(inbox)?) else { return Ok(false) };
+        if here.id != there.id {
+            return Ok(false);
+        }
+        self.flush_dir(&self.layout.room("inbox"))?;
+        self.remove(from)?;
+        Ok(true)
     }
 
     /// P29.
     pub(super) fn admit_taken(&self, room: &RoomName, stamps: &[StampedId]) -> Result<Vec<Result<Admitted>>> {
-        for stamp in stamps {
-            if !self.names(&self.layout.taken(room, stamp))?.is_empty() {
-                self.make_payload_folder(&self.layout.payload(&cargo_of(stamp)))?;
-            }
-        }
+        let make_place = |stamp: &StampedId| match self.names(&self.layout.taken(room, stamp)) {
+            Ok(names) if names.is_empty() => Ok(()),
+            Ok(_) => self.make_payload_folder(&self.layout.payload(&cargo_of(stamp))),
+            Err(e) => Err(e),
+        };
+        let places: Vec<Result<()>> = stamps.iter().map(make_place).collect();
         // As above.
         self.flush_dir(&self.layout.room("payload"))?;
-        Ok(stamps.iter().map(|stamp| self.admit_one(room, stamp)).collect())
+        let places = stamps.iter().zip(places);
+        Ok(places.map(|(stamp, place)| place.and_then(|()| self.admit_one(room, stamp))).collect())
     }
 
     fn admit_one(&self, room: &RoomName, stamp: &StampedId) -> Result<Admitted> {
-        let check = cargo_of(stamp);
-        let (folder, payload) = (self.layout.taken(room, stamp), self.layout.payload(&check));
-        let draft = self.layout.taken_draft(room, stamp);
-        let names = self.names(&folder)?;
-        if names.is_empty() && self.look(&payload)?.is_none() {
+        let (folder, payload) = (self.layout.taken(room, stamp), self.layout.payload(&cargo_of(stamp)));
+        let (draft, inbox) = (self.layout.taken_draft(room, stamp), self.layout.room("inbox"));
+        for entry in &self.names(&folder)? {
+            let (from, to) = (folder.join(&entry.name), payload.join(&entry.name));
+            self.secure_taken(&from, entry.kind)?;
+            self.relocate(&from, &to)?;
+        }
+        // From here nobody links it to the inbox any more. If it is a job already, a name in the inbox is an old one that a power cut
+        // brought back.
+        if !self.is_submitted(stamp)? {
+            for entry in &self.names(&payload)? {
+                self.has_returned(&payload.join(&entry.name), &inbox.join(&entry.name))?;
+            }
+        }
+        if !self.has_cargo(stamp)? {
             self.remove(&draft)?;
             return self.put_away(&folder).map(|()| Admitted::Nothing);
         }
-        for entry in &names {
-            let from = folder.join(&entry.name);
-            self.secure_taken(&from, entry.kind)?;
-            self.relocate(&from, &payload.join(&entry.name))?;
+        self.flush_dir_if_there(&payload)?;
+        if stamp.id.minted_at().is_some() {
+            // Its old name must not come back beside a job: it would be another one.
+            self.flush_dir(&inbox)?;
         }
-        self.flush_dir(&payload)?;
-        let admitted = self.submit_taken(&draft, &check, &payload)?;
+        let admitted = self.submit_taken(self.read_draft(&draft)?, stamp)?;
         match admitted {
             Admitted::Nothing => {
                 // Made for a file that then went back.
-                let _ = self.fs.remove_dir(&payload);
+                for place in [payload, self.layout.payload(&cargo_of(&another(stamp)))] {
+                    let _ = self.fs.remove_dir(&place);
+                }
                 self.put_away(&folder)?;
             }
             // Where its file went is durable.
@@ -117,32 +235,6 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         }
         self.remove(&draft)?;
         Ok(admitted)
-    }
-
-    fn submit_taken(&self, draft: &Path, check: &ClaimCheck, payload: &Path) -> Result<Admitted> {
-        let (id, now) = (&check.stamp.id, self.host.now());
-        let envelope = match self.read_draft(draft)? {
-            Some(envelope) => envelope,
-            None => {
-                let Some(name) = self.only_file(payload)? else { return Ok(Admitted::Nothing) };
-                envelope_of_file(id, &name, check, SOURCE, now)
-            }
-        };
-        let submitted = id.minted_at().or_else(|| envelope.time("time")).unwrap_or(now);
-        let name = InboxName::job(id.clone(), submitted, envelope.priority());
-        let job = NewJob { name, bytes: envelope.encode()?, due: None, given: true };
-        let answer = self.publish_given(&job, id.minted_at().is_some())?;
-        self.flush_dir(&self.layout.room("inbox"))?;
-        if answer == Submitted::New {
-            return Ok(Admitted::New(id.clone()));
-        }
-        // Submitted by who was here before, or for another name of this file: then this one is one too many.
-        let first = self.read_entry(&self.layout.entry(id))?;
-        let theirs = first.and_then(|(_, first)| first.claim_check("filesref"));
-        if theirs.is_some_and(|theirs| theirs != *check) {
-            self.throw_away(check)?;
-        }
-        Ok(Admitted::Before(id.clone()))
     }
 
     /// Whoever wrote it may not have flushed it.
@@ -175,23 +267,25 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         Envelope::decode(&bytes).map(Some).map_err(|e| e.at(draft))
     }
 
-    fn only_file(&self, folder: &Path) -> Result<Option<OsString>> {
-        Ok(self.names(folder)?.into_iter().next().map(|entry| entry.name))
+    pub(super) fn remove_marker(&self, marker: &Marker) -> Result<()> {
+        self.remove_marker_at(&self.layout.room("inbox").join(&marker.name), marker.changed_ns)
     }
 
-    /// A marker that has served its purpose goes, unless it is another one by now: that of the next file.
-    pub(super) fn remove_marker(&self, marker: &Marker) -> Result<()> {
-        let path = self.layout.room("inbox").join(&marker.name);
-        let Some(there) = self.look(&path)? else { return Ok(()) };
-        if there.changed_ns != marker.changed_ns {
+    /// A marker that has served its purpose goes, unless it is another one by now: that of the next file, or was made anew for that.
+    pub(super) fn remove_marker_at(&self, path: &Path, changed_ns: u64) -> Result<()> {
+        let Some(there) = self.look(path)?.filter(|there| there.changed_ns == changed_ns) else {
             return Ok(());
-        }
+        };
         let aside = self.draft_path();
-        if self.fs.rename(&path, &aside).is_err() && self.look(&aside)?.is_none() {
+        if self.fs.rename(path, &aside).is_err() && self.look(&aside)?.is_none() {
             return Ok(());
         }
-        if self.look(&aside)?.is_some_and(|taken| taken.id != there.id) {
-            return self.fs.rename_new(&aside, &path).map_err(|e| Error::io("put a marker back", path, e));
+        // The rename itself has changed its ctime.
+        let is_it = |taken: Meta| {
+            (taken.id, taken.size, taken.modified_ns) == (there.id, there.size, there.modified_ns)
+        };
+        if self.look(&aside)?.is_some_and(|taken| !is_it(taken)) {
+            return self.fs.rename_new(&aside, path).map_err(|e| Error::io("put a marker back", path, e));
         }
         self.remove(&aside)
     }
@@ -199,9 +293,9 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     /// The folder that a file was taken into is empty: it went back, or to `payload/`, where another is at it. As long as that is no
     /// job yet, nothing but this folder tells of it, so it is helped on.
     fn close(&self, room: &RoomName, stamp: &StampedId) -> Result<()> {
-        match self.look(&self.layout.payload(&cargo_of(stamp)))? {
-            Some(_) => self.admit_one(room, stamp).map(drop),
-            None => self.put_away(&self.layout.taken(room, stamp)),
+        match self.has_cargo(stamp)? {
+            true => self.admit_one(room, stamp).map(drop),
+            false => self.put_away(&self.layout.taken(room, stamp)),
         }
     }
 
@@ -222,4 +316,10 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
 /// What the folder that a file was taken into becomes.
 pub(super) fn cargo_of(stamp: &StampedId) -> ClaimCheck {
     ClaimCheck { stamp: stamp.clone(), kind: ClaimCheckKind::Files }
+}
+
+/// It would become two jobs.
+fn returning_error(path: &Path) -> Error {
+    let doing = "take a file that another consumer is putting back, or died when it did; it is taken when that is done";
+    Error::io(doing, path, Io::ResourceBusy.into())
 }

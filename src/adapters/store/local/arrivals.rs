@@ -66,7 +66,9 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                     Writer::Unknown
                 }
             };
-            let mut verdict = judge(arrivals.patience, &sighting, meta.links, marked, writer, now);
+            // Where there may be no rename that replaces nothing, what is put back has two names for a while.
+            let links = if self.fs.is_local() { meta.links } else { 1 };
+            let mut verdict = judge(arrivals.patience, &sighting, links, marked, writer, now);
             if verdict.is_ok() && unreadable.is_none() {
                 // Whatever the evidence: what cannot be read cannot be handled.
                 unreadable = self.fs.open(&path).err();

@@ -1,6 +1,7 @@
 //! The local folder: the protocol's steps as links, renames and flushes. `PROTOCOL.md` numbers them.
 
 mod admission;
+mod another;
 mod arrivals;
 mod census;
 mod claim;
@@ -33,9 +34,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::ports::{
-    Admitted, Arrivals, Arrived, Attachment, Beat, Broom, Census, Claim, Claimed, DeadLetter, FileId,
-    Finding, Fs, Harvest, Host, Interest, Looked, Marker, NewJob, Place, Progress, Promotion, Remains, Scan,
-    Store, Submitted, Swept, Takeover, Vigil, Workspace,
+    Admitted, Arrivals, Arrived, Attachment, Beat, Broom, Census, Claim, Claimed, DeadLetter, Fetched,
+    FileId, Finding, Fs, Harvest, Host, Interest, Looked, Marker, NewJob, Place, Progress, Promotion,
+    Remains, Scan, Store, Submitted, Swept, Takeover, Vigil, Workspace,
 };
 use crate::words::{
     Attempt, ClaimCheck, Envelope, Habits, Id, InboxName, Millis, Outcome, Result, StampedId,
@@ -126,7 +127,7 @@ impl<F: Fs, H: Host> Store for LocalStore<F, H> {
         self.look_for_files(folder.unwrap_or(&inbox), arrivals, tell)
     }
 
-    fn take_files(&self, room: &Self::Room, files: &[Arrived]) -> Result<Vec<Option<StampedId>>> {
+    fn take_files(&self, room: &Self::Room, files: &[Arrived]) -> Result<Vec<Fetched>> {
         self.take_dropped(room.name(), files)
     }
 

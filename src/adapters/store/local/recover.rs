@@ -114,6 +114,9 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     fn admit_left(&self, room: &RoomName, taken: &[StampedId], drafts: &[StampedId]) -> Result<usize> {
         let mut admitted = 0;
         if !taken.is_empty() {
+            for stamp in taken {
+                self.drop_admitted(room, stamp)?;
+            }
             for answer in self.admit_taken(room, taken)? {
                 admitted += usize::from(answer? != Admitted::Nothing);
             }

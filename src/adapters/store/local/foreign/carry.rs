@@ -72,7 +72,7 @@ impl<F: Fs, H: Host> ForeignFolder<'_, F, H> {
         let folder = path_from_reference(consignment.folder()).unwrap_or_default();
         for (name, changed_ns) in &consignment.markers {
             let Some(name) = from_reference(name) else { continue };
-            self.remove_marker(&self.dir.join(&folder).join(name), *changed_ns)?;
+            self.home.remove_marker_at(&self.dir.join(&folder).join(name), *changed_ns)?;
         }
         let (taken, spent) = (self.at_home(consignment.stamp.taken()), self.spent(&consignment.stamp));
         // With one step, so that never a part of them is taken for all.
@@ -85,25 +85,5 @@ impl<F: Fs, H: Host> ForeignFolder<'_, F, H> {
         }
         self.home.remove(&self.plan(&consignment.stamp))?;
         self.home.remove_tree(&spent)
-    }
-
-    /// A marker that served its purpose goes, unless it is another one by now: that of the next file.
-    fn remove_marker(&self, path: &Path, changed_ns: u64) -> Result<()> {
-        let Some(there) = self.home.look(path)? else { return Ok(()) };
-        if there.changed_ns != changed_ns {
-            return Ok(());
-        }
-        let aside = self.home.draft_path();
-        if self.home.fs.rename(path, &aside).is_err() && self.home.look(&aside)?.is_none() {
-            return Ok(());
-        }
-        if self.home.look(&aside)?.is_some_and(|taken| taken.id != there.id) {
-            return self
-                .home
-                .fs
-                .rename_new(&aside, path)
-                .map_err(|e| Error::io("put a marker back", path, e));
-        }
-        self.home.remove(&aside)
     }
 }

@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 use super::super::LocalStore;
+use super::super::another::another;
 use super::super::layout::Layout;
 use super::Sweep;
 use crate::ports::{FileKind, Fs, Host};
@@ -99,6 +100,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                 strike(&job.id);
             } else if let Some(stamp) = StampedId::parse_taken(name) {
                 strike(&stamp.id);
+                strike(&another(&stamp).id);
             } else if let Ok(StagedName { job, .. }) = name.parse() {
                 strike(&job.id);
             } else if let Ok(InboxName { id, .. }) = InboxName::parse_archived(name) {
