@@ -179,12 +179,15 @@ fn dropped_again(world: World) -> (World, Ledger) {
     Actor::start(&world, 3, programs::consumer(&ledger, "setup", Patience::Drain)).finish();
     let payload = format!("{DROP}/payload/");
     let tree = world.disk().tree();
-    let (there, _) =
-        tree.iter().find(|(path, _)| path.starts_with(&payload) && path.ends_with(NAME)).unwrap();
+    let (there, _) = tree
+        .iter()
+        .find(|(path, _)| path.starts_with(&payload) && path.ends_with(NAME))
+        .expect("its job has it");
     let inbox = Path::new(DROP).join("inbox");
     let fs = SimFs::unscheduled(&world, 1);
-    fs.rename(Path::new(there), &inbox.join(NAME)).unwrap();
-    let check = ClaimCheck::parse_name(there[payload.len()..].split('/').next().unwrap()).unwrap();
+    fs.rename(Path::new(there), &inbox.join(NAME)).expect("a healthy disk");
+    let name = there[payload.len()..].split('/').next().unwrap_or_default();
+    let check = ClaimCheck::parse_name(name).expect("a name of ours");
     ledger.robbed(check.stamp.id.as_str());
     world.flush_all();
     world.take_changes();
