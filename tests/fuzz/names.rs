@@ -28,11 +28,13 @@ pub(crate) fn check(input: &[u8]) {
     let record = InboxName::parse_attempt_record(text);
     let taken = StampedId::parse_taken(text);
     let draft = StampedId::parse_taken_draft(text);
+    let (copying, spent) = (StampedId::parse_copying(text), StampedId::parse_spent(text));
     let payload = ClaimCheck::parse_name(text).ok();
 
     let claim = inbox.as_ref().filter(|name| name.kind == DeliveryKind::Job);
     one_kind("inbox", text, &[inbox.is_some(), delayed.is_some(), archived.is_some(), slot.is_some()]);
     one_kind("room", text, &[claim.is_some(), staged.is_some(), taken.is_some(), draft.is_some()]);
+    one_kind("room", text, &[taken.is_some(), copying.is_some(), spent.is_some()]);
     one_kind("outcomes", text, &[slot.is_some(), record.is_some()]);
     let ours = inbox.is_some() || delayed.is_some() || staged.is_some() || archived.is_some();
     if ours || slot.is_some() || record.is_some() || draft.is_some() {
@@ -54,6 +56,12 @@ pub(crate) fn check(input: &[u8]) {
     }
     if let Some(stamp) = taken {
         assert_eq!(stamp.taken(), text);
+    }
+    if let Some(stamp) = copying {
+        assert_eq!(stamp.copying(), text);
+    }
+    if let Some(stamp) = spent {
+        assert_eq!(stamp.spent(), text);
     }
     if let Some(stamp) = draft {
         assert_eq!(stamp.taken_draft(), text);

@@ -6,6 +6,7 @@ mod crash_points;
 mod draft;
 mod faults;
 mod holes;
+mod intake;
 mod ledger;
 mod letters;
 mod load;

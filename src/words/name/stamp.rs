@@ -20,17 +20,38 @@ impl StampedId {
         format!("{self}.bare")
     }
 
-    /// `<id>.<nonce>.job.json`: beside it, the envelope that the job is to have, if it is not to follow from the file.
+    /// `<id>.<nonce>.job.json`: in it, the envelope that the job is to have, if it is not to follow from the file. No file of a
+    /// stranger that is taken has such a name.
     pub fn taken_draft(&self) -> String {
         format!("{self}.job.json")
     }
 
-    /// Parses the name of such a folder.
+    /// `<id>.<nonce>.copy`: the same folder, in an intake's room, while files are copied into it.
+    pub fn copying(&self) -> String {
+        format!("{self}.copy")
+    }
+
+    /// `<id>.<nonce>.spent`: such a folder that is to go.
+    pub fn spent(&self) -> String {
+        format!("{self}.spent")
+    }
+
+    /// Parses the name of a folder with a file that was dropped.
     pub fn parse_taken(name: &str) -> Option<Self> {
         name.strip_suffix(".bare")?.parse().ok()
     }
 
-    /// Parses the name of such an envelope.
+    /// Parses the name of a folder that files are copied into.
+    pub fn parse_copying(name: &str) -> Option<Self> {
+        name.strip_suffix(".copy")?.parse().ok()
+    }
+
+    /// Parses the name of a folder that is to go.
+    pub fn parse_spent(name: &str) -> Option<Self> {
+        name.strip_suffix(".spent")?.parse().ok()
+    }
+
+    /// Parses the name of an envelope in such a folder.
     pub fn parse_taken_draft(name: &str) -> Option<Self> {
         name.strip_suffix(".job.json")?.parse().ok()
     }

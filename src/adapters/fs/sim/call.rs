@@ -15,6 +15,7 @@ use crate::ports::{FileId, FileKind, Fs, Listed, Meta};
 use crate::words::Writer;
 
 /// A process's view of the world's disk.
+#[derive(Clone)]
 pub struct SimFs<'actor> {
     world: World,
     pid: u32,
@@ -138,6 +139,11 @@ impl State {
         self.disk.change(dir, &name, Some(ino), None);
         self.named(to, true);
         Ok(())
+    }
+
+    fn on_one_disk(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mounted = |path: &Path| self.traits.mount.is_some_and(|mount| path.starts_with(mount));
+        if mounted(from) == mounted(to) { Ok(()) } else { Err(ErrorKind::CrossesDevices.into()) }
     }
 
     fn describe(&self, ino: Ino) -> Meta {
@@ -265,6 +271,7 @@ impl Fs for SimFs<'_> {
 
     fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.act(Call("link", Some(from)), to, |state| {
+            state.on_one_disk(from, to)?;
             let ino = state.disk.find(from)?;
             state.disk.file(ino)?;
             state.put(ino, to)
@@ -277,6 +284,7 @@ impl Fs for SimFs<'_> {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.act(Call("rename", Some(from)), to, |state| {
+            state.on_one_disk(from, to)?;
             let (from_dir, from_name) = state.disk.place(from)?;
             let ino = *state.disk.entries(from_dir)?.get(&from_name).ok_or(ErrorKind::NotFound)?;
             let (to_dir, to_name) = state.disk.place(to)?;
@@ -305,6 +313,7 @@ impl Fs for SimFs<'_> {
             return self.unlink(from);
         }
         self.act(Call("rename to a free name", Some(from)), to, |state| {
+            state.on_one_disk(from, to)?;
             let (from_dir, from_name) = state.disk.place(from)?;
             let ino = *state.disk.entries(from_dir)?.get(&from_name).ok_or(ErrorKind::NotFound)?;
             let (to_dir, to_name) = state.disk.place(to)?;

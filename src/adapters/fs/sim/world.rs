@@ -66,12 +66,14 @@ impl fmt::Display for Line {
 pub(super) struct Traits {
     pub(super) local: bool,
     pub(super) unnamed: bool,
+    /// What is below it lies on another disk: no name moves from one to the other.
+    pub(super) mount: Option<&'static str>,
 }
 
 impl World {
     /// A local file system with unnamed files and locks.
     pub fn new(model: Model, seed: u64) -> Self {
-        Self::with(Disk::new(model), seed, Traits { local: true, unnamed: true })
+        Self::with(Disk::new(model), seed, Traits { local: true, unnamed: true, mount: None })
     }
 
     fn with(disk: Disk, seed: u64, traits: Traits) -> Self {
@@ -98,7 +100,15 @@ impl World {
 
     /// As NFS is: no unnamed files, no locks that mean anything.
     pub fn shared_by_machines(self) -> Self {
-        self.state().traits = Traits { local: false, unnamed: false };
+        let mut state = self.state();
+        state.traits = Traits { local: false, unnamed: false, ..state.traits };
+        drop(state);
+        self
+    }
+
+    /// The same; what is below this folder lies on another disk, of the same kind.
+    pub fn with_mount(self, folder: &'static str) -> Self {
+        self.state().traits.mount = Some(folder);
         self
     }
 

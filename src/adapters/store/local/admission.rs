@@ -11,7 +11,7 @@ use std::path::Path;
 use super::LocalStore;
 use super::another::another;
 use super::moves::{found, parent};
-use crate::ports::{Admitted, Arrived, Fetched, FileId, FileKind, Fs, Host, Marker, Meta};
+use crate::ports::{Admitted, Arrived, Fetched, FileId, FileKind, Fs, Host, Listed, Marker, Meta};
 use crate::words::{
     ClaimCheck, ClaimCheckKind, Envelope, Error, ErrorKind, MAX_FILE_BYTES, Result, RoomName, StampedId,
     Writer, id_of_file,
@@ -185,8 +185,8 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
 
     /// P29.
     pub(super) fn admit_taken(&self, room: &RoomName, stamps: &[StampedId]) -> Result<Vec<Result<Admitted>>> {
-        let make_place = |stamp: &StampedId| match self.names(&self.layout.taken(room, stamp)) {
-            Ok(names) if names.is_empty() => Ok(()),
+        let make_place = |stamp: &StampedId| match self.cargo_in(&self.layout.taken(room, stamp)) {
+            Ok((names, _)) if names.is_empty() => Ok(()),
             Ok(_) => self.make_payload_folder(&self.layout.payload(&cargo_of(stamp))),
             Err(e) => Err(e),
         };
@@ -199,8 +199,9 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
 
     fn admit_one(&self, room: &RoomName, stamp: &StampedId) -> Result<Admitted> {
         let (folder, payload) = (self.layout.taken(room, stamp), self.layout.payload(&cargo_of(stamp)));
-        let (draft, inbox) = (self.layout.taken_draft(room, stamp), self.layout.room("inbox"));
-        for entry in &self.names(&folder)? {
+        let inbox = self.layout.room("inbox");
+        let (names, envelopes) = self.cargo_in(&folder)?;
+        for entry in &names {
             let (from, to) = (folder.join(&entry.name), payload.join(&entry.name));
             self.secure_taken(&from, entry.kind)?;
             self.relocate(&from, &to)?;
@@ -213,7 +214,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             }
         }
         if !self.has_cargo(stamp)? {
-            self.remove(&draft)?;
+            self.remove_envelopes(&folder, &envelopes)?;
             return self.put_away(&folder).map(|()| Admitted::Nothing);
         }
         self.flush_dir_if_there(&payload)?;
@@ -221,7 +222,9 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             // Its old name must not come back beside a job: it would be another one.
             self.flush_dir(&inbox)?;
         }
-        let admitted = self.submit_taken(self.read_draft(&draft)?, stamp)?;
+        let envelope = self.read_draft(&folder.join(stamp.taken_draft()))?;
+        let admitted = self.submit_taken(envelope, stamp)?;
+        self.remove_envelopes(&folder, &envelopes)?;
         match admitted {
             Admitted::Nothing => {
                 // Made for a file that then went back.
@@ -233,8 +236,18 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             // Where its file went is durable.
             _ => self.remove_folder(&folder)?,
         }
-        self.remove(&draft)?;
         Ok(admitted)
+    }
+
+    /// The files in a folder that was taken; and the envelopes that an intake put beside them (P31): if it began anew, several.
+    fn cargo_in(&self, folder: &Path) -> Result<(Vec<Listed>, Vec<Listed>)> {
+        let is_envelope =
+            |entry: &Listed| entry.name.to_str().and_then(StampedId::parse_taken_draft).is_some();
+        Ok(self.names(folder)?.into_iter().partition(|entry| !is_envelope(entry)))
+    }
+
+    fn remove_envelopes(&self, folder: &Path, envelopes: &[Listed]) -> Result<()> {
+        envelopes.iter().try_for_each(|entry| self.remove(&folder.join(&entry.name)))
     }
 
     /// Whoever wrote it may not have flushed it.

@@ -71,9 +71,14 @@ impl Layout {
         self.claims(room).join(stamp.taken())
     }
 
-    /// `claimed/<consumer>-<nonce>/<id>.<nonce>.job.json`
-    pub fn taken_draft(&self, room: &RoomName, stamp: &StampedId) -> PathBuf {
-        self.claims(room).join(stamp.taken_draft())
+    /// `claimed/<consumer>-<nonce>/<id>.<nonce>.copy/`
+    pub fn copying(&self, room: &RoomName, stamp: &StampedId) -> PathBuf {
+        self.claims(room).join(stamp.copying())
+    }
+
+    /// `claimed/<consumer>-<nonce>/<id>.<nonce>.spent/`
+    pub fn spent(&self, room: &RoomName, stamp: &StampedId) -> PathBuf {
+        self.claims(room).join(stamp.spent())
     }
 
     /// `claimed/<consumer>-<nonce>.presence`

@@ -16,8 +16,10 @@ enum Left {
     Staged(StagedName),
     Claim(InboxName),
     Taken(StampedId),
-    /// The envelope of what was taken.
-    TakenDraft(StampedId),
+    /// What an intake was copying.
+    Copying(StampedId),
+    /// The same, when it is nobody's any more.
+    Spent(StampedId),
     Stranger(std::ffi::OsString),
 }
 
@@ -58,7 +60,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
 
     /// Staged outcomes first: a claim whose outcome is staged is finished, not begun again.
     fn clear(&self, room: &RoomName, locked: bool, takeover: &mut Takeover) -> Result<()> {
-        let (mut claims, mut taken, mut drafts) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut claims, mut taken, mut spent) = (Vec::new(), Vec::new(), Vec::new());
         let mut strangers = false;
         let dir = self.layout.claims(room);
         let left = self.left_in(room)?;
@@ -69,7 +71,13 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             match left {
                 Left::Claim(name) => claims.push(name),
                 Left::Taken(stamp) => taken.push(stamp),
-                Left::TakenDraft(stamp) => drafts.push(stamp),
+                Left::Copying(stamp) => {
+                    // By one step, so that its intake, which may only sleep, never takes a part of it for all (P31).
+                    let _ =
+                        self.fs.rename(&self.layout.copying(room, &stamp), &self.layout.spent(room, &stamp));
+                    spent.push(stamp);
+                }
+                Left::Spent(stamp) => spent.push(stamp),
                 Left::Staged(staged) if self.help(room, &staged)? => takeover.helped += 1,
                 Left::Staged(staged) => {
                     takeover.strangers.push(self.layout.staged(room, &staged));
@@ -90,7 +98,10 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                 takeover.returned += 1;
             }
         }
-        takeover.admitted += self.admit_left(room, &taken, &drafts)?;
+        takeover.admitted += self.admit_left(room, &taken)?;
+        for stamp in &spent {
+            self.remove_tree(&self.layout.spent(room, stamp))?;
+        }
         if !claims.is_empty() {
             self.flush_dir(&self.layout.room("inbox"))?;
         }
@@ -111,7 +122,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     }
 
     /// P29, for the dead. How many there were.
-    fn admit_left(&self, room: &RoomName, taken: &[StampedId], drafts: &[StampedId]) -> Result<usize> {
+    fn admit_left(&self, room: &RoomName, taken: &[StampedId]) -> Result<usize> {
         let mut admitted = 0;
         if !taken.is_empty() {
             for stamp in taken {
@@ -120,9 +131,6 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             for answer in self.admit_taken(room, taken)? {
                 admitted += usize::from(answer? != Admitted::Nothing);
             }
-        }
-        for draft in drafts.iter().filter(|draft| !taken.contains(draft)) {
-            self.remove(&self.layout.taken_draft(room, draft))?;
         }
         Ok(admitted)
     }
@@ -141,15 +149,10 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             .into_iter()
             .map(|entry| {
                 let text = entry.name.to_str();
-                if let Some(stamp) =
-                    text.and_then(StampedId::parse_taken).filter(|_| entry.kind == FileKind::Dir)
-                {
-                    return Left::Taken(stamp);
+                if let Some(folder) = text.filter(|_| entry.kind == FileKind::Dir).and_then(folder_left) {
+                    return folder;
                 }
                 let name = text.filter(|_| entry.kind == FileKind::File);
-                if let Some(stamp) = name.and_then(StampedId::parse_taken_draft) {
-                    return Left::TakenDraft(stamp);
-                }
                 match (name.and_then(|name| name.parse().ok()), name.and_then(|name| name.parse().ok())) {
                     (Some(staged), _) => Left::Staged(staged),
                     (None, Some(claim)) => Left::Claim(claim),
@@ -158,4 +161,10 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             })
             .collect())
     }
+}
+
+fn folder_left(name: &str) -> Option<Left> {
+    let taken = StampedId::parse_taken(name).map(Left::Taken);
+    let copying = || StampedId::parse_copying(name).map(Left::Copying);
+    taken.or_else(copying).or_else(|| StampedId::parse_spent(name).map(Left::Spent))
 }

@@ -6,65 +6,96 @@ use std::path::Path;
 use super::{ForeignFolder, path_from_reference};
 use crate::adapters::store::local::admission::cargo_of;
 use crate::ports::{Fs, Host};
-use crate::words::{ClaimCheck, Consignment, Error, ErrorKind, Result, RoomName, StampedId, from_reference};
+use crate::words::{Consignment, Error, ErrorKind, Result, RoomName, StampedId, from_reference};
 
 impl<F: Fs, H: Host> ForeignFolder<'_, F, H> {
-    /// P31. By one rename, or by copies that are whole before anybody refers to them.
+    /// P31. Its envelope goes with it: so nobody, however late, makes a job of the files that is not the one that was meant.
     pub(super) fn bring(&self, room: &RoomName, consignment: &Consignment) -> Result<Option<StampedId>> {
         let from = self.at_home(consignment.stamp.taken());
-        if self.home.look(&from)?.is_none() {
+        // Of an empty one only the name is left: a power cut may keep both names of a move.
+        if self.home.names(&from)?.is_empty() {
+            self.remove_taken(&from)?;
             return Ok(None);
         }
         let drop = self.drop;
         let stamp = StampedId { id: consignment.stamp.id.clone(), nonce: drop.host.nonce() };
-        let (draft, to) = (drop.layout.taken_draft(room, &stamp), drop.layout.taken(room, &stamp));
-        let check = cargo_of(&stamp);
-        drop.publish(&consignment.envelope_with(&check).encode()?, &draft)?;
+        let envelope = consignment.envelope_with(&cargo_of(&stamp)).encode()?;
+        self.home.publish(&envelope, &from.join(stamp.taken_draft()))?;
+        // In a folder that a group shares anyone is to make the job.
+        for path in [from.join(stamp.taken_draft()), from.clone()] {
+            if let Err(e) = drop.fs.admit(&path) {
+                tracing::debug!(path = %path.display(), error = %e, "what was taken keeps its own modes");
+            }
+        }
+        self.home.flush_dir(&from)?;
+        let to = drop.layout.taken(room, &stamp);
         let answer = drop.fs.rename(&from, &to);
-        let arrived = match (drop.look(&to)?, answer) {
-            (Some(_), _) => Ok(()),
-            (None, Err(e)) if e.kind() == Io::CrossesDevices => self.copy(&from, &to, consignment, &check),
-            (None, Err(e)) => Err(Error::io("bring files to the drop folder", &from, e)),
-            (None, Ok(())) => Err(Error::io("bring files to the drop folder", &from, Io::NotFound.into())),
-        };
-        if let Err(e) = arrived {
-            drop.remove(&draft)?;
-            return Err(e);
+        match (drop.look(&to)?, answer) {
+            (Some(_), _) => {}
+            (None, Err(e)) if e.kind() == Io::CrossesDevices => {
+                self.home.remove(&from.join(stamp.taken_draft()))?;
+                self.copy(&from, room, &stamp, consignment)?;
+            }
+            (None, answer) => {
+                let e = answer.err().unwrap_or_else(|| Io::NotFound.into());
+                // Else the next attempt leaves another one.
+                self.home.remove(&from.join(stamp.taken_draft()))?;
+                return Err(Error::io("bring files to the drop folder", &from, e));
+            }
         }
         drop.flush_dir(&drop.layout.claims(room))?;
         self.home.flush_dir(self.home.layout.root())?;
         Ok(Some(stamp))
     }
 
-    /// To where P29 would put them. The empty folder in the room, which comes last, says that they are all there.
-    fn copy(&self, from: &Path, to: &Path, consignment: &Consignment, check: &ClaimCheck) -> Result<()> {
+    /// The folder has a name of its own until all is in it: nobody takes a part for all.
+    fn copy(&self, from: &Path, room: &RoomName, stamp: &StampedId, consignment: &Consignment) -> Result<()> {
         let drop = self.drop;
-        let payload = drop.layout.payload(check);
-        let copied = drop.make_payload_folder(&payload).and_then(|()| {
-            for file in &consignment.files {
-                let Some(name) = from_reference(&file.name) else {
-                    return Err(Error::new(ErrorKind::Invalid, "this is no name of a file").at(&file.name));
-                };
-                let (from, to) = (from.join(&name), payload.join(&name));
-                drop.copy_in(&from, &to, &mut |_| ())?;
-                let opened = drop.fs.open(&to).map_err(|e| Error::io("open a copy", &to, e))?;
-                let digest = drop.fs.sha256(&opened).map_err(|e| Error::io("read a copy", &to, e))?;
-                if digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>() != file.sha256 {
-                    let why =
-                        "a copy is not what was taken: somebody writes to the file, or a disk is at fault";
-                    return Err(Error::new(ErrorKind::Io, why).at(from));
-                }
-            }
-            drop.flush_dir(&payload)?;
-            drop.flush_dir(&drop.layout.room("payload"))?;
-            drop.fs.make_dir(to).map_err(|e| Error::io("make a folder", to, e))
+        let (copying, to) = (drop.layout.copying(room, stamp), drop.layout.taken(room, stamp));
+        let copied = self.copy_all(from, &copying, stamp, consignment);
+        let answer = copied.and_then(|()| {
+            drop.fs
+                .rename(&copying, &to)
+                .map_err(|e| Error::io("bring copies to the drop folder", &copying, e))
         });
-        if copied.is_err()
-            && let Err(left) = drop.throw_away(check)
-        {
-            tracing::warn!(error = %left, "a part of a copy is left in payload/");
+        if drop.look(&to)?.is_some() {
+            return Ok(());
         }
-        copied
+        // Ours alone, unless we were taken for dead: then it goes in any case.
+        if let Err(left) = drop.remove_tree(&copying) {
+            tracing::warn!(error = %left, "a part of a copy is left to recovery");
+        }
+        answer.and_then(|()| {
+            let why = "its copies are not where they were put: this intake was taken for dead meanwhile";
+            Err(Error::new(ErrorKind::Uncertain, why).at(to))
+        })
+    }
+
+    fn copy_all(
+        &self,
+        from: &Path,
+        copying: &Path,
+        stamp: &StampedId,
+        consignment: &Consignment,
+    ) -> Result<()> {
+        let drop = self.drop;
+        drop.fs.make_dir(copying).map_err(|e| Error::io("make a folder", copying, e))?;
+        for file in &consignment.files {
+            let Some(name) = from_reference(&file.name) else {
+                return Err(Error::new(ErrorKind::Invalid, "this is no name of a file").at(&file.name));
+            };
+            let (from, to) = (from.join(&name), copying.join(&name));
+            drop.copy_in(&from, &to, &mut |_| ())?;
+            let opened = drop.fs.open(&to).map_err(|e| Error::io("open a copy", &to, e))?;
+            let digest = drop.fs.sha256(&opened).map_err(|e| Error::io("read a copy", &to, e))?;
+            if digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>() != file.sha256 {
+                let why = "a copy is not what was taken: somebody writes to the file, or a disk is at fault";
+                return Err(Error::new(ErrorKind::Io, why).at(from));
+            }
+        }
+        let envelope = consignment.envelope_with(&cargo_of(stamp)).encode()?;
+        drop.publish(&envelope, &copying.join(stamp.taken_draft()))?;
+        drop.flush_dir(copying)
     }
 
     /// P32. What was copied first, durably: files without a plan are put back.

@@ -116,12 +116,17 @@ impl<F: Fs, H: Host> ForeignFolder<'_, F, H> {
                 self.home.ensure_dir(&home)?;
             }
             if let Err(e) = self.home.fs.rename_new(&from, &to)
-                && self.home.look(&from)?.is_some()
+                && let Some(left) = self.home.look(&from)?
             {
-                if e.kind() != std::io::ErrorKind::AlreadyExists {
-                    return Err(Error::io("put a file back", from, e));
+                match self.home.look(&to)? {
+                    // It came back before, and its old name after it: in a power cut, or by a link (R4).
+                    Some(there) if there.id == left.id => {
+                        self.home.flush_dir(&home)?;
+                        self.home.remove(&from)?;
+                    }
+                    Some(_) => all = false,
+                    None => return Err(Error::io("put a file back", from, e)),
                 }
-                all = false;
             }
         }
         if all {
