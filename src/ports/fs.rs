@@ -2,7 +2,8 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::Path;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Component, Path, PathBuf};
 
 use crate::words::{Version, Writer};
 
@@ -89,6 +90,12 @@ pub trait Fs {
     /// file is dropped or its process ends.
     fn try_lock(&self, file: &Self::File) -> io::Result<bool>;
 
+    /// Holds a folder below one that is held, itself if there is no part: no part of its path may be a link.
+    /// [`io::ErrorKind::NotADirectory`] if one is, or is a file.
+    fn hold(&self, root: &Held, below: &Path) -> io::Result<Held> {
+        hold_by_name(self, root, below)
+    }
+
     /// Gives the file or the folder at a path, which somebody else made (a handler, or who moved it in), the group and the
     /// modes of a drop folder that a group shares: a file those for reading and writing, never one for executing. Not what
     /// lies in a folder. Follows no link. Does nothing if the drop folder is not shared, or if all is right already.
@@ -96,6 +103,49 @@ pub trait Fs {
     /// # Errors
     /// If it has to be changed, and is another user's or may not be read; and if nothing is there.
     fn admit(&self, path: &Path) -> io::Result<()>;
+}
+
+/// Where nobody else moves folders, or nothing better is to be had: what is looked at may be another a moment later.
+pub(crate) fn hold_by_name<F: Fs + ?Sized>(fs: &F, root: &Held, below: &Path) -> io::Result<Held> {
+    let mut path = root.path().to_owned();
+    for part in below.components() {
+        let Component::Normal(name) = part else { return Err(io::ErrorKind::InvalidInput.into()) };
+        path.push(name);
+        if fs.stat(&path)?.kind != FileKind::Dir {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+    }
+    Ok(Held::named(path))
+}
+
+/// A folder that is held: what is done below its path is done in it, whoever renames it meanwhile, or puts something else where
+/// it was. Its path is for calls, not for people; and leads nowhere, or elsewhere, when this is dropped.
+#[derive(Debug)]
+pub struct Held {
+    path: PathBuf,
+    descriptor: Option<OwnedFd>,
+}
+
+impl Held {
+    /// Where a path is as good, since nobody moves folders; or where nothing better is to be had.
+    pub fn named(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), descriptor: None }
+    }
+
+    /// `path` leads to what the descriptor stands for, as long as that is open.
+    pub fn open(path: impl Into<PathBuf>, descriptor: OwnedFd) -> Self {
+        Self { path: path.into(), descriptor: Some(descriptor) }
+    }
+
+    /// What leads to it. Nothing is known of the path itself: look at what is below.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The open folder, if it is one.
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.descriptor.as_ref().map(AsFd::as_fd)
+    }
 }
 
 /// Which file it is, whatever its name.

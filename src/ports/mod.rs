@@ -8,7 +8,8 @@ mod store;
 mod watch;
 
 pub use foreign::{Batch, Clerk, Foreign};
-pub use fs::{FileId, FileKind, Fs, Listed, Meta};
+pub(crate) use fs::hold_by_name;
+pub use fs::{FileId, FileKind, Fs, Held, Listed, Meta};
 pub use host::Host;
 pub use recipient::{Delivery, Recipient};
 pub(crate) use store::Sighting;

@@ -63,6 +63,14 @@ impl Error {
         self
     }
 
+    /// The same error; if it is about something below `from`, people know that below `to`.
+    pub(crate) fn moved(mut self, from: &Path, to: &Path) -> Self {
+        if let Some(below) = self.path.as_deref().and_then(|path| path.strip_prefix(from).ok()) {
+            self.path = Some(if below.as_os_str().is_empty() { to.to_owned() } else { to.join(below) });
+        }
+        self
+    }
+
     /// The same error, with the operating system's own.
     pub fn because(mut self, source: io::Error) -> Self {
         self.source = Some(source);

@@ -11,3 +11,4 @@ mod good;
 mod opens;
 mod outside;
 mod place;
+mod swapped;

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use filedrop::adapters::fs::sim::{Actor, Fate, Model, SimFs, World};
-use filedrop::adapters::store::local::ForeignFolder;
-use filedrop::ports::{Admitted, Arrivals, Batch, Foreign, Fs, Store, Vigil};
+use filedrop::adapters::store::local::{ForeignFolder, Premises};
+use filedrop::ports::{Admitted, Arrivals, Batch, Foreign, Fs, Held, Store, Vigil};
 use filedrop::words::{Consignment, Customs, DEFAULT_LEASE, Envelope, Id, Job, Result, StampedId, TakenFile};
 
 use crate::cargo::Checked;
@@ -16,6 +16,7 @@ use crate::programs::{self, DROP, Patience, Program, SimRoom, SimStore, open};
 use crate::search::{is_full, stops_each};
 
 const FROM: &str = "/partner";
+const HOME: &str = "/partner/.filedrop";
 /// What is in them is their name.
 const FILES: [&str; 2] = ["a.csv", "b.csv"];
 
@@ -24,7 +25,9 @@ type SimForeign<'a, 's> = ForeignFolder<'s, SimFs<'a>, filedrop::adapters::fs::s
 fn prepared(world: World) -> World {
     programs::init(&world);
     let fs = SimFs::unscheduled(&world, 0);
-    fs.make_dir(Path::new(FROM)).expect("a folder");
+    for folder in [FROM, HOME] {
+        fs.make_dir(Path::new(folder)).expect("a folder");
+    }
     for name in FILES {
         let file = fs.create(&Path::new(FROM).join(name)).expect("a file");
         fs.write(&file, name.as_bytes()).expect("its content");
@@ -33,10 +36,14 @@ fn prepared(world: World) -> World {
     // What every intake but the first finds.
     let store = open(fs.clone()).expect("a drop folder");
     let host = fs.host();
-    drop(ForeignFolder::open(&store, fs, host, FROM.into(), false).expect("a folder"));
+    drop(ForeignFolder::open(&store, fs, host, premises(), false).expect("a folder"));
     world.flush_all();
     world.take_changes();
     world
+}
+
+fn premises() -> Premises {
+    Premises { dir: FROM.into(), root: Held::named(FROM), home: Held::named(HOME) }
 }
 
 /// On one disk, from another one, and as NFS is.
@@ -52,7 +59,7 @@ fn intake(name: &'static str) -> Program {
         let world = fs.world().clone();
         let host = fs.host();
         let Some(store) = open(fs.clone()) else { return };
-        let Ok(foreign) = ForeignFolder::open(&store, fs, host, FROM.into(), false) else { return };
+        let Ok(foreign) = ForeignFolder::open(&store, fs, host, premises(), false) else { return };
         let consumer: Id = name.parse().expect("a name");
         let register = || store.register(&consumer, DEFAULT_LEASE).ok();
         let Some(mut room) = (0..3).find_map(|_| register()) else { return };

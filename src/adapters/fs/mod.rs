@@ -3,6 +3,7 @@
 mod aside;
 mod copy;
 mod group;
+mod held;
 mod holders;
 mod lease;
 mod os;
@@ -12,6 +13,8 @@ pub mod sim;
 
 pub(crate) use aside::{Aside, remove_asides};
 pub(crate) use copy::content as copy_content;
+pub use held::hold_root;
+pub(crate) use held::make_below;
 pub use holders::Holder;
 pub(crate) use holders::holders;
 pub use os::OsFs;

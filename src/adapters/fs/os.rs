@@ -249,6 +249,14 @@ impl Fs for OsFs {
         }
     }
 
+    #[cfg(target_os = "linux")]
+    fn hold(&self, root: &crate::ports::Held, below: &Path) -> io::Result<crate::ports::Held> {
+        match root.descriptor() {
+            Some(fd) => super::held::hold_below(fd, below),
+            None => crate::ports::hold_by_name(self, root, below),
+        }
+    }
+
     fn admit(&self, path: &Path) -> io::Result<()> {
         self.group.as_ref().map_or(Ok(()), |group| group.admit(path))
     }

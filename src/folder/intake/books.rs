@@ -2,23 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind as Io, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::adapters::fs::{Aside, remove_asides};
+use super::receipts::{Receipts, remove};
+use crate::adapters::fs::Aside;
 use crate::adapters::host::OsHost;
 use crate::adapters::store::local::{HOME, path_from_reference};
 use crate::ports::{Clerk, Host as _};
 use crate::words::{Consignment, Disposition, Error, ErrorKind, Id, Outcome, Result, from_reference, shown};
 
-const ACCEPTED: &str = "accepted";
-const REJECTED: &str = "rejected";
-const DONE: &str = "done";
-
-/// The longest name that most file systems take.
-const LONGEST_NAME: usize = 255;
+pub(super) const ACCEPTED: &str = "accepted";
+pub(super) const REJECTED: &str = "rejected";
+pub(super) const DONE: &str = "done";
 
 /// One line of the audit.
 #[derive(Serialize)]
@@ -43,21 +41,21 @@ pub(super) struct Books {
     from: String,
     audit: PathBuf,
     log: File,
-    receipts: Option<PathBuf>,
-    /// Where it is remembered whose outcome is still to be told: files, named by the jobs, with the paths in them.
+    receipts: Option<Receipts>,
+    /// A path to where it is remembered whose outcome is still to be told: files, named by the jobs, with the paths in them.
     memory: PathBuf,
     open: BTreeMap<Id, String>,
 }
 
 impl Books {
-    pub(super) fn open(dir: &Path, audit: &Path, receipts: Option<PathBuf>) -> Result<Self> {
+    pub(super) fn open(dir: &Path, memory: PathBuf, audit: &Path, receipts: Option<PathBuf>) -> Result<Self> {
         let failed = |e| Error::io("open the audit file", audit, e);
         let log = OpenOptions::new().append(true).create(true).open(audit).map_err(failed)?;
-        let memory = dir.join(HOME).join("open");
         let mut open = BTreeMap::new();
-        if let Some(receipts) = &receipts {
-            remove_asides(receipts);
-            let failed = |e| Error::io("read whose outcome is still to be told", &memory, e);
+        let receipts = receipts.map(Receipts::open).transpose()?;
+        if receipts.is_some() {
+            let shown = dir.join(HOME).join("open");
+            let failed = |e| Error::io("read whose outcome is still to be told", &shown, e);
             fs::create_dir_all(&memory).map_err(failed)?;
             for entry in fs::read_dir(&memory).map_err(failed)? {
                 let entry = entry.map_err(failed)?;
@@ -68,6 +66,11 @@ impl Books {
         }
         let from = dir.to_string_lossy().into_owned();
         Ok(Self { from, audit: audit.to_owned(), log, receipts, memory, open })
+    }
+
+    /// The path of `memory`, for people.
+    fn shown(&self) -> PathBuf {
+        Path::new(&self.from).join(HOME).join("open")
     }
 
     /// In one piece, since others may write there too; durable when it returns.
@@ -81,39 +84,9 @@ impl Books {
         written.map_err(|e| Error::io("write to the audit file", &self.audit, e))
     }
 
-    /// `<path>.<what>`, whatever was there, and nothing of what was there of an earlier file of that name.
-    /// Returns the folder that is still to be flushed.
-    fn receipt(&self, path: &Path, what: &str, text: &str) -> Result<Option<PathBuf>> {
-        let Some(receipts) = &self.receipts else { return Ok(None) };
-        let place = |what: &str| {
-            let mut name = path.file_name().unwrap_or_default().to_owned();
-            name.push(format!(".{what}"));
-            receipts.join(path).with_file_name(name)
-        };
-        let to = place(what);
-        if to.file_name().is_some_and(|name| name.len() > LONGEST_NAME) {
-            tracing::warn!(path = %path.display(), "the name is too long for a receipt");
-            return Ok(None);
-        }
-        let folder = to.parent().unwrap_or(receipts);
-        let write = || -> io::Result<()> {
-            make_below(receipts, folder)?;
-            if what == ACCEPTED {
-                [REJECTED, DONE].into_iter().try_for_each(|stale| remove(&place(stale)))?;
-            }
-            let part = Aside::beside(&to)?;
-            part.file().write_all(text.as_bytes())?;
-            part.replace(&to)
-        };
-        write().map_err(|e| Error::io("write a receipt", &to, e))?;
-        Ok(Some(folder.to_owned()))
-    }
-
-    fn flushed_receipt(&self, path: &Path, what: &str, text: &str) -> Result<()> {
-        match self.receipt(path, what, text)? {
-            None => Ok(()),
-            Some(folder) => flush(&folder).map_err(|e| Error::io("flush a folder", &folder, e)),
-        }
+    fn flushed_receipt(&mut self, path: &Path, what: &str, text: &str) -> Result<()> {
+        let Some(receipts) = &mut self.receipts else { return Ok(()) };
+        receipts.write(path, what, text)?.map_or(Ok(()), |folder| receipts.flush(&folder))
     }
 
     /// From now on, once the folder is flushed, its outcome is to be told; not that of an earlier file of the same name, which would be taken for its own.
@@ -124,7 +97,9 @@ impl Books {
             part.file().write_all(path.as_bytes())?;
             part.replace(&place)
         };
-        write().map_err(|e| Error::io("remember whose outcome is to be told", &place, e))?;
+        write().map_err(|e| {
+            Error::io("remember whose outcome is to be told", self.shown().join(id.as_str()), e)
+        })?;
         let earlier: Vec<Id> =
             self.open.iter().filter(|(_, other)| *other == path).map(|(id, _)| id.clone()).collect();
         for other in earlier.iter().filter(|other| *other != id) {
@@ -136,7 +111,8 @@ impl Books {
 
     fn forget(&mut self, id: &Id) -> Result<()> {
         let place = self.memory.join(id.as_str());
-        remove(&place).map_err(|e| Error::io("forget whose outcome was told", &place, e))?;
+        remove(&place)
+            .map_err(|e| Error::io("forget whose outcome was told", self.shown().join(id.as_str()), e))?;
         self.open.remove(id);
         Ok(())
     }
@@ -167,18 +143,17 @@ impl Clerk for Books {
         for consignment in consignments {
             self.remember(&consignment.stamp.id, &consignment.path)?;
         }
-        flush(&self.memory).map_err(|e| Error::io("flush a folder", &self.memory, e))?;
+        flush(&self.memory).map_err(|e| Error::io("flush a folder", self.shown(), e))?;
+        let Some(receipts) = &mut self.receipts else { return Ok(()) };
         let mut folders = BTreeSet::new();
         for consignment in consignments {
             let mut text = format!("# accepted {time} job {}\n", consignment.stamp.id);
             for file in &consignment.files {
                 text += &format!("{}  {}\n", file.sha256, shown_path(&file.name));
             }
-            folders.extend(self.receipt(&path_of(&consignment.path)?, ACCEPTED, &text)?);
+            folders.extend(receipts.write(&path_of(&consignment.path)?, ACCEPTED, &text)?);
         }
-        folders
-            .iter()
-            .try_for_each(|folder| flush(folder).map_err(|e| Error::io("flush a folder", folder, e)))
+        folders.iter().try_for_each(|folder| receipts.flush(folder))
     }
 
     fn rejected(&mut self, path: &Path, why: &str) -> Result<()> {
@@ -233,27 +208,6 @@ fn shown_path(reference: &str) -> String {
     reference.split('/').map(part).collect::<Vec<_>>().join("/")
 }
 
-/// Makes a folder below one. A link there, whoever made it, could lead anywhere.
-fn make_below(root: &Path, folder: &Path) -> io::Result<()> {
-    let mut path = root.to_owned();
-    for part in folder.strip_prefix(root).unwrap_or(Path::new("")) {
-        path.push(part);
-        match fs::create_dir(&path) {
-            Err(e) if e.kind() != Io::AlreadyExists => return Err(e),
-            _ if fs::symlink_metadata(&path)?.is_dir() => {}
-            _ => return Err(Io::NotADirectory.into()),
-        }
-    }
-    Ok(())
-}
-
 fn flush(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(e) if e.kind() != Io::NotFound => Err(e),
-        _ => Ok(()),
-    }
 }

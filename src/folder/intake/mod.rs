@@ -1,6 +1,7 @@
 //! The intake of a folder of somebody else's, as its users see it.
 
 mod books;
+mod receipts;
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
@@ -13,9 +14,9 @@ use super::places::{one_path_of, outside_of_drop_folders};
 use crate::actors::consumer::Stopper;
 use crate::actors::intake::{self, IntakeOptions, JobRule, ManifestRule, Setup, TakenIn};
 use crate::actors::observer::Observer;
-use crate::adapters::fs::OsFs;
+use crate::adapters::fs::{OsFs, hold_root};
 use crate::adapters::host::OsHost;
-use crate::adapters::store::local::{ForeignFolder, HOME};
+use crate::adapters::store::local::{ForeignFolder, HOME, Premises};
 use crate::adapters::watch::watch;
 use crate::ports::Fs as _;
 use crate::words::{Customs, Error, ErrorKind, Result, Selection, to_reference};
@@ -154,9 +155,10 @@ impl Intake {
         let store = &*self.folder.store;
         let fs = OsFs::beside(&self.dir).map_err(|e| Error::io("look at the file system", &self.dir, e))?;
         let (watch, chosen) = watch(self.folder.mode, fs.is_local(), self.stopper.bell())?;
-        make_home(&self.dir)?;
-        let foreign = ForeignFolder::open(store, fs, OsHost, self.dir.clone(), self.keep_tree)?;
-        let mut books = Books::open(&self.dir, &self.audit, self.receipts)?;
+        let premises = enter(&fs, &self.dir)?;
+        let memory = premises.home.path().join("open");
+        let foreign = ForeignFolder::open(store, fs, OsHost, premises, self.keep_tree)?;
+        let mut books = Books::open(&self.dir, memory, &self.audit, self.receipts)?;
         if self.audit.starts_with(&self.drop) {
             // Several users may have intakes for one drop folder.
             store.fs().admit(&self.audit).map_err(|e| Error::io("share the audit file", &self.audit, e))?;
@@ -205,24 +207,36 @@ impl Intake {
     }
 }
 
-/// Makes the folder in which taken files lie. Whoever can put names there could have us move files of others: so it is ours alone.
-fn make_home(dir: &Path) -> Result<()> {
-    let home = dir.join(HOME);
-    let failed = |e| Error::io("make the folder for what is taken", &home, e);
-    match fs::DirBuilder::new().mode(0o700).create(&home) {
+/// Makes the folder in which taken files lie. Whoever can put names there could have us move files of others: so it is ours alone,
+/// and held from before it is looked at.
+fn enter(fs: &OsFs, dir: &Path) -> Result<Premises> {
+    let root = hold_root(dir).map_err(|e| match e.kind() {
+        std::io::ErrorKind::Unsupported => Error::new(ErrorKind::Unsupported, e.to_string()).at(dir),
+        _ => Error::io("look into the folder to take files from", dir, e),
+    })?;
+    let shown = dir.join(HOME);
+    let failed = |e| Error::io("make the folder for what is taken", &shown, e);
+    match fs::DirBuilder::new().mode(0o700).create(root.path().join(HOME)) {
         Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => return Err(failed(e)),
         _ => {}
     }
-    let meta = fs::symlink_metadata(&home).map_err(failed)?;
     let ours = rustix::process::geteuid().as_raw();
-    if meta.is_dir() && meta.uid() == ours && meta.mode() & 0o022 == 0 {
-        return Ok(());
+    match fs.hold(&root, Path::new(HOME)) {
+        Ok(home) => {
+            // What is held, not what has its name.
+            let meta = fs::metadata(home.path()).map_err(failed)?;
+            if meta.uid() == ours && meta.mode() & 0o022 == 0 {
+                return Ok(Premises { dir: dir.to_owned(), root, home });
+            }
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotADirectory => {}
+        Err(e) => return Err(failed(e)),
     }
     let why = format!(
         "what is taken lies here until it is a job, so this has to be a folder of the intake's own user ({ours}), in which nobody \
          else can write; move it away, or run the intake as its owner"
     );
-    Err(Error::new(ErrorKind::Invalid, why).at(home))
+    Err(Error::new(ErrorKind::Invalid, why).at(shown))
 }
 
 /// The one path of a folder that is there.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
 
 use super::{Yard, sha256};
@@ -140,4 +142,33 @@ fn groups() {
         r#"cd "$FILEDROP_PAYLOAD" && n=${FILEDROP_SUBJECT%.manifest} && [ "$(cat $n.a $n.b)" = "$n.a$n.b" ]"#,
     );
     assert_eq!(yard.folder.names("dead"), [""; 0], "each has all its files");
+}
+
+/// The next intake puts back what had no plan yet: into the folder that it was in, and through no link that is there instead.
+#[test]
+fn what_goes_back_follows_no_link() {
+    let yard = Yard::new();
+    let (outside, sub, away) =
+        (yard.folder.beside("outside"), yard.from.join("sub"), yard.folder.beside("away"));
+    fs::create_dir(&outside).unwrap();
+    fs::create_dir(&sub).unwrap();
+    let mut rounds = 0;
+    for nth in 1.. {
+        rounds += 1;
+        yard.put(&format!("sub/{}", name(nth)), "text");
+        let killed = killed_at(&yard, "fsync", nth, &["--keep-tree"]);
+        fs::rename(&sub, &away).unwrap();
+        symlink(&outside, &sub).unwrap();
+        let ended = yard.once(&["--keep-tree"]);
+        assert!(matches!(ended.code, Some(0 | 74)), "{ended:?}");
+        assert_eq!(yard.folder.names(outside.to_str().unwrap()), [""; 0], "killed at fsync {nth}");
+        fs::remove_file(&sub).unwrap();
+        fs::rename(&away, &sub).unwrap();
+        if !killed {
+            break;
+        }
+    }
+    yard.once(&["--keep-tree"]).with(0);
+    assert_eq!(yard.folder.jobs("inbox").len(), rounds);
+    yard.is_cleared();
 }

@@ -43,7 +43,7 @@ use crate::words::{
 };
 
 pub(crate) use dead::successor;
-pub use foreign::ForeignFolder;
+pub use foreign::{ForeignFolder, Premises};
 pub(crate) use foreign::{HOME, path_from_reference};
 use init::Settings;
 pub use layout::Layout;

@@ -101,9 +101,14 @@ impl<F: Fs, H: Host> ForeignFolder<'_, F, H> {
     /// P32. What was copied first, durably: files without a plan are put back.
     pub(super) fn clear_up(&self, consignment: &Consignment) -> Result<()> {
         let folder = path_from_reference(consignment.folder()).unwrap_or_default();
-        for (name, changed_ns) in &consignment.markers {
-            let Some(name) = from_reference(name) else { continue };
-            self.home.remove_marker_at(&self.dir.join(&folder).join(name), *changed_ns)?;
+        if !consignment.markers.is_empty() {
+            self.within(&folder, |place| {
+                let markers = consignment.markers.iter();
+                let mut markers = markers.filter_map(|(name, ns)| Some((from_reference(name)?, ns)));
+                markers.try_for_each(|(name, changed_ns)| {
+                    self.home.remove_marker_at(&place.join(name), *changed_ns)
+                })
+            })?;
         }
         let (taken, spent) = (self.at_home(consignment.stamp.taken()), self.spent(&consignment.stamp));
         // With one step, so that never a part of them is taken for all.

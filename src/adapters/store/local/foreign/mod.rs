@@ -2,6 +2,9 @@
 //!
 //! What is taken lies in `<folder>/.filedrop/` until it is a job: on the same file system, so that taking is a rename, and under a
 //! name that no tool takes for one of its own files. One intake at a time works there.
+//!
+//! Its owner may rename any folder there, and put links in its place, at any moment. So each folder is held while something is done
+//! in it, and what lies at a path is done to nothing else.
 
 mod carry;
 mod take;
@@ -13,7 +16,7 @@ use std::path::{Path, PathBuf};
 use super::moves::found;
 use super::{LocalRoom, LocalStore};
 use crate::adapters::store::local::layout::Layout;
-use crate::ports::{Arrivals, Arrived, Batch, FileKind, Finding, Foreign, Fs, Host, Looked};
+use crate::ports::{Arrivals, Arrived, Batch, FileKind, Finding, Foreign, Fs, Held, Host, Looked};
 use crate::words::{
     Consignment, Error, ErrorKind, Result, StampedId, TakenFile, from_reference, to_reference,
 };
@@ -24,12 +27,23 @@ pub(crate) const HOME: &str = ".filedrop";
 /// So many folders are looked into at most.
 const MOST_FOLDERS: usize = 4096;
 
+/// A folder of somebody else's, as an intake holds it.
+#[derive(Debug)]
+pub struct Premises {
+    /// Its path, for people.
+    pub dir: PathBuf,
+    /// The folder itself.
+    pub root: Held,
+    /// `.filedrop` in it: nobody else may write there.
+    pub home: Held,
+}
+
 /// A folder of somebody else's, and the drop folder that its files are for.
 pub struct ForeignFolder<'a, F: Fs, H> {
     drop: &'a LocalStore<F, H>,
     /// Not a drop folder, but the same moves: its root is where taken files lie.
     home: LocalStore<F, H>,
-    dir: PathBuf,
+    premises: Premises,
     keep_tree: bool,
     _lock: F::File,
 }
@@ -38,13 +52,23 @@ impl<'a, F: Fs, H: Host> ForeignFolder<'a, F, H> {
     /// `fs`: calls for the foreign folder's file system. `keep_tree`: also the folders below it.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if there is no such folder; [`ErrorKind::Busy`] if another intake is at work there; [`ErrorKind::Io`] if the system refuses.
-    pub fn open(drop: &'a LocalStore<F, H>, fs: F, host: H, dir: PathBuf, keep_tree: bool) -> Result<Self> {
-        let home = LocalStore::at(fs, host, Layout::new(dir.join(HOME)));
-        if home.look(&dir)?.is_none_or(|meta| meta.kind != FileKind::Dir) {
-            return Err(Error::new(ErrorKind::NotFound, "there is no such folder to take files from").at(dir));
-        }
-        home.ensure_dir(home.layout.root())?;
+    /// [`ErrorKind::Busy`] if another intake is at work there; [`ErrorKind::Io`] if the system refuses.
+    pub fn open(
+        drop: &'a LocalStore<F, H>,
+        fs: F,
+        host: H,
+        premises: Premises,
+        keep_tree: bool,
+    ) -> Result<Self> {
+        let home = LocalStore::at(fs, host, Layout::new(premises.home.path()));
+        let lock = Self::prepare(&home, &premises).map_err(|e| premises.told(e))?;
+        Ok(Self { drop, home, premises, keep_tree, _lock: lock })
+    }
+
+    fn prepare(home: &LocalStore<F, H>, premises: &Premises) -> Result<F::File> {
+        let root = premises.root.path();
+        // It may have been made just now.
+        home.flush_dir(root)?;
         for room in ["tmp", "rejected"] {
             home.ensure_dir(&home.layout.room(room))?;
         }
@@ -58,9 +82,25 @@ impl<'a, F: Fs, H: Host> ForeignFolder<'a, F, H> {
         // Elsewhere no lock tells of an intake on another machine: there it is for the operator to start one only.
         if home.fs.is_local() && !home.fs.try_lock(&file).map_err(failed)? {
             let why = "another intake is at work on this folder; end it first, or let it do the work";
-            return Err(Error::new(ErrorKind::Busy, why).at(dir));
+            return Err(Error::new(ErrorKind::Busy, why).at(root));
         }
-        Ok(Self { drop, home, dir, keep_tree, _lock: file })
+        Ok(file)
+    }
+
+    /// A folder below it. `None` if it is gone, or is none any more.
+    fn hold(&self, folder: &Path) -> Result<Option<Held>> {
+        match self.home.fs.hold(&self.premises.root, folder) {
+            Ok(held) => Ok(Some(held)),
+            Err(e) if matches!(e.kind(), Io::NotFound | Io::NotADirectory) => Ok(None),
+            Err(e) => Err(Error::io("look into a folder", self.premises.dir.join(folder), e)),
+        }
+    }
+
+    /// Does something in a folder below it: given the path that leads there. `None` if it is gone, or is none any more.
+    fn within<T>(&self, folder: &Path, work: impl FnOnce(&Path) -> Result<T>) -> Result<Option<T>> {
+        let Some(held) = self.hold(folder)? else { return Ok(None) };
+        let done = work(held.path()).map(Some);
+        done.map_err(|e| self.premises.told(e.moved(held.path(), &self.premises.dir.join(folder))))
     }
 
     /// A name in the folder of what was taken.
@@ -83,13 +123,24 @@ impl<'a, F: Fs, H: Host> ForeignFolder<'a, F, H> {
         self.at_home(format!("{stamp}{SPENT}"))
     }
 
+    fn content_of(&self, path: &Path, most: usize) -> Result<Option<Vec<u8>>> {
+        let failed = |e: std::io::Error| match e.kind() {
+            Io::FileTooLarge => {
+                Error::new(ErrorKind::Invalid, format!("it is larger than {most} bytes")).at(path)
+            }
+            _ => Error::io("read a file", path, e),
+        };
+        let Some(file) = found(self.home.fs.open(path)).map_err(failed)? else { return Ok(None) };
+        self.home.fs.read(&file, most).map(Some).map_err(failed)
+    }
+
     fn list_folders(&self) -> Result<Vec<PathBuf>> {
         let mut folders = vec![PathBuf::new()];
         let mut next = 0;
         while self.keep_tree && next < folders.len() && folders.len() < MOST_FOLDERS {
             let folder = folders[next].clone();
             next += 1;
-            for entry in self.home.names(&self.dir.join(&folder))? {
+            for entry in self.within(&folder, |place| self.home.names(place))?.unwrap_or_default() {
                 let hidden = entry.name.as_encoded_bytes().starts_with(b".");
                 if entry.kind == FileKind::Dir && !hidden && folders.len() < MOST_FOLDERS {
                     folders.push(folder.join(entry.name));
@@ -97,6 +148,13 @@ impl<'a, F: Fs, H: Host> ForeignFolder<'a, F, H> {
             }
         }
         Ok(folders)
+    }
+}
+
+impl Premises {
+    /// An error, about the path as people know it.
+    fn told(&self, e: Error) -> Error {
+        e.moved(self.home.path(), &self.dir.join(HOME)).moved(self.root.path(), &self.dir)
     }
 }
 
@@ -114,6 +172,11 @@ pub(crate) fn path_from_reference(path: &str) -> Option<PathBuf> {
     if path.is_empty() { Some(PathBuf::new()) } else { path.split('/').map(from_reference).collect() }
 }
 
+/// The folder that a path below the foreign one leads to, and the name in it.
+fn apart(path: &Path) -> (&Path, &OsStr) {
+    (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default())
+}
+
 impl<F: Fs, H: Host> Foreign for ForeignFolder<'_, F, H> {
     type Room = LocalRoom<F::File>;
 
@@ -127,23 +190,19 @@ impl<F: Fs, H: Host> Foreign for ForeignFolder<'_, F, H> {
         arrivals: &mut Arrivals,
         tell: &mut dyn FnMut(&OsStr, Finding<'_>),
     ) -> Result<Looked> {
-        self.home.look_for_files(&self.dir.join(folder), arrivals, tell)
+        let looked = self.within(folder, |place| self.home.look_for_files(place, arrivals, tell))?;
+        Ok(looked.unwrap_or_default())
     }
 
     fn content(&self, path: &Path, most: usize) -> Result<Option<Vec<u8>>> {
-        let path = self.dir.join(path);
-        let failed = |e: std::io::Error| match e.kind() {
-            Io::FileTooLarge => {
-                Error::new(ErrorKind::Invalid, format!("it is larger than {most} bytes")).at(&path)
-            }
-            _ => Error::io("read a file", &path, e),
-        };
-        let Some(file) = found(self.home.fs.open(&path)).map_err(failed)? else { return Ok(None) };
-        self.home.fs.read(&file, most).map(Some).map_err(failed)
+        let (folder, name) = apart(path);
+        let content = self.within(folder, |place| self.content_of(&place.join(name), most))?;
+        Ok(content.flatten())
     }
 
     fn digest(&self, path: &Path) -> Result<Option<String>> {
-        self.hash(&self.dir.join(path))
+        let (folder, name) = apart(path);
+        Ok(self.within(folder, |place| self.hash(&place.join(name)))?.flatten())
     }
 
     fn take(
@@ -151,30 +210,32 @@ impl<F: Fs, H: Host> Foreign for ForeignFolder<'_, F, H> {
         batch: &Batch<'_>,
         describe: &mut dyn FnMut(StampedId, Vec<TakenFile>) -> Consignment,
     ) -> Result<Option<Consignment>> {
-        self.take_batch(batch, describe)
+        Ok(self.within(batch.folder, |place| self.take_batch(batch, place, describe))?.flatten())
     }
 
     fn put_back(&self) -> Result<usize> {
-        self.put_back_unplanned()
+        self.put_back_unplanned().map_err(|e| self.premises.told(e))
     }
 
     fn left(&self) -> Result<Vec<Consignment>> {
-        self.plans()
+        self.plans().map_err(|e| self.premises.told(e))
     }
 
     fn carry(&self, room: &Self::Room, consignment: &Consignment) -> Result<Option<StampedId>> {
-        self.bring(room.name(), consignment)
+        self.bring(room.name(), consignment).map_err(|e| self.premises.told(e))
     }
 
     fn forget(&self, consignment: &Consignment) -> Result<()> {
-        self.clear_up(consignment)
+        self.clear_up(consignment).map_err(|e| self.premises.told(e))
     }
 
     fn set_aside(&self, folder: &Path, manifest: &Arrived) -> Result<()> {
-        let from = self.dir.join(folder).join(&manifest.name);
         let nonce = self.home.host.nonce();
         let to = self.home.layout.room("rejected").join(format!("{nonce:016x}.json"));
-        self.home.relocate(&from, &to)?;
-        self.home.flush_dir(&self.home.layout.room("rejected"))
+        self.within(folder, |place| {
+            self.home.relocate(&place.join(&manifest.name), &to)?;
+            self.home.flush_dir(&self.home.layout.room("rejected"))
+        })
+        .map(|_| ())
     }
 }

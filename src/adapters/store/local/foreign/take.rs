@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::{ForeignFolder, ORIGIN, PLAN, SPENT, path_from_reference, path_to_reference};
+use crate::adapters::fs::make_below;
 use crate::adapters::store::local::moves::found;
 use crate::ports::{Arrived, Batch, FileKind, Fs, Host};
 use crate::words::{
@@ -19,9 +20,11 @@ const MOST_PLAN: usize = 4 * MAX_FILE_BYTES;
 const MOST_ORIGIN: usize = 64 << 10;
 
 impl<F: Fs, H: Host> ForeignFolder<'_, F, H> {
+    /// `place` leads to the batch's folder.
     pub(super) fn take_batch(
         &self,
         batch: &Batch<'_>,
+        place: &Path,
         describe: &mut dyn FnMut(StampedId, Vec<TakenFile>) -> Consignment,
     ) -> Result<Option<Consignment>> {
         let Some((first, _)) = batch.files.first() else { return Ok(None) };
@@ -34,7 +37,7 @@ impl<F: Fs, H: Host> ForeignFolder<'_, F, H> {
         self.home.fs.make_dir(&taken).map_err(|e| Error::io("make a folder", &taken, e))?;
         // A file must not be in a folder that a power cut takes away.
         self.home.flush_dir(self.home.layout.root())?;
-        let planned = self.take_all(batch, &taken).and_then(|files| {
+        let planned = self.take_all(batch, place, &taken).and_then(|files| {
             let Some(files) = files else { return Ok(None) };
             let consignment = describe(stamp.clone(), files);
             self.home.publish(&consignment.encode(), &self.plan(&stamp))?;
@@ -49,22 +52,21 @@ impl<F: Fs, H: Host> ForeignFolder<'_, F, H> {
             // Is the plan there all the same, it is carried out: by the next one that looks.
             Err(e) if self.home.look(&self.plan(&stamp)).is_ok_and(|plan| plan.is_some()) => Err(e),
             answer => {
-                self.give_back(&stamp, batch.folder)?;
+                self.give_back(&stamp, place)?;
                 answer
             }
         }
     }
 
     /// `None`: one of them is not what was judged any more.
-    fn take_all(&self, batch: &Batch<'_>, taken: &Path) -> Result<Option<Vec<TakenFile>>> {
-        let folder = self.dir.join(batch.folder);
+    fn take_all(&self, batch: &Batch<'_>, place: &Path, taken: &Path) -> Result<Option<Vec<TakenFile>>> {
         for (file, _) in &batch.files {
-            if !self.take_one(&folder, file, &taken.join(&file.name))? {
+            if !self.take_one(place, file, &taken.join(&file.name))? {
                 return Ok(None);
             }
         }
         self.home.flush_dir(taken)?;
-        self.home.flush_dir(&folder)?;
+        self.home.flush_dir(place)?;
         let mut files = Vec::with_capacity(batch.files.len());
         for (file, known) in &batch.files {
             // What was hashed before is that state of the file that was judged.
@@ -105,23 +107,20 @@ impl<F: Fs, H: Host> ForeignFolder<'_, F, H> {
         Ok(Some(digest.iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 
-    /// Under their own names, unless there are others by now: then it stays where it is. Whether all are back.
-    fn give_back(&self, stamp: &StampedId, folder: &Path) -> Result<bool> {
+    /// Under their own names, unless there are others by now: then it stays where it is. Whether all are back. `home` leads to
+    /// where they were.
+    fn give_back(&self, stamp: &StampedId, home: &Path) -> Result<bool> {
         let taken = self.at_home(stamp.taken());
-        let home = self.dir.join(folder);
         let mut all = true;
         for entry in self.home.names(&taken)? {
             let (from, to) = (taken.join(&entry.name), home.join(&entry.name));
-            if self.home.look(&home)?.is_none() {
-                self.home.ensure_dir(&home)?;
-            }
             if let Err(e) = self.home.fs.rename_new(&from, &to)
                 && let Some(left) = self.home.look(&from)?
             {
                 match self.home.look(&to)? {
                     // It came back before, and its old name after it: in a power cut, or by a link (R4).
                     Some(there) if there.id == left.id => {
-                        self.home.flush_dir(&home)?;
+                        self.home.flush_dir(home)?;
                         self.home.remove(&from)?;
                     }
                     Some(_) => all = false,
@@ -130,7 +129,7 @@ impl<F: Fs, H: Host> ForeignFolder<'_, F, H> {
             }
         }
         if all {
-            self.home.flush_dir(&home)?;
+            self.home.flush_dir(home)?;
             self.remove_taken(&taken)?;
             self.home.remove(&self.origin(stamp))?;
         }
@@ -156,12 +155,20 @@ impl<F: Fs, H: Host> ForeignFolder<'_, F, H> {
         }
         let mut stuck = 0;
         for stamp in taken.into_iter().filter(|stamp| !plans.contains(stamp)) {
-            let folder = self.origin_of(&stamp)?;
-            if !self.give_back(&stamp, &folder)? {
+            if !self.return_home(&stamp)? {
                 stuck += 1;
             }
         }
         Ok(stuck)
+    }
+
+    /// To the folder that they were in; if its owner removed it, it is made again.
+    fn return_home(&self, stamp: &StampedId) -> Result<bool> {
+        let folder = self.origin_of(stamp)?;
+        let dir = self.premises.dir.join(&folder);
+        let failed = |e| Error::io("make a folder again, to put a file back", &dir, e);
+        let held = make_below(&self.home.fs, &self.premises.root, &folder).map_err(failed)?;
+        self.give_back(stamp, held.path()).map_err(|e| e.moved(held.path(), &dir))
     }
 
     fn origin_of(&self, stamp: &StampedId) -> Result<PathBuf> {
