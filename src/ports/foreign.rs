@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::{Arrivals, Arrived, Finding, Looked};
-use crate::words::{Consignment, Outcome, Result, StampedId, TakenFile};
+use crate::words::{Consignment, Error, Outcome, Result, StampedId, TakenFile};
 
 /// Complete files that are to be one job's.
 #[derive(Debug)]
@@ -13,6 +13,17 @@ pub struct Batch<'a> {
     pub folder: &'a Path,
     /// The first one gives the job its id.
     pub files: Vec<(&'a Arrived, Option<String>)>,
+}
+
+/// What became of files that were to be taken.
+#[derive(Debug)]
+pub enum Taking {
+    /// They are taken.
+    Taken(Box<Consignment>),
+    /// One of them is gone, or is not what was judged any more. All others are back.
+    Gone,
+    /// The same; and some could not be put back yet, since other files have their names by now.
+    Stuck,
 }
 
 /// A folder of somebody else's.
@@ -40,16 +51,19 @@ pub trait Foreign {
     /// A file's SHA-256, in lower-case hex. `None` if it is gone, or cannot be read.
     fn digest(&self, path: &Path) -> Result<Option<String>>;
 
-    /// Takes files out of the folder (P30). `None`: one of them is gone, or is not what was judged any more; all are back.
+    /// Takes files out of the folder (P30).
+    ///
+    /// # Errors
+    /// Then some of them may have to be [put back](Self::put_back).
     fn take(
         &self,
         batch: &Batch<'_>,
         describe: &mut dyn FnMut(StampedId, Vec<TakenFile>) -> Consignment,
-    ) -> Result<Option<Consignment>>;
+    ) -> Result<Taking>;
 
-    /// Puts back what was not taken wholly, by an intake that was killed. How much could not be put back yet: other files have
-    /// its names.
-    fn put_back(&self) -> Result<usize>;
+    /// Puts back what was not taken wholly, by an intake that was killed, or while other files had its names. How much could not
+    /// be put back yet; `trouble` hears why, if it is not for its name.
+    fn put_back(&self, trouble: &mut dyn FnMut(Error)) -> Result<usize>;
 
     /// What was taken before and is not a job yet, or may not be told yet.
     fn left(&self) -> Result<Vec<Consignment>>;

@@ -4,20 +4,31 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use filedrop::Writer;
+use filedrop::actors::consumer::Stopper;
+use filedrop::actors::intake::{self, IntakeOptions, Setup};
 use filedrop::adapters::fs::{OsFs, hold_root};
 use filedrop::adapters::host::OsHost;
 use filedrop::adapters::store::local::{ForeignFolder, LocalStore, Premises};
-use filedrop::ports::{Arrivals, Batch, Foreign as _, Fs, Held, Listed, Meta};
-use filedrop::words::{Consignment, Customs, Job, Millis};
+use filedrop::ports::{
+    Arrivals, Batch, Chosen, Clerk, Foreign as _, Fs, Held, Listed, Meta, Taking, Watch, WatchMode,
+};
+use filedrop::words::{Consignment, Customs, Id, Job, Millis, Outcome, Result};
 
 /// A file system on which something happens just before a name moves to a path.
 struct Swapping<'a> {
     os: OsFs,
-    before: &'a dyn Fn(&Path),
+    before: &'a (dyn Fn(&Path) + Sync),
+    /// Somebody is asked for who writes to a file.
+    asked: &'a (dyn Fn(&Path) + Sync),
+}
+
+fn is_taken(path: &Path) -> bool {
+    path.parent().is_some_and(|dir| dir.extension().is_some_and(|bare| bare == "bare"))
 }
 
 impl Fs for Swapping<'_> {
@@ -48,6 +59,7 @@ impl Fs for Swapping<'_> {
         self.os.flush_dir(dir)
     }
     fn writer(&self, path: &Path) -> io::Result<Writer> {
+        (self.asked)(path);
         self.os.writer(path)
     }
     fn sha256(&self, file: &Self::File) -> io::Result<[u8; 32]> {
@@ -123,8 +135,7 @@ fn swapped_at(nth: usize, gone: bool) -> (Vec<String>, Vec<String>, Option<Consi
     }
     let moved = AtomicUsize::new(0);
     let before = |to: &Path| {
-        let taking = to.parent().is_some_and(|dir| dir.extension().is_some_and(|bare| bare == "bare"));
-        if taking && moved.fetch_add(1, Ordering::Relaxed) == nth {
+        if is_taken(to) && moved.fetch_add(1, Ordering::Relaxed) == nth {
             fs::rename(&folder, &away).unwrap();
             symlink(&outside, &folder).unwrap();
             if gone {
@@ -132,7 +143,7 @@ fn swapped_at(nth: usize, gone: bool) -> (Vec<String>, Vec<String>, Option<Consi
             }
         }
     };
-    let calls = |at: &PathBuf| Swapping { os: OsFs::at(at).unwrap(), before: &before };
+    let calls = |at: &PathBuf| Swapping { os: OsFs::at(at).unwrap(), before: &before, asked: &|_| () };
     LocalStore::init(OsFs::beside(place.path()).unwrap(), OsHost, &root).unwrap();
     let store = LocalStore::open(calls(&root), OsHost, &root).unwrap();
     let [held, home] = [dir.clone(), dir.join(".filedrop")].map(|dir| hold_root(&dir).unwrap());
@@ -144,12 +155,16 @@ fn swapped_at(nth: usize, gone: bool) -> (Vec<String>, Vec<String>, Option<Consi
     ready.sort_by(|a, b| a.name.cmp(&b.name));
     assert_eq!(ready.len(), FILES.len());
     let batch = Batch { folder: below, files: ready.iter().map(|file| (file, None)).collect() };
-    let taken = foreign.take(&batch, &mut |stamp, files| {
+    let taking = foreign.take(&batch, &mut |stamp, files| {
         let envelope = Job::envelope(&stamp.id, "/in", "test", Millis::new(1_700_000_000_000).unwrap());
         Consignment { stamp, path: "a/1.csv".to_owned(), envelope, data: None, files, markers: Vec::new() }
     });
     assert_eq!(names(&outside), [""; 0], "exchanged before file {nth}");
-    let taken = taken.unwrap();
+    let taken = match taking.unwrap() {
+        Taking::Taken(taken) => Some(*taken),
+        Taking::Gone => None,
+        Taking::Stuck => panic!("all can go back"),
+    };
     let left = taken.as_ref().map(|taken| names(&dir.join(".filedrop").join(taken.stamp.taken())));
     (names(&away), left.unwrap_or_default(), taken)
 }
@@ -166,4 +181,76 @@ fn a_folder_that_becomes_a_link_leads_nowhere() {
         assert!(plan.is_none() && taken.is_empty());
         assert_eq!(away, FILES[..2]);
     }
+}
+
+struct Deaf;
+
+impl Watch for Deaf {
+    fn arm(&mut self, _: &Path) -> Result<()> {
+        Ok(())
+    }
+    fn hears(&self) -> bool {
+        false
+    }
+}
+
+struct NoBooks;
+
+impl Clerk for NoBooks {
+    fn accepted(&mut self, _: &[&Consignment]) -> Result<()> {
+        Ok(())
+    }
+    fn rejected(&mut self, _: &Path, _: &str) -> Result<()> {
+        Ok(())
+    }
+    fn open(&self) -> Result<Vec<Id>> {
+        Ok(Vec::new())
+    }
+    fn decided(&mut self, _: &Outcome) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A file turns out to be written to when it is taken, and meanwhile the next one of its name is there. The next one becomes a
+/// job; then the first goes back, and waits for its writer.
+#[test]
+fn what_is_in_the_way_is_not_for_ever() {
+    let place = tempfile::tempdir().unwrap();
+    let [root, dir] = ["drop", "in"].map(|name| place.path().join(name));
+    fs::create_dir_all(dir.join(".filedrop")).unwrap();
+    let path = dir.join("x.csv");
+    fs::write(&path, "first").unwrap();
+    let writer = Mutex::new(None);
+    let asked = |taken: &Path| {
+        let mut writer = writer.lock().unwrap();
+        if is_taken(taken) && writer.is_none() {
+            *writer = Some(fs::OpenOptions::new().append(true).open(taken).unwrap());
+            fs::write(&path, "second").unwrap();
+        }
+    };
+    let calls = |at: &PathBuf| Swapping { os: OsFs::at(at).unwrap(), before: &|_| (), asked: &asked };
+    LocalStore::init(OsFs::beside(place.path()).unwrap(), OsHost, &root).unwrap();
+    let store = LocalStore::open(calls(&root), OsHost, &root).unwrap();
+    let [held, home] = [dir.clone(), dir.join(".filedrop")].map(|dir| hold_root(&dir).unwrap());
+    let premises = Premises { dir: dir.clone(), root: held, home };
+    let foreign = ForeignFolder::open(&store, calls(&dir), OsHost, premises, true).unwrap();
+    let mut options = IntakeOptions::new(&OsHost);
+    (options.once, options.quiet_period) = (true, Duration::ZERO);
+    let (stopper, chosen) = (Stopper::default(), Chosen { mode: WatchMode::Poll, why: String::new() });
+    let taken = intake::run(Setup {
+        store: &store,
+        foreign: &foreign,
+        dir: dir.clone(),
+        host: &OsHost,
+        watch: Box::new(Deaf),
+        chosen,
+        options: &options,
+        clerk: &mut NoBooks,
+        observer: &(),
+        stopper: &stopper,
+    });
+    assert_eq!(taken.unwrap().jobs, 1);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "first", "it is back");
+    assert_eq!(names(&dir.join(".filedrop")), ["lock", "rejected", "tmp"]);
+    assert_eq!(names(&dir), [".filedrop", "x.csv"]);
 }

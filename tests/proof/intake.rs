@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use filedrop::adapters::fs::sim::{Actor, Fate, Model, SimFs, World};
 use filedrop::adapters::store::local::{ForeignFolder, Premises};
-use filedrop::ports::{Admitted, Arrivals, Batch, Foreign, Fs, Held, Store, Vigil};
+use filedrop::ports::{Admitted, Arrivals, Batch, Foreign, Fs, Held, Store, Taking, Vigil};
 use filedrop::words::{Consignment, Customs, DEFAULT_LEASE, Envelope, Id, Job, Result, StampedId, TakenFile};
 
 use crate::cargo::Checked;
@@ -63,7 +63,7 @@ fn intake(name: &'static str) -> Program {
         let consumer: Id = name.parse().expect("a name");
         let register = || store.register(&consumer, DEFAULT_LEASE).ok();
         let Some(mut room) = (0..3).find_map(|_| register()) else { return };
-        let _ = foreign.put_back();
+        let _ = foreign.put_back(&mut |_| ());
         let mut consignments = foreign.left().unwrap_or_default();
         consignments.extend(take(&foreign));
         let mut vigil = Vigil::default();
@@ -95,7 +95,10 @@ fn take(foreign: &SimForeign<'_, '_>) -> Option<Consignment> {
     }
     let batch =
         Batch { folder: Path::new(""), files: looked.ready.iter().map(|file| (file, None)).collect() };
-    foreign.take(&batch, &mut describe).ok()?
+    match foreign.take(&batch, &mut describe) {
+        Ok(Taking::Taken(consignment)) => Some(*consignment),
+        _ => None,
+    }
 }
 
 fn describe(stamp: StampedId, files: Vec<TakenFile>) -> Consignment {

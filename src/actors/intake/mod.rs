@@ -6,6 +6,7 @@
 mod bring;
 mod desk;
 mod job;
+mod look;
 mod manifests;
 mod run;
 

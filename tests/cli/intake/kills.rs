@@ -172,3 +172,27 @@ fn what_goes_back_follows_no_link() {
     assert_eq!(yard.folder.jobs("inbox").len(), rounds);
     yard.is_cleared();
 }
+
+/// A partner tidies up in between: what was in a folder that is gone goes back to one that is made again, and becomes a job.
+#[test]
+fn a_folder_that_is_removed_meanwhile_holds_up_nothing() {
+    let yard = Yard::new();
+    let mut made_again = 0;
+    for nth in 1.. {
+        fs::create_dir_all(yard.from.join("a/b")).unwrap();
+        let path = yard.put(&format!("a/b/{}", name(nth)), "text");
+        let killed = killed_at(&yard, "fsync", nth, &["--keep-tree"]);
+        let taken = !path.exists();
+        fs::remove_dir_all(yard.from.join("a")).unwrap();
+        let before = yard.audit().len();
+        yard.once(&["--keep-tree"]).with(0);
+        if !killed {
+            break;
+        }
+        made_again += usize::from(yard.from.join("a/b").exists());
+        let told = yard.audit().iter().any(|line| line["path"] == format!("a/b/{}", name(nth)));
+        assert_eq!(told, taken, "killed at fsync {nth}, after {before} lines");
+    }
+    assert!(made_again > 0, "something went back");
+    yard.is_cleared();
+}

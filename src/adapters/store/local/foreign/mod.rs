@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use super::moves::found;
 use super::{LocalRoom, LocalStore};
 use crate::adapters::store::local::layout::Layout;
-use crate::ports::{Arrivals, Arrived, Batch, FileKind, Finding, Foreign, Fs, Held, Host, Looked};
+use crate::ports::{Arrivals, Arrived, Batch, FileKind, Finding, Foreign, Fs, Held, Host, Looked, Taking};
 use crate::words::{
     Consignment, Error, ErrorKind, Result, StampedId, TakenFile, from_reference, to_reference,
 };
@@ -209,12 +209,14 @@ impl<F: Fs, H: Host> Foreign for ForeignFolder<'_, F, H> {
         &self,
         batch: &Batch<'_>,
         describe: &mut dyn FnMut(StampedId, Vec<TakenFile>) -> Consignment,
-    ) -> Result<Option<Consignment>> {
-        Ok(self.within(batch.folder, |place| self.take_batch(batch, place, describe))?.flatten())
+    ) -> Result<Taking> {
+        let taken = self.within(batch.folder, |place| self.take_batch(batch, place, describe))?;
+        Ok(taken.unwrap_or(Taking::Gone))
     }
 
-    fn put_back(&self) -> Result<usize> {
-        self.put_back_unplanned().map_err(|e| self.premises.told(e))
+    fn put_back(&self, trouble: &mut dyn FnMut(Error)) -> Result<usize> {
+        let told = |e| self.premises.told(e);
+        self.put_back_unplanned(&mut |e| trouble(told(e))).map_err(told)
     }
 
     fn left(&self) -> Result<Vec<Consignment>> {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{ForeignFolder, ORIGIN, PLAN, SPENT, path_from_reference, path_to_reference};
 use crate::adapters::fs::make_below;
 use crate::adapters::store::local::moves::found;
-use crate::ports::{Arrived, Batch, FileKind, Fs, Host};
+use crate::ports::{Arrived, Batch, FileKind, Fs, Host, Taking};
 use crate::words::{
     Consignment, Error, ErrorKind, MAX_FILE_BYTES, Result, StampedId, TakenFile, Writer, id_of_file,
     to_reference,
@@ -26,8 +26,8 @@ impl<F: Fs, H: Host> ForeignFolder<'_, F, H> {
         batch: &Batch<'_>,
         place: &Path,
         describe: &mut dyn FnMut(StampedId, Vec<TakenFile>) -> Consignment,
-    ) -> Result<Option<Consignment>> {
-        let Some((first, _)) = batch.files.first() else { return Ok(None) };
+    ) -> Result<Taking> {
+        let Some((first, _)) = batch.files.first() else { return Ok(Taking::Gone) };
         let id = id_of_file(&first.version).unwrap_or_else(|| self.home.host.mint().0);
         let stamp = StampedId { id, nonce: self.home.host.nonce() };
         if !batch.folder.as_os_str().is_empty() {
@@ -47,13 +47,13 @@ impl<F: Fs, H: Host> ForeignFolder<'_, F, H> {
         match planned {
             Ok(Some(consignment)) => {
                 self.home.remove(&self.origin(&stamp))?;
-                Ok(Some(consignment))
+                Ok(Taking::Taken(Box::new(consignment)))
             }
             // Is the plan there all the same, it is carried out: by the next one that looks.
             Err(e) if self.home.look(&self.plan(&stamp)).is_ok_and(|plan| plan.is_some()) => Err(e),
             answer => {
-                self.give_back(&stamp, place)?;
-                answer
+                let all = self.give_back(&stamp, place)?;
+                answer.map(|_| if all { Taking::Gone } else { Taking::Stuck })
             }
         }
     }
@@ -130,10 +130,14 @@ impl<F: Fs, H: Host> ForeignFolder<'_, F, H> {
         }
         if all {
             self.home.flush_dir(home)?;
-            self.remove_taken(&taken)?;
-            self.home.remove(&self.origin(stamp))?;
+            self.forget_taken(stamp)?;
         }
         Ok(all)
+    }
+
+    fn forget_taken(&self, stamp: &StampedId) -> Result<()> {
+        self.remove_taken(&self.at_home(stamp.taken()))?;
+        self.home.remove(&self.origin(stamp))
     }
 
     pub(super) fn remove_taken(&self, taken: &Path) -> Result<()> {
@@ -143,21 +147,24 @@ impl<F: Fs, H: Host> ForeignFolder<'_, F, H> {
         }
     }
 
-    /// What an intake had taken that was killed before it could say what it was to become. How many could not be put back yet.
-    pub(super) fn put_back_unplanned(&self) -> Result<usize> {
+    /// What an intake had taken that was killed before it could say what it was to become, or that could not go back then. How
+    /// many could not be put back yet. Nothing of one of them keeps the others.
+    pub(super) fn put_back_unplanned(&self, trouble: &mut dyn FnMut(Error)) -> Result<usize> {
         let plans: BTreeSet<StampedId> = self.stamps(PLAN)?.into_iter().collect();
         let taken = self.stamps(".bare")?;
         for stamp in self.stamps(ORIGIN)?.iter().filter(|stamp| !taken.contains(stamp)) {
-            self.home.remove(&self.origin(stamp))?;
+            self.home.remove(&self.origin(stamp)).unwrap_or_else(&mut *trouble);
         }
         for stamp in self.stamps(SPENT)? {
-            self.home.remove_tree(&self.spent(&stamp))?;
+            self.home.remove_tree(&self.spent(&stamp)).unwrap_or_else(&mut *trouble);
         }
         let mut stuck = 0;
         for stamp in taken.into_iter().filter(|stamp| !plans.contains(stamp)) {
-            if !self.return_home(&stamp)? {
-                stuck += 1;
-            }
+            let back = self.return_home(&stamp).unwrap_or_else(|e| {
+                trouble(e);
+                false
+            });
+            stuck += usize::from(!back);
         }
         Ok(stuck)
     }
@@ -166,8 +173,14 @@ impl<F: Fs, H: Host> ForeignFolder<'_, F, H> {
     fn return_home(&self, stamp: &StampedId) -> Result<bool> {
         let folder = self.origin_of(stamp)?;
         let dir = self.premises.dir.join(&folder);
-        let failed = |e| Error::io("make a folder again, to put a file back", &dir, e);
-        let held = make_below(&self.home.fs, &self.premises.root, &folder).map_err(failed)?;
+        let held = if self.home.names(&self.at_home(stamp.taken()))?.is_empty() {
+            // All that went back there is gone with the folder.
+            let Some(held) = self.hold(&folder)? else { return self.forget_taken(stamp).map(|()| true) };
+            held
+        } else {
+            let failed = |e| Error::io("make a folder again, to put a file back", &dir, e);
+            make_below(&self.home.fs, &self.premises.root, &folder).map_err(failed)?
+        };
         self.give_back(stamp, held.path()).map_err(|e| e.moved(held.path(), &dir))
     }
 

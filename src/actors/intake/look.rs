@@ -1,0 +1,170 @@
+//! A look: into every folder, at what was left before, and what is complete there.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::ManifestRule;
+use super::desk::Desk;
+use super::manifests::Verdict;
+use crate::actors::observer::{Event, tell};
+use crate::ports::{Arrivals, Arrived, Batch, Foreign, Host, Store};
+use crate::words::{Pending, Result, shown};
+
+/// So many are taken before they are brought to the drop folder.
+const AT_ONCE: usize = 128;
+
+/// What a look at everything showed.
+#[derive(Default)]
+pub(super) struct Look {
+    pub(super) busy: bool,
+    /// Files are within their first quiet period.
+    pub(super) fresh: bool,
+    pub(super) again: Option<Duration>,
+}
+
+impl Look {
+    fn again(&mut self, pause: Duration) {
+        self.again = Some(self.again.map_or(pause, |before| before.min(pause)));
+    }
+}
+
+impl<S, F, H> Desk<'_, '_, S, F, H>
+where
+    S: Store + Sync,
+    S::Room: Send + Sync,
+    F: Foreign<Room = S::Room> + Sync,
+    H: Host + Sync,
+{
+    pub(super) fn look(&mut self) -> Result<Look> {
+        let mut look = Look { busy: self.try_again(), ..Look::default() };
+        if Instant::now() >= self.recovery_due {
+            self.recover()?;
+        }
+        let due = self.stuck.due.is_none_or(|due| Instant::now() >= due);
+        if self.stuck.count > 0 && (due || self.setup.options.once) {
+            look.busy |= self.put_back()?;
+        }
+        let folders = self.setup.foreign.folders()?;
+        self.arrivals.retain(|folder, _| folders.contains(folder));
+        self.pass_on_renamed(&folders);
+        for folder in folders {
+            if self.setup.stopper.is_stopping() {
+                break;
+            }
+            self.look_into(&folder, &mut look)?;
+        }
+        self.tell_outcomes()?;
+        if self.stuck.count > 0 {
+            let due = self.stuck.due.map(|due| due.saturating_duration_since(Instant::now()));
+            look.again(due.unwrap_or_default());
+        }
+        Ok(look)
+    }
+
+    fn pass_on_renamed(&mut self, folders: &[PathBuf]) {
+        for (path, ino) in self.setup.watch.renamed() {
+            let Ok(path) = path.strip_prefix(&self.setup.dir) else { continue };
+            let folder = path.parent().unwrap_or(Path::new(""));
+            if let (Some(name), true) = (path.file_name(), folders.iter().any(|known| known == folder)) {
+                self.arrivals_of(folder).renamed(name.to_owned(), ino);
+            }
+        }
+    }
+
+    fn arrivals_of(&mut self, folder: &Path) -> &mut Arrivals {
+        let options = self.setup.options;
+        self.arrivals.entry(folder.to_owned()).or_insert_with(|| {
+            let mut arrivals = Arrivals::new(options.customs.clone(), options.quiet_period);
+            // What is complete and not meant, or waits for others, must not hide the rest.
+            arrivals.at_once = usize::MAX;
+            arrivals
+        })
+    }
+
+    fn look_into(&mut self, folder: &Path, look: &mut Look) -> Result<()> {
+        let mut unreadable = Vec::new();
+        let foreign = self.setup.foreign;
+        let looked = foreign.look(folder, self.arrivals_of(folder), &mut |name, finding| {
+            if let Err(Pending::Unreadable(why)) = finding {
+                unreadable.push((folder.join(name), why.clone()));
+            }
+        });
+        let looked = match looked {
+            // It was removed meanwhile.
+            Err(_) if !folder.as_os_str().is_empty() && !foreign.folders()?.iter().any(|f| f == folder) => {
+                return Ok(());
+            }
+            looked => looked?,
+        };
+        for (path, why) in unreadable {
+            if self.told.len() < 1024 && self.told.insert(path.clone()) {
+                tell(self.setup.observer, &Event::Unreadable { name: &shown(path.as_os_str()), why: &why });
+            }
+        }
+        look.fresh |= looked.fresh > 0;
+        if let Some(again) = looked.again {
+            look.again(again);
+        }
+        let (include, exclude) = (&self.setup.options.include, &self.setup.options.exclude);
+        let mut ready = looked.ready;
+        ready.retain(|file| {
+            let path = folder.join(&file.name);
+            (include.is_empty() || include.has(&path)) && !exclude.has(&path)
+        });
+        match &self.setup.options.manifests {
+            Some(rule) => self.take_by_manifests(folder, &ready, rule, look),
+            None => {
+                for files in ready.chunks(AT_ONCE) {
+                    if self.setup.stopper.is_stopping() {
+                        break;
+                    }
+                    let batches = files.iter().map(|file| Batch { folder, files: vec![(file, None)] });
+                    look.busy |= self.take(batches.collect());
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn take_by_manifests(
+        &mut self,
+        folder: &Path,
+        ready: &[Arrived],
+        rule: &ManifestRule,
+        look: &mut Look,
+    ) -> Result<()> {
+        let is_manifest = |file: &&Arrived| rule.names.has(&folder.join(&file.name));
+        let (manifests, files): (Vec<_>, Vec<_>) = ready.iter().partition(is_manifest);
+        let mut files: HashMap<&OsStr, &Arrived> =
+            files.into_iter().map(|file| (file.name.as_os_str(), file)).collect();
+        self.files.keep(folder, ready);
+        for manifest in manifests {
+            if self.setup.stopper.is_stopping() {
+                break;
+            }
+            let (foreign, now) = (self.setup.foreign, self.setup.host.now());
+            match self.files.judge(foreign, folder, manifest, &files, rule, now)? {
+                Verdict::Gone => {}
+                Verdict::Waiting(left) => look.again(left),
+                Verdict::Rejected(why) => {
+                    let path = folder.join(&manifest.name);
+                    // Told first: what is told twice is no harm.
+                    self.setup.clerk.rejected(&path, &why)?;
+                    self.setup.foreign.set_aside(folder, manifest)?;
+                    tell(self.setup.observer, &Event::Refused { path: &shown(path.as_os_str()), why: &why });
+                    self.taken.rejected += 1;
+                    look.busy = true;
+                }
+                Verdict::Complete(batch) => {
+                    for (file, _) in &batch {
+                        files.remove(file.name.as_os_str());
+                    }
+                    look.busy |= self.take(vec![Batch { folder, files: batch }]);
+                }
+            }
+        }
+        Ok(())
+    }
+}
