@@ -31,10 +31,11 @@ pub trait Foreign {
     /// The registration of who takes its files to a drop folder.
     type Room;
 
-    /// The folders in which files are looked for, below it; the first one is empty, and stands for itself.
-    fn folders(&self) -> Result<Vec<PathBuf>>;
+    /// The folders in which files are looked for, below it; the first one is empty, and stands for itself. `trouble` hears of those
+    /// that cannot be.
+    fn folders(&self, trouble: &mut dyn FnMut(Error)) -> Result<Vec<PathBuf>>;
 
-    /// Looks into one of them.
+    /// Looks into one of them. Nothing is found in one that is gone.
     fn look(
         &self,
         folder: &Path,
@@ -80,10 +81,16 @@ pub trait Foreign {
 
 /// Keeps the books of an intake: for the operator, and for a partner who sees nothing but receipts.
 pub trait Clerk {
-    /// These are durable jobs.
-    fn accepted(&mut self, consignments: &[&Consignment]) -> Result<()>;
+    /// These are durable jobs: writes that down, durably.
+    fn record(&mut self, consignments: &[&Consignment]) -> Result<()>;
 
-    /// A manifest, by its path, is not to become a job.
+    /// Tells whoever sent them; each has an answer of its own.
+    fn accepted(&mut self, consignments: &[&Consignment]) -> Vec<Result<()>>;
+
+    /// A manifest, by its path, is not to become a job: writes that down, durably.
+    fn record_rejected(&mut self, path: &Path, why: &str) -> Result<()>;
+
+    /// Tells whoever sent it.
     fn rejected(&mut self, path: &Path, why: &str) -> Result<()>;
 
     /// The jobs of which an outcome is still to be told.

@@ -1,7 +1,8 @@
-//! A partner who exchanges a folder for a link while an intake takes files out of it (P30).
+//! A partner, or a disk, that does something to a folder while an intake takes files out of it (P30).
 
 use std::fs;
 use std::io;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -10,21 +11,34 @@ use std::time::Duration;
 
 use filedrop::Writer;
 use filedrop::actors::consumer::Stopper;
-use filedrop::actors::intake::{self, IntakeOptions, Setup};
+use filedrop::actors::intake::{self, IntakeOptions, ManifestRule, Setup, TakenIn};
 use filedrop::adapters::fs::{OsFs, hold_root};
 use filedrop::adapters::host::OsHost;
 use filedrop::adapters::store::local::{ForeignFolder, LocalStore, Premises};
 use filedrop::ports::{
     Arrivals, Batch, Chosen, Clerk, Foreign as _, Fs, Held, Listed, Meta, Taking, Watch, WatchMode,
 };
-use filedrop::words::{Consignment, Customs, Id, Job, Millis, Outcome, Result};
+use filedrop::words::{Consignment, Customs, Error, ErrorKind, Id, Job, Millis, Outcome, Result, Selection};
 
 /// A file system on which something happens just before a name moves to a path.
 struct Swapping<'a> {
     os: OsFs,
-    before: &'a (dyn Fn(&Path) + Sync),
-    /// Somebody is asked for who writes to a file.
-    asked: &'a (dyn Fn(&Path) + Sync),
+    before: &'a (dyn Fn(Call, &Path) -> io::Result<()> + Sync),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Call {
+    /// Of a file, to this path.
+    Rename,
+    /// Whether somebody writes to it.
+    Writer,
+    List,
+    Hash,
+}
+
+/// What a path through a descriptor leads to.
+fn real(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_default()
 }
 
 fn is_taken(path: &Path) -> bool {
@@ -59,10 +73,11 @@ impl Fs for Swapping<'_> {
         self.os.flush_dir(dir)
     }
     fn writer(&self, path: &Path) -> io::Result<Writer> {
-        (self.asked)(path);
+        (self.before)(Call::Writer, path)?;
         self.os.writer(path)
     }
     fn sha256(&self, file: &Self::File) -> io::Result<[u8; 32]> {
+        (self.before)(Call::Hash, Path::new(&format!("/proc/self/fd/{}", file.as_raw_fd())))?;
         self.os.sha256(file)
     }
     fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -81,7 +96,7 @@ impl Fs for Swapping<'_> {
         self.os.link_unnamed(file, to)
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        (self.before)(to);
+        (self.before)(Call::Rename, to)?;
         self.os.rename(from, to)
     }
     fn unlink(&self, path: &Path) -> io::Result<()> {
@@ -94,6 +109,7 @@ impl Fs for Swapping<'_> {
         self.os.remove_dir(path)
     }
     fn list(&self, dir: &Path, each: &mut dyn FnMut(Listed)) -> io::Result<()> {
+        (self.before)(Call::List, dir)?;
         self.os.list(dir, each)
     }
     fn try_lock(&self, file: &Self::File) -> io::Result<bool> {
@@ -134,16 +150,17 @@ fn swapped_at(nth: usize, gone: bool) -> (Vec<String>, Vec<String>, Option<Consi
         fs::write(folder.join(name), name).unwrap();
     }
     let moved = AtomicUsize::new(0);
-    let before = |to: &Path| {
-        if is_taken(to) && moved.fetch_add(1, Ordering::Relaxed) == nth {
+    let before = |call, to: &Path| {
+        if call == Call::Rename && is_taken(to) && moved.fetch_add(1, Ordering::Relaxed) == nth {
             fs::rename(&folder, &away).unwrap();
             symlink(&outside, &folder).unwrap();
             if gone {
                 fs::remove_file(away.join(FILES[2])).unwrap();
             }
         }
+        Ok(())
     };
-    let calls = |at: &PathBuf| Swapping { os: OsFs::at(at).unwrap(), before: &before, asked: &|_| () };
+    let calls = |at: &PathBuf| Swapping { os: OsFs::at(at).unwrap(), before: &before };
     LocalStore::init(OsFs::beside(place.path()).unwrap(), OsHost, &root).unwrap();
     let store = LocalStore::open(calls(&root), OsHost, &root).unwrap();
     let [held, home] = [dir.clone(), dir.join(".filedrop")].map(|dir| hold_root(&dir).unwrap());
@@ -194,10 +211,37 @@ impl Watch for Deaf {
     }
 }
 
-struct NoBooks;
+/// A clerk who writes down how often what is written down.
+#[derive(Default)]
+struct Books {
+    recorded: Vec<String>,
+    accepted: Vec<String>,
+    /// So often this cannot be told; then all is to end.
+    refuses: Option<(&'static str, usize, Stopper)>,
+}
 
-impl Clerk for NoBooks {
-    fn accepted(&mut self, _: &[&Consignment]) -> Result<()> {
+impl Clerk for Books {
+    fn record(&mut self, consignments: &[&Consignment]) -> Result<()> {
+        self.recorded.extend(consignments.iter().map(|consignment| consignment.path.clone()));
+        Ok(())
+    }
+    fn accepted(&mut self, consignments: &[&Consignment]) -> Vec<Result<()>> {
+        let mut tell = |path: &String| {
+            if let Some((refused, left, stopper)) = &mut self.refuses
+                && path == refused
+            {
+                if *left > 0 {
+                    *left -= 1;
+                    return Err(Error::new(ErrorKind::Io, "as asked"));
+                }
+                stopper.stop();
+            }
+            self.accepted.push(path.clone());
+            Ok(())
+        };
+        consignments.iter().map(|consignment| tell(&consignment.path)).collect()
+    }
+    fn record_rejected(&mut self, _: &Path, _: &str) -> Result<()> {
         Ok(())
     }
     fn rejected(&mut self, _: &Path, _: &str) -> Result<()> {
@@ -211,46 +255,152 @@ impl Clerk for NoBooks {
     }
 }
 
+/// A drop folder, a partner's folder, and an intake on a file system on which something happens.
+struct Yard {
+    place: tempfile::TempDir,
+    root: PathBuf,
+    dir: PathBuf,
+}
+
+impl Yard {
+    fn new() -> Self {
+        let place = tempfile::tempdir().unwrap();
+        let [root, dir] = ["drop", "in"].map(|name| place.path().join(name));
+        fs::create_dir_all(dir.join(".filedrop")).unwrap();
+        LocalStore::init(OsFs::beside(place.path()).unwrap(), OsHost, &root).unwrap();
+        Self { place, root, dir }
+    }
+
+    fn put(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.dir.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn run(
+        &self,
+        before: &(dyn Fn(Call, &Path) -> io::Result<()> + Sync),
+        books: &mut Books,
+        change: impl FnOnce(&mut IntakeOptions),
+    ) -> Result<TakenIn> {
+        let calls = |at: &Path| Swapping { os: OsFs::at(at).unwrap(), before };
+        let store = LocalStore::open(calls(&self.root), OsHost, &self.root).unwrap();
+        let [root, home] = [self.dir.clone(), self.dir.join(".filedrop")].map(|dir| hold_root(&dir).unwrap());
+        let premises = Premises { dir: self.dir.clone(), root, home };
+        let foreign = ForeignFolder::open(&store, calls(self.place.path()), OsHost, premises, true).unwrap();
+        let mut options = IntakeOptions::new(&OsHost);
+        (options.once, options.quiet_period) = (true, Duration::ZERO);
+        change(&mut options);
+        let stopper = books.refuses.as_ref().map(|(_, _, stopper)| stopper.clone()).unwrap_or_default();
+        intake::run(Setup {
+            store: &store,
+            foreign: &foreign,
+            dir: self.dir.clone(),
+            host: &OsHost,
+            watch: Box::new(Deaf),
+            chosen: Chosen { mode: WatchMode::Poll, why: String::new() },
+            options: &options,
+            clerk: books,
+            observer: &(),
+            stopper: &stopper,
+        })
+    }
+}
+
 /// A file turns out to be written to when it is taken, and meanwhile the next one of its name is there. The next one becomes a
 /// job; then the first goes back, and waits for its writer.
 #[test]
 fn what_is_in_the_way_is_not_for_ever() {
-    let place = tempfile::tempdir().unwrap();
-    let [root, dir] = ["drop", "in"].map(|name| place.path().join(name));
-    fs::create_dir_all(dir.join(".filedrop")).unwrap();
-    let path = dir.join("x.csv");
-    fs::write(&path, "first").unwrap();
+    let yard = Yard::new();
+    let path = yard.put("x.csv", "first");
     let writer = Mutex::new(None);
-    let asked = |taken: &Path| {
+    let before = |call, taken: &Path| {
         let mut writer = writer.lock().unwrap();
-        if is_taken(taken) && writer.is_none() {
+        if call == Call::Writer && is_taken(taken) && writer.is_none() {
             *writer = Some(fs::OpenOptions::new().append(true).open(taken).unwrap());
             fs::write(&path, "second").unwrap();
         }
+        Ok(())
     };
-    let calls = |at: &PathBuf| Swapping { os: OsFs::at(at).unwrap(), before: &|_| (), asked: &asked };
-    LocalStore::init(OsFs::beside(place.path()).unwrap(), OsHost, &root).unwrap();
-    let store = LocalStore::open(calls(&root), OsHost, &root).unwrap();
-    let [held, home] = [dir.clone(), dir.join(".filedrop")].map(|dir| hold_root(&dir).unwrap());
-    let premises = Premises { dir: dir.clone(), root: held, home };
-    let foreign = ForeignFolder::open(&store, calls(&dir), OsHost, premises, true).unwrap();
-    let mut options = IntakeOptions::new(&OsHost);
-    (options.once, options.quiet_period) = (true, Duration::ZERO);
-    let (stopper, chosen) = (Stopper::default(), Chosen { mode: WatchMode::Poll, why: String::new() });
-    let taken = intake::run(Setup {
-        store: &store,
-        foreign: &foreign,
-        dir: dir.clone(),
-        host: &OsHost,
-        watch: Box::new(Deaf),
-        chosen,
-        options: &options,
-        clerk: &mut NoBooks,
-        observer: &(),
-        stopper: &stopper,
-    });
-    assert_eq!(taken.unwrap().jobs, 1);
+    assert_eq!(yard.run(&before, &mut Books::default(), |_| ()).unwrap().jobs, 1);
     assert_eq!(fs::read_to_string(&path).unwrap(), "first", "it is back");
-    assert_eq!(names(&dir.join(".filedrop")), ["lock", "rejected", "tmp"]);
-    assert_eq!(names(&dir), [".filedrop", "x.csv"]);
+    assert_eq!(names(&yard.dir.join(".filedrop")), ["lock", "rejected", "tmp"]);
+    assert_eq!(names(&yard.dir), [".filedrop", "x.csv"]);
+}
+
+#[test]
+fn what_cannot_be_read_holds_up_nothing_else() {
+    let yard = Yard::new();
+    for name in ["closed/x.csv", "open/y.csv", "z.csv"] {
+        yard.put(name, name);
+    }
+    let refuse = |call, path: &Path| match call == Call::List && real(path).ends_with("closed") {
+        true => Err(io::ErrorKind::PermissionDenied.into()),
+        false => Ok(()),
+    };
+    let mut books = Books::default();
+    let failed = yard.run(&refuse, &mut books, |_| ()).unwrap_err();
+    assert!(failed.to_string().contains(&format!("{}/closed", yard.dir.display())), "{failed}");
+    books.accepted.sort();
+    assert_eq!(books.accepted, ["open/y.csv", "z.csv"]);
+}
+
+#[test]
+fn a_group_that_cannot_be_read_holds_up_no_other() {
+    let yard = Yard::new();
+    for group in ["a", "b", "c"] {
+        yard.put(&format!("{group}.csv"), "x");
+        // The SHA-256 of the one letter.
+        let sum = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881";
+        yard.put(&format!("{group}.manifest"), &format!("name,sha256\n{group}.csv,{sum}\n"));
+    }
+    let refuse = |call, path: &Path| match call == Call::Hash && real(path).ends_with("b.csv") {
+        true => Err(io::Error::other("a broken disk")),
+        false => Ok(()),
+    };
+    let mut books = Books::default();
+    let rule = ManifestRule {
+        names: Selection::new(&["*.manifest".to_owned()]).unwrap(),
+        patience: Duration::from_secs(3600),
+    };
+    let failed = yard.run(&refuse, &mut books, |options| options.manifests = Some(rule)).unwrap_err();
+    assert!(failed.to_string().contains("a broken disk"), "{failed}");
+    books.accepted.sort();
+    assert_eq!(books.accepted, ["a.manifest", "c.manifest"]);
+    assert_eq!(names(&yard.dir), [".filedrop", "b.csv", "b.manifest"]);
+}
+
+/// However often one cannot be told: it is written down once, and the others are done.
+#[test]
+fn what_cannot_be_told_is_written_down_once() {
+    let yard = Yard::new();
+    for name in ["a.csv", "b.csv", "c.csv"] {
+        yard.put(name, name);
+    }
+    let stopper = Stopper::default();
+    let mut books = Books { refuses: Some(("b.csv", 3, stopper)), ..Books::default() };
+    let taken = yard.run(&|_, _| Ok(()), &mut books, |options| options.once = false).unwrap();
+    assert_eq!(taken.jobs, 3);
+    books.recorded.sort();
+    assert_eq!(books.recorded, ["a.csv", "b.csv", "c.csv"]);
+    assert_eq!(books.accepted.last().unwrap(), "b.csv");
+    assert_eq!(books.accepted.len(), 3, "the others are told once");
+}
+
+/// One that works once and leaves a file does not say that all is done.
+#[test]
+fn a_file_that_cannot_be_read_is_an_error_in_the_end() {
+    let yard = Yard::new();
+    for name in ["bad.csv", "good.csv"] {
+        yard.put(name, name);
+    }
+    let refuse = |call, path: &Path| match call == Call::Writer && real(path).ends_with("in/bad.csv") {
+        true => Err(io::Error::other("a broken disk")),
+        false => Ok(()),
+    };
+    let mut books = Books::default();
+    let failed = yard.run(&refuse, &mut books, |_| ()).unwrap_err();
+    assert!(failed.to_string().contains(&format!("{}/bad.csv", yard.dir.display())), "{failed}");
+    assert_eq!(books.accepted, ["good.csv"]);
 }

@@ -18,13 +18,22 @@ pub(super) struct Held<Room> {
     pub(super) carried: Option<(Arc<Room>, StampedId)>,
     /// It is a job.
     pub(super) admitted: bool,
+    /// And that is written down.
+    pub(super) recorded: bool,
     pub(super) failures: u32,
     pub(super) due: Instant,
 }
 
 impl<Room> Held<Room> {
     pub(super) fn new(consignment: Consignment) -> Self {
-        Self { consignment, carried: None, admitted: false, failures: 0, due: Instant::now() }
+        Self {
+            consignment,
+            carried: None,
+            admitted: false,
+            recorded: false,
+            failures: 0,
+            due: Instant::now(),
+        }
     }
 }
 

@@ -1,12 +1,13 @@
 //! The desk: looks for complete files, takes them, brings them to the drop folder, and has the books kept.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::TakenIn;
 use super::bring::{Held, bring, side_by_side};
+use super::look::Look;
 use super::manifests::Files;
 use super::run::Setup;
 use crate::actors::heart::Heart;
@@ -19,6 +20,9 @@ const FIRST_RESCAN: Duration = Duration::from_secs(1);
 const LAST_RESCAN: Duration = Duration::from_secs(30);
 /// How often it looks for rooms of the dead.
 const RECOVER_EVERY: Duration = Duration::from_secs(30);
+
+/// So many paths are told of at a time.
+pub(super) const MOST_TOLD: usize = 1024;
 
 /// So much could not be put back, so often; and when that is tried again.
 #[derive(Default)]
@@ -38,7 +42,10 @@ pub(super) struct Desk<'h, 'a, S: Store, F: Foreign<Room = S::Room>, H: Host> {
     pub(super) recovery_due: Instant,
     /// What was taken in part and could not be put back yet.
     pub(super) stuck: Stuck,
-    pub(super) told: std::collections::HashSet<PathBuf>,
+    /// The paths with which there is trouble that was told of.
+    pub(super) told: HashSet<PathBuf>,
+    /// Jobs of which an outcome could not be told: how often, and when that is tried again.
+    untold: HashMap<Id, (u32, Instant)>,
     pub(super) taken: TakenIn,
     /// Why one that works once could not do all.
     failure: Option<Error>,
@@ -61,7 +68,8 @@ where
             vigil: Vigil::default(),
             recovery_due: Instant::now(),
             stuck: Stuck::default(),
-            told: Default::default(),
+            told: HashSet::new(),
+            untold: HashMap::new(),
             taken: TakenIn::default(),
             failure: None,
         }
@@ -231,25 +239,35 @@ where
                 Err(e) => failed.push((held, e)),
             }
         }
+        self.record(&mut ready, &mut failed);
         let consignments: Vec<&Consignment> = ready.iter().map(|held| &held.consignment).collect();
-        match self.setup.clerk.accepted(&consignments) {
-            Ok(()) => {
-                for held in ready {
-                    match self.setup.foreign.forget(&held.consignment) {
-                        Ok(()) => self.done(&held.consignment),
-                        Err(e) => failed.push((held, e)),
-                    }
-                }
-            }
-            Err(e) => {
-                // They are jobs; each is told of by the one error.
-                let why = e.to_string();
-                let each = |held| (held, Error::new(e.kind(), why.clone()));
-                failed.extend(ready.into_iter().map(each));
+        let told = self.setup.clerk.accepted(&consignments);
+        for (held, told) in ready.into_iter().zip(told) {
+            match told.and_then(|()| self.setup.foreign.forget(&held.consignment)) {
+                Ok(()) => self.done(&held.consignment),
+                Err(e) => failed.push((held, e)),
             }
         }
         for (held, e) in failed {
             self.hold(held, e);
+        }
+    }
+
+    /// Once for each, however often it cannot be told.
+    fn record(&mut self, ready: &mut Vec<Held<S::Room>>, failed: &mut Vec<(Held<S::Room>, Error)>) {
+        let fresh = ready.iter().filter(|held| !held.recorded);
+        let fresh: Vec<&Consignment> = fresh.map(|held| &held.consignment).collect();
+        if fresh.is_empty() {
+            return;
+        }
+        match self.setup.clerk.record(&fresh) {
+            Ok(()) => ready.iter_mut().for_each(|held| held.recorded = true),
+            Err(e) => {
+                // They are jobs; each is told of by the one error.
+                let why = e.to_string();
+                let unrecorded = ready.extract_if(.., |held| !held.recorded);
+                failed.extend(unrecorded.map(|held| (held, Error::new(e.kind(), why.clone()))));
+            }
         }
     }
 
@@ -273,13 +291,41 @@ where
         self.held.push(held);
     }
 
-    pub(super) fn tell_outcomes(&mut self) -> Result<()> {
-        for id in self.setup.clerk.open()? {
-            if let Some(outcome) = self.setup.store.outcome(&id)? {
-                self.setup.clerk.decided(&outcome)?;
+    /// What cannot be told of one holds up none of the others.
+    pub(super) fn tell_outcomes(&mut self, look: &mut Look) -> Result<()> {
+        let open = self.setup.clerk.open()?;
+        self.untold.retain(|id, _| open.contains(id));
+        for id in open {
+            let now = Instant::now();
+            let failures = match self.untold.get(&id) {
+                Some((_, due)) if *due > now => {
+                    look.again(*due - now);
+                    continue;
+                }
+                known => known.map_or(1, |(failures, _)| failures + 1),
+            };
+            let outcome = self.setup.store.outcome(&id);
+            match outcome.and_then(|outcome| outcome.map_or(Ok(()), |it| self.setup.clerk.decided(&it))) {
+                Ok(()) => drop(self.untold.remove(&id)),
+                Err(e) => {
+                    let pause = pause_after(failures);
+                    look.again(pause);
+                    let retry = (!self.setup.options.once).then_some(pause);
+                    self.trouble("tell what became of a job", Some(&id), &e, retry);
+                    self.untold.insert(id, (failures, now + pause));
+                    self.fail(e);
+                }
             }
         }
         Ok(())
+    }
+
+    /// Trouble with one folder or one file, which keeps none of the others: told when it begins.
+    pub(super) fn ail(&mut self, doing: &'static str, path: PathBuf, e: Error) {
+        if self.told.len() < MOST_TOLD && self.told.insert(path) {
+            self.trouble(doing, None, &e, (!self.setup.options.once).then_some(LAST_RESCAN));
+        }
+        self.fail(e);
     }
 
     pub(super) fn fail(&mut self, e: Error) {

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::ManifestRule;
-use super::desk::Desk;
+use super::desk::{Desk, MOST_TOLD};
 use super::manifests::Verdict;
 use crate::actors::observer::{Event, tell};
 use crate::ports::{Arrivals, Arrived, Batch, Foreign, Host, Store};
-use crate::words::{Pending, Result, shown};
+use crate::words::{Error, ErrorKind, Pending, Result, shown};
 
 /// So many are taken before they are brought to the drop folder.
 const AT_ONCE: usize = 128;
@@ -25,7 +25,7 @@ pub(super) struct Look {
 }
 
 impl Look {
-    fn again(&mut self, pause: Duration) {
+    pub(super) fn again(&mut self, pause: Duration) {
         self.again = Some(self.again.map_or(pause, |before| before.min(pause)));
     }
 }
@@ -46,16 +46,25 @@ where
         if self.stuck.count > 0 && (due || self.setup.options.once) {
             look.busy |= self.put_back()?;
         }
-        let folders = self.setup.foreign.folders()?;
+        let mut closed = Vec::new();
+        let folders = self.setup.foreign.folders(&mut |e| closed.push(e))?;
+        for e in closed {
+            let path = e.path().unwrap_or(Path::new(""));
+            let path = path.strip_prefix(&self.setup.dir).unwrap_or(path).to_owned();
+            self.ail("look for files", path, e);
+        }
         self.arrivals.retain(|folder, _| folders.contains(folder));
         self.pass_on_renamed(&folders);
         for folder in folders {
             if self.setup.stopper.is_stopping() {
                 break;
             }
-            self.look_into(&folder, &mut look)?;
+            match self.look_into(&folder, &mut look) {
+                Ok(()) => drop(self.told.remove(&folder)),
+                Err(e) => self.ail("look for files", folder, e),
+            }
         }
-        self.tell_outcomes()?;
+        self.tell_outcomes(&mut look)?;
         if self.stuck.count > 0 {
             let due = self.stuck.due.map(|due| due.saturating_duration_since(Instant::now()));
             look.again(due.unwrap_or_default());
@@ -90,18 +99,13 @@ where
             if let Err(Pending::Unreadable(why)) = finding {
                 unreadable.push((folder.join(name), why.clone()));
             }
-        });
-        let looked = match looked {
-            // It was removed meanwhile.
-            Err(_) if !folder.as_os_str().is_empty() && !foreign.folders()?.iter().any(|f| f == folder) => {
-                return Ok(());
-            }
-            looked => looked?,
-        };
+        })?;
         for (path, why) in unreadable {
-            if self.told.len() < 1024 && self.told.insert(path.clone()) {
+            if self.told.len() < MOST_TOLD && self.told.insert(path.clone()) {
                 tell(self.setup.observer, &Event::Unreadable { name: &shown(path.as_os_str()), why: &why });
             }
+            let why = format!("a file cannot be read: {why}");
+            self.fail(Error::new(ErrorKind::Io, why).at(self.setup.dir.join(path)));
         }
         look.fresh |= looked.fresh > 0;
         if let Some(again) = looked.again {
@@ -123,18 +127,12 @@ where
                     let batches = files.iter().map(|file| Batch { folder, files: vec![(file, None)] });
                     look.busy |= self.take(batches.collect());
                 }
-                Ok(())
             }
         }
+        Ok(())
     }
 
-    fn take_by_manifests(
-        &mut self,
-        folder: &Path,
-        ready: &[Arrived],
-        rule: &ManifestRule,
-        look: &mut Look,
-    ) -> Result<()> {
+    fn take_by_manifests(&mut self, folder: &Path, ready: &[Arrived], rule: &ManifestRule, look: &mut Look) {
         let is_manifest = |file: &&Arrived| rule.names.has(&folder.join(&file.name));
         let (manifests, files): (Vec<_>, Vec<_>) = ready.iter().partition(is_manifest);
         let mut files: HashMap<&OsStr, &Arrived> =
@@ -145,18 +143,21 @@ where
                 break;
             }
             let (foreign, now) = (self.setup.foreign, self.setup.host.now());
-            match self.files.judge(foreign, folder, manifest, &files, rule, now)? {
+            let path = folder.join(&manifest.name);
+            let verdict = match self.files.judge(foreign, folder, manifest, &files, rule, now) {
+                Ok(verdict) => verdict,
+                Err(e) => {
+                    self.ail("read what a manifest names", path, e);
+                    continue;
+                }
+            };
+            match verdict {
                 Verdict::Gone => {}
                 Verdict::Waiting(left) => look.again(left),
-                Verdict::Rejected(why) => {
-                    let path = folder.join(&manifest.name);
-                    // Told first: what is told twice is no harm.
-                    self.setup.clerk.rejected(&path, &why)?;
-                    self.setup.foreign.set_aside(folder, manifest)?;
-                    tell(self.setup.observer, &Event::Refused { path: &shown(path.as_os_str()), why: &why });
-                    self.taken.rejected += 1;
-                    look.busy = true;
-                }
+                Verdict::Rejected(why) => match self.reject(folder, manifest, &why) {
+                    Ok(()) => look.busy = true,
+                    Err(e) => self.ail("reject a manifest", path, e),
+                },
                 Verdict::Complete(batch) => {
                     for (file, _) in &batch {
                         files.remove(file.name.as_os_str());
@@ -165,6 +166,20 @@ where
                 }
             }
         }
+    }
+
+    /// Told first: what is told twice is no harm.
+    fn reject(&mut self, folder: &Path, manifest: &Arrived, why: &str) -> Result<()> {
+        let path = folder.join(&manifest.name);
+        if !self.files.is_recorded(&path, manifest) {
+            self.setup.clerk.record_rejected(&path, why)?;
+            self.files.recorded(&path, manifest);
+        }
+        self.setup.clerk.rejected(&path, why)?;
+        self.setup.foreign.set_aside(folder, manifest)?;
+        tell(self.setup.observer, &Event::Refused { path: &shown(path.as_os_str()), why });
+        self.told.remove(&path);
+        self.taken.rejected += 1;
         Ok(())
     }
 }

@@ -17,6 +17,8 @@ const MOST_TOLD: usize = 20;
 pub(super) struct Files {
     manifests: HashMap<PathBuf, (Version, Result<Manifest, String>)>,
     digests: HashMap<PathBuf, (Version, String)>,
+    /// Manifests whose rejection is written down.
+    recorded: HashMap<PathBuf, Version>,
 }
 
 /// What became of a manifest.
@@ -41,6 +43,17 @@ impl Files {
             self.digests.retain(|path, _| there(path));
             self.manifests.retain(|path, _| there(path));
         }
+        self.recorded.retain(|path, _| there(path));
+    }
+
+    /// Whether it is written down that this one is rejected.
+    pub(super) fn is_recorded(&self, path: &Path, manifest: &Arrived) -> bool {
+        self.recorded.get(path) == Some(&manifest.version)
+    }
+
+    /// It is.
+    pub(super) fn recorded(&mut self, path: &Path, manifest: &Arrived) {
+        self.recorded.insert(path.to_owned(), manifest.version);
     }
 
     /// Judges a complete manifest by the complete files beside it.

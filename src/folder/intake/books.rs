@@ -51,12 +51,14 @@ impl Books {
     pub(super) fn open(dir: &Path, memory: PathBuf, audit: &Path, receipts: Option<PathBuf>) -> Result<Self> {
         let failed = |e| Error::io("open the audit file", audit, e);
         let log = OpenOptions::new().append(true).create(true).open(audit).map_err(failed)?;
+        // It may have been made just now (R6).
+        flush_parent(audit).map_err(failed)?;
         let mut open = BTreeMap::new();
         let receipts = receipts.map(Receipts::open).transpose()?;
         if receipts.is_some() {
             let shown = dir.join(HOME).join("open");
             let failed = |e| Error::io("read whose outcome is still to be told", &shown, e);
-            fs::create_dir_all(&memory).map_err(failed)?;
+            fs::create_dir_all(&memory).and_then(|()| flush_parent(&memory)).map_err(failed)?;
             for entry in fs::read_dir(&memory).map_err(failed)? {
                 let entry = entry.map_err(failed)?;
                 if let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<Id>().ok()) {
@@ -119,7 +121,7 @@ impl Books {
 }
 
 impl Clerk for Books {
-    fn accepted(&mut self, consignments: &[&Consignment]) -> Result<()> {
+    fn record(&mut self, consignments: &[&Consignment]) -> Result<()> {
         let (now, dir) = (OsHost.now().rfc3339(), self.from.clone());
         let (time, from) = (now.as_str(), dir.as_str());
         self.audit(consignments.iter().flat_map(|consignment| {
@@ -136,27 +138,44 @@ impl Clerk for Books {
                 job: Some(consignment.stamp.id.as_str()),
                 why: None,
             })
-        }))?;
-        if self.receipts.is_none() {
-            return Ok(());
-        }
-        for consignment in consignments {
-            self.remember(&consignment.stamp.id, &consignment.path)?;
-        }
-        flush(&self.memory).map_err(|e| Error::io("flush a folder", self.shown(), e))?;
-        let Some(receipts) = &mut self.receipts else { return Ok(()) };
-        let mut folders = BTreeSet::new();
-        for consignment in consignments {
-            let mut text = format!("# accepted {time} job {}\n", consignment.stamp.id);
-            for file in &consignment.files {
-                text += &format!("{}  {}\n", file.sha256, shown_path(&file.name));
-            }
-            folders.extend(receipts.write(&path_of(&consignment.path)?, ACCEPTED, &text)?);
-        }
-        folders.iter().try_for_each(|folder| receipts.flush(folder))
+        }))
     }
 
-    fn rejected(&mut self, path: &Path, why: &str) -> Result<()> {
+    fn accepted(&mut self, consignments: &[&Consignment]) -> Vec<Result<()>> {
+        if self.receipts.is_none() {
+            return consignments.iter().map(|_| Ok(())).collect();
+        }
+        let remembered = consignments.iter().map(|it| self.remember(&it.stamp.id, &it.path)).collect();
+        let flushed = flush(&self.memory).map_err(|e| Error::io("flush a folder", self.shown(), e));
+        let mut answers: Vec<Result<()>> = remembered;
+        if let Err(e) = flushed {
+            answers.iter_mut().for_each(|answer| *answer = same(&e));
+        }
+        let Some(receipts) = &mut self.receipts else { return answers };
+        let time = OsHost.now().rfc3339();
+        let mut written = Vec::new();
+        for (nth, consignment) in consignments.iter().enumerate() {
+            if answers[nth].is_err() {
+                continue;
+            }
+            let text = accepted_text(consignment, &time);
+            match path_of(&consignment.path).and_then(|path| receipts.write(&path, ACCEPTED, &text)) {
+                Ok(folder) => written.extend(folder.map(|folder| (nth, folder))),
+                Err(e) => answers[nth] = Err(e),
+            }
+        }
+        let folders: BTreeSet<&PathBuf> = written.iter().map(|(_, folder)| folder).collect();
+        let flushed: BTreeMap<&PathBuf, _> =
+            folders.into_iter().map(|folder| (folder, receipts.flush(folder))).collect();
+        for (nth, folder) in &written {
+            if let Some(Err(e)) = flushed.get(folder) {
+                answers[*nth] = same(e);
+            }
+        }
+        answers
+    }
+
+    fn record_rejected(&mut self, path: &Path, why: &str) -> Result<()> {
         let (time, from) = (OsHost.now().rfc3339(), self.from.clone());
         let line = Line {
             time: &time,
@@ -169,7 +188,11 @@ impl Clerk for Books {
             job: None,
             why: Some(why),
         };
-        self.audit(std::iter::once(line))?;
+        self.audit(std::iter::once(line))
+    }
+
+    fn rejected(&mut self, path: &Path, why: &str) -> Result<()> {
+        let time = OsHost.now().rfc3339();
         self.flushed_receipt(path, REJECTED, &format!("# rejected {time}\n{why}\n"))
     }
 
@@ -197,6 +220,19 @@ impl Clerk for Books {
     }
 }
 
+fn accepted_text(consignment: &Consignment, time: &str) -> String {
+    let mut text = format!("# accepted {time} job {}\n", consignment.stamp.id);
+    for file in &consignment.files {
+        text += &format!("{}  {}\n", file.sha256, shown_path(&file.name));
+    }
+    text
+}
+
+/// One error of several.
+fn same(e: &Error) -> Result<()> {
+    Err(Error::new(e.kind(), e.to_string()))
+}
+
 fn path_of(reference: &str) -> Result<PathBuf> {
     let strange = || Error::new(ErrorKind::Invalid, format!("{reference:?} is not what an intake wrote"));
     path_from_reference(reference).ok_or_else(strange)
@@ -206,6 +242,11 @@ fn path_of(reference: &str) -> Result<PathBuf> {
 fn shown_path(reference: &str) -> String {
     let part = |part: &str| from_reference(part).map_or_else(|| part.to_owned(), |name| shown(&name));
     reference.split('/').map(part).collect::<Vec<_>>().join("/")
+}
+
+fn flush_parent(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    flush(parent.unwrap_or(Path::new(".")))
 }
 
 fn flush(folder: &Path) -> io::Result<()> {

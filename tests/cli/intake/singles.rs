@@ -253,3 +253,35 @@ fn links_of_the_partner_lead_nowhere() {
     assert_eq!(yard.folder.jobs("inbox").len(), 1);
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
 }
+
+/// Somebody put a folder where a receipt is to be.
+#[test]
+fn a_receipt_that_cannot_be_written_holds_up_no_other() {
+    let yard = Yard::new();
+    let names: Vec<_> = (0..6).map(|nth| format!("{nth}.csv")).collect();
+    let blocked = |what: &str| yard.receipts.join(format!("3.csv.{what}"));
+    for name in &names {
+        yard.put(name, name);
+    }
+    let plans = || {
+        let all = yard.folder.names(yard.from.join(".filedrop").to_str().unwrap());
+        all.iter().filter(|name| name.ends_with(".plan.json")).count()
+    };
+    fs::create_dir(blocked("accepted")).unwrap();
+    let ended = yard.once(&[]).with(74);
+    assert!(ended.err.contains("cannot write a receipt"), "{ended:?}");
+    let told =
+        |what: &str| names.iter().filter(|name| yard.receipt(&format!("{name}.{what}")).is_some()).count();
+    assert_eq!((told("accepted"), plans(), yard.audit().len()), (5, 1, 6));
+    fs::remove_dir(blocked("accepted")).unwrap();
+    yard.once(&[]).with(0);
+    assert_eq!((told("accepted"), plans()), (6, 0));
+    yard.handle();
+    fs::create_dir(blocked("done")).unwrap();
+    yard.once(&[]).with(74);
+    assert_eq!(told("done"), 5, "nor what became of the others");
+    fs::remove_dir(blocked("done")).unwrap();
+    yard.once(&[]).with(0);
+    assert_eq!(told("done"), 6);
+    yard.is_cleared();
+}

@@ -134,18 +134,40 @@ impl<'a, F: Fs, H: Host> ForeignFolder<'a, F, H> {
         self.home.fs.read(&file, most).map(Some).map_err(failed)
     }
 
-    fn list_folders(&self) -> Result<Vec<PathBuf>> {
+    fn list_folders(&self, trouble: &mut dyn FnMut(Error)) -> Result<Vec<PathBuf>> {
         let mut folders = vec![PathBuf::new()];
         let mut next = 0;
-        while self.keep_tree && next < folders.len() && folders.len() < MOST_FOLDERS {
+        let mut beyond = false;
+        while self.keep_tree && next < folders.len() && !beyond {
             let folder = folders[next].clone();
             next += 1;
-            for entry in self.within(&folder, |place| self.home.names(place))?.unwrap_or_default() {
-                let hidden = entry.name.as_encoded_bytes().starts_with(b".");
-                if entry.kind == FileKind::Dir && !hidden && folders.len() < MOST_FOLDERS {
-                    folders.push(folder.join(entry.name));
+            let entries = match self.within(&folder, |place| self.home.names(place)) {
+                Ok(entries) => entries.unwrap_or_default(),
+                Err(e) if folder.as_os_str().is_empty() => return Err(e),
+                // What is closed to us is no reason to leave all else.
+                Err(e) => {
+                    trouble(e);
+                    continue;
                 }
+            };
+            for entry in entries {
+                let hidden = entry.name.as_encoded_bytes().starts_with(b".");
+                if entry.kind != FileKind::Dir || hidden {
+                    continue;
+                }
+                if folders.len() >= MOST_FOLDERS {
+                    beyond = true;
+                    break;
+                }
+                folders.push(folder.join(entry.name));
             }
+        }
+        if beyond {
+            let why = format!(
+                "there are more than {MOST_FOLDERS} folders, and into the others nobody looks; remove empty ones, or let several \
+                 intakes do the work, each on one of them"
+            );
+            trouble(Error::new(ErrorKind::Unsupported, why).at(&self.premises.dir));
         }
         Ok(folders)
     }
@@ -180,8 +202,8 @@ fn apart(path: &Path) -> (&Path, &OsStr) {
 impl<F: Fs, H: Host> Foreign for ForeignFolder<'_, F, H> {
     type Room = LocalRoom<F::File>;
 
-    fn folders(&self) -> Result<Vec<PathBuf>> {
-        self.list_folders()
+    fn folders(&self, trouble: &mut dyn FnMut(Error)) -> Result<Vec<PathBuf>> {
+        self.list_folders(trouble)
     }
 
     fn look(
