@@ -223,6 +223,26 @@ fn p30_p31_p32_errors() {
     }
 }
 
+/// It is stopped at each call, for days, and a sweep takes what is old and nobody's: what it goes on with is not.
+#[test]
+fn p31_swept_while_frozen() {
+    for world in worlds(&[Model::B]) {
+        for i in 0.. {
+            let world = world.fork();
+            let mut frozen = Actor::start(&world, 2, intake("frozen"));
+            if frozen.steps(i) < i {
+                break;
+            }
+            world.advance(3 * 24 * 3_600_000);
+            let fs = SimFs::unscheduled(&world, 3);
+            let swept = open(fs).map(|store| programs::sweep(&store));
+            assert!(swept.is_some_and(|swept| swept.is_ok_and(|swept| !swept.unfinished)), "it sweeps");
+            frozen.finish();
+            go_on(&world).unwrap_or_else(|e| panic!("frozen at call {i}: {e}"));
+        }
+    }
+}
+
 /// It is stopped at each call, taken for dead, recovered, and goes on: at once, or while who recovers is stopped in turn.
 #[test]
 fn p31_frozen_and_taken_for_dead() {

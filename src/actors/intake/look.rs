@@ -1,6 +1,6 @@
 //! A look: into every folder, at what was left before, and what is complete there.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -14,6 +14,17 @@ use crate::words::{Error, ErrorKind, Pending, Result, shown};
 
 /// So many are taken before they are brought to the drop folder.
 const AT_ONCE: usize = 128;
+
+/// So many files are watched at a time, in all folders.
+const MOST_WATCHED: usize = 64 << 10;
+
+/// However many folders there are, so many are watched in each.
+const LEAST_WATCHED: usize = 16;
+
+/// How many files are watched in each of so many folders: a partner who makes thousands has us remember no more.
+fn share(folders: usize) -> usize {
+    (MOST_WATCHED / folders.max(1)).max(LEAST_WATCHED)
+}
 
 /// What a look at everything showed.
 #[derive(Default)]
@@ -53,12 +64,16 @@ where
             let path = path.strip_prefix(&self.setup.dir).unwrap_or(path).to_owned();
             self.ail("look for files", path, e);
         }
-        self.arrivals.retain(|folder, _| folders.contains(folder));
-        self.pass_on_renamed(&folders);
+        let known: HashSet<&Path> = folders.iter().map(PathBuf::as_path).collect();
+        self.arrivals.retain(|folder, _| known.contains(folder.as_path()));
+        self.files.keep_folders(&known);
+        self.pass_on_renamed(&known);
+        let share = share(folders.len());
         for folder in folders {
             if self.setup.stopper.is_stopping() {
                 break;
             }
+            self.arrivals_of(&folder).most_watched = share;
             match self.look_into(&folder, &mut look) {
                 Ok(()) => drop(self.told.remove(&folder)),
                 Err(e) => self.ail("look for files", folder, e),
@@ -72,11 +87,11 @@ where
         Ok(look)
     }
 
-    fn pass_on_renamed(&mut self, folders: &[PathBuf]) {
+    fn pass_on_renamed(&mut self, folders: &HashSet<&Path>) {
         for (path, ino) in self.setup.watch.renamed() {
             let Ok(path) = path.strip_prefix(&self.setup.dir) else { continue };
             let folder = path.parent().unwrap_or(Path::new(""));
-            if let (Some(name), true) = (path.file_name(), folders.iter().any(|known| known == folder)) {
+            if let (Some(name), true) = (path.file_name(), folders.contains(folder)) {
                 self.arrivals_of(folder).renamed(name.to_owned(), ino);
             }
         }
@@ -181,5 +196,17 @@ where
         self.told.remove(&path);
         self.taken.rejected += 1;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_share_what_is_remembered() {
+        assert_eq!(share(1), MOST_WATCHED);
+        assert!((1..=4096).all(|folders| share(folders) * folders <= MOST_WATCHED));
+        assert_eq!(share(usize::MAX), LEAST_WATCHED);
     }
 }

@@ -9,6 +9,9 @@ use crate::words::{Customs, Evidence, Id, Patience, Pending, Sighting, Version};
 /// So many files are given out by one look.
 const AT_ONCE: usize = 256;
 
+/// So many files are watched at a time.
+const MOST_WATCHED: usize = 64 << 10;
+
 /// What is remembered of the files in one folder, from look to look.
 #[derive(Debug)]
 pub struct Arrivals {
@@ -20,6 +23,8 @@ pub struct Arrivals {
     pub(crate) only: Option<OsString>,
     /// How many files one look gives out at most.
     pub at_once: usize,
+    /// How many files are watched at a time; with more, some are looked at later.
+    pub most_watched: usize,
     pub(crate) seen: HashMap<OsString, Sighting>,
     /// Names that were seen to be renamed into the folder, and the inodes that they stood for.
     pub(crate) moved: HashMap<OsString, u64>,
@@ -36,6 +41,7 @@ impl Arrivals {
             patience,
             only: None,
             at_once: AT_ONCE,
+            most_watched: MOST_WATCHED,
             seen: HashMap::new(),
             moved: HashMap::new(),
             checked: HashMap::new(),

@@ -11,9 +11,6 @@ use super::moves::found;
 use crate::ports::{Arrivals, Arrived, FileKind, Finding, Fs, Host, Looked, Marker, Meta};
 use crate::words::{Customs, Error, Marked, Pending, Result, Sighting, Sort, Writer, judge, parse_checksum};
 
-/// So many files are watched at a time; with more, those that wait longest make room.
-const MOST_WATCHED: usize = 64 << 10;
-
 /// How long a file that somebody has open, or that lacks its marker, is left alone before the next look, if nothing rings.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -39,7 +36,9 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             }
             match arrivals.customs.sort(&entry.name) {
                 Sort::Bare if arrivals.only.as_ref().is_some_and(|only| *only != entry.name) => {}
-                Sort::Bare if arrivals.seen.contains_key(&entry.name) || names.len() < MOST_WATCHED => {
+                Sort::Bare
+                    if arrivals.seen.contains_key(&entry.name) || names.len() < arrivals.most_watched =>
+                {
                     names.push(entry.name);
                 }
                 Sort::Bare => beyond += 1,
@@ -205,7 +204,7 @@ impl Arrivals {
 
     /// Those that were seen first, and are not complete yet, make room for others, and are looked at anew later.
     fn make_room(&mut self) {
-        if self.seen.len() < MOST_WATCHED {
+        if self.seen.len() < self.most_watched {
             return;
         }
         let mut first: Vec<Duration> = self.seen.values().map(|sighting| sighting.first).collect();
