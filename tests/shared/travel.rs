@@ -43,3 +43,34 @@ fn a_closed_folder_is_no_obstacle() {
     place.run(BOB, &format!("consumer run own --drain --max-attempts 1 -- sh -c {leave}"));
     assert_eq!(place.run(BOB, "ls own/payload"), "");
 }
+
+/// P31: what Ann's intake has brought to its room when it is killed, Bob's consumer makes a job of: the one that she meant.
+#[test]
+fn what_one_users_intake_leaves_is_a_job_to_the_other() {
+    let Some(place) = Place::shared() else { return };
+    place.run(ANN, "mkdir in");
+    let intake = "producer intake drop --from in --once --quiet-period 0s --type bill";
+    let (mut rounds, mut without) = (0, 0);
+    for nth in 1.. {
+        rounds += 1;
+        place.run(ANN, &format!("echo {nth} > in/{nth}.csv"));
+        let killed = format!(
+            "strace -f -qq -o /dev/null -e trace=fsync -e inject=fsync:signal=SIGKILL:when={nth} {intake}"
+        );
+        let is_killed = !place.shell(ANN, &killed).output().expect("a shell").status.success();
+        let handler = r#"sh -c 'echo "$FILEDROP_TYPE $(cat)" >> got'"#;
+        place.run(BOB, &format!("touch got; consumer run drop --drain --max-attempts 1 -- {handler}"));
+        without += usize::from(place.run(BOB, "cat got").lines().any(|got| got == format!("bill {nth}")));
+        place.run(ANN, intake);
+        place.run(BOB, &format!("consumer run drop --drain --max-attempts 1 -- {handler}"));
+        if !is_killed {
+            break;
+        }
+    }
+    assert!(without > 2, "{without} of {rounds}");
+    let mut got: Vec<_> = place.run(BOB, "cat got").lines().map(str::to_owned).collect();
+    got.sort();
+    let mut expected: Vec<_> = (1..=rounds).map(|nth| format!("bill {nth}")).collect();
+    expected.sort();
+    assert_eq!(got, expected);
+}

@@ -21,12 +21,7 @@ impl<F: Fs, H: Host> ForeignFolder<'_, F, H> {
         let stamp = StampedId { id: consignment.stamp.id.clone(), nonce: drop.host.nonce() };
         let envelope = consignment.envelope_with(&cargo_of(&stamp)).encode()?;
         self.home.publish(&envelope, &from.join(stamp.taken_draft()))?;
-        // In a folder that a group shares anyone is to make the job.
-        for path in [from.join(stamp.taken_draft()), from.clone()] {
-            if let Err(e) = drop.fs.admit(&path) {
-                tracing::debug!(path = %path.display(), error = %e, "what was taken keeps its own modes");
-            }
-        }
+        self.open_to_group(&from)?;
         self.home.flush_dir(&from)?;
         let to = drop.layout.taken(room, &stamp);
         let answer = drop.fs.rename(&from, &to);
@@ -46,6 +41,17 @@ impl<F: Fs, H: Host> ForeignFolder<'_, F, H> {
         drop.flush_dir(&drop.layout.claims(room))?;
         self.home.flush_dir(self.home.layout.root())?;
         Ok(Some(stamp))
+    }
+
+    /// In a drop folder that a group shares, anyone in it is to make the job.
+    fn open_to_group(&self, from: &Path) -> Result<()> {
+        let entries = self.home.names(from)?.into_iter().map(|entry| from.join(entry.name));
+        for path in entries.chain([from.to_owned()]) {
+            if let Err(e) = self.drop.fs.admit(&path) {
+                tracing::debug!(path = %path.display(), error = %e, "what was taken keeps its own modes");
+            }
+        }
+        Ok(())
     }
 
     /// The folder has a name of its own until all is in it: nobody takes a part for all.
