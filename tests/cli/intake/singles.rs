@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
+use std::time::{Duration, SystemTime};
 
 use rustix::process::Signal;
 use serde_json::json;
@@ -284,4 +285,18 @@ fn a_receipt_that_cannot_be_written_holds_up_no_other() {
     yard.once(&[]).with(0);
     assert_eq!(told("done"), 6);
     yard.is_cleared();
+}
+
+/// P16
+#[test]
+fn drafts_of_the_killed_are_swept() {
+    let yard = Yard::new();
+    yard.once(&[]).with(0);
+    let [old, young] = ["old", "young"].map(|name| yard.from.join(".filedrop/tmp").join(name));
+    for (path, hours) in [(&old, 25), (&young, 23)] {
+        let file = fs::File::create(path).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(hours * 3600)).unwrap();
+    }
+    yard.once(&[]).with(0);
+    assert!(!old.exists() && young.exists());
 }

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use super::{ForeignFolder, ORIGIN, PLAN, SPENT, path_from_reference, path_to_reference};
 use crate::adapters::fs::make_below;
 use crate::adapters::store::local::moves::found;
+use crate::adapters::store::local::sweep::LITTER_AGE;
 use crate::ports::{Arrived, Batch, FileKind, Fs, Host, Taking};
 use crate::words::{
-    Consignment, Error, ErrorKind, MAX_FILE_BYTES, Result, StampedId, TakenFile, Writer, id_of_file,
+    Consignment, Error, ErrorKind, MAX_FILE_BYTES, Millis, Result, StampedId, TakenFile, Writer, id_of_file,
     to_reference,
 };
 
@@ -158,6 +159,7 @@ impl<F: Fs, H: Host> ForeignFolder<'_, F, H> {
         for stamp in self.stamps(SPENT)? {
             self.home.remove_tree(&self.spent(&stamp)).unwrap_or_else(&mut *trouble);
         }
+        self.sweep_drafts().unwrap_or_else(&mut *trouble);
         let mut stuck = 0;
         for stamp in taken.into_iter().filter(|stamp| !plans.contains(stamp)) {
             let back = self.return_home(&stamp).unwrap_or_else(|e| {
@@ -167,6 +169,20 @@ impl<F: Fs, H: Host> ForeignFolder<'_, F, H> {
             stuck += usize::from(!back);
         }
         Ok(stuck)
+    }
+
+    /// P16, for drafts of those that were killed: nobody else looks there.
+    fn sweep_drafts(&self) -> Result<()> {
+        let tmp = self.home.layout.room("tmp");
+        let now = self.home.host.now();
+        for entry in self.home.names(&tmp)?.into_iter().filter(|entry| entry.kind == FileKind::File) {
+            let path = tmp.join(entry.name);
+            let modified = self.home.look(&path)?.and_then(|meta| Millis::new(meta.modified_ms));
+            if modified.is_some_and(|modified| now.since(modified) > LITTER_AGE) {
+                self.home.remove(&path)?;
+            }
+        }
+        Ok(())
     }
 
     /// To the folder that they were in; if its owner removed it, it is made again.

@@ -24,7 +24,7 @@ use crate::ports::{Broom, FileKind, Fs, Host, Meta, Swept};
 use crate::words::{Error, Id, Millis, Result};
 
 /// Clocks may differ, and a writer may sleep: it then finds its draft gone and writes it anew (R3).
-const LITTER_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const LITTER_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many names of a folder are kept in memory at a time. It is listed again for the next ones.
 const WINDOW: usize = 20_000;
 
