@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::words::Result;
+use crate::words::{Result, Version};
 
 /// How to learn of changes in a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,9 +36,9 @@ pub trait Watch: Send {
     /// [`NotFound`](crate::ErrorKind::NotFound) if it is not there.
     fn arm(&mut self, dir: &Path) -> Result<()>;
 
-    /// Files that were renamed into a watched folder since this was last asked, with their inodes, as far as they are known: that
-    /// somebody who uses a temporary name is done with them.
-    fn renamed(&mut self) -> Vec<(PathBuf, u64)> {
+    /// Files that were renamed into a watched folder since this was last asked, and how they were then, as far as they are known:
+    /// that somebody who uses a temporary name is done with them.
+    fn renamed(&mut self) -> Vec<(PathBuf, Version)> {
         Vec::new()
     }
 

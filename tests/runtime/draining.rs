@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use filedrop::Stopper;
 use filedrop::actors::consumer::ConsumerOptions;
 use filedrop::adapters::host::OsHost;
+use filedrop::edge::cli::Exit;
 
 use crate::faulty::{Faulty, Noted, Verb, broken};
 use crate::{Diary, folder, job};
@@ -81,4 +82,41 @@ fn the_patience_of_a_drain_is_as_long_as_it_says() {
     for (nth, pair) in tries.windows(2).enumerate() {
         assert!(pair[1] - pair[0] >= Duration::from_millis(100 << nth), "after {} tries", nth + 1);
     }
+}
+
+/// What lies there may be complete: that nobody could look is no reason to call the folder empty.
+#[test]
+fn a_drain_that_cannot_look_at_what_was_dropped_has_failed() {
+    let (_place, drop) = folder();
+    std::fs::write(drop.path().join("inbox/x.csv"), "1;2").unwrap();
+    let tries = Noted::new();
+    let store = Faulty::new(&drop, |verb| match verb {
+        Verb::Look => {
+            tries.note(());
+            Err(broken())
+        }
+        _ => Ok(()),
+    });
+    let diary = Diary::default();
+    let e = store.consume(&drain(), &diary, &Stopper::default()).unwrap_err();
+    assert_eq!((e.to_string().contains("as asked for"), Exit::of(&e)), (true, Exit::Io), "{e}");
+    assert!(!diary.has("Drained"));
+    assert_eq!(tries.all().len(), 6, "it is patient, but not for ever");
+}
+
+#[test]
+fn a_drain_that_can_look_again_ends_well() {
+    let (_place, drop) = folder();
+    std::fs::write(drop.path().join("inbox/x.csv"), "1;2").unwrap();
+    let tries = Noted::new();
+    let store = Faulty::new(&drop, |verb| match verb {
+        Verb::Look if tries.all().len() < 2 => {
+            tries.note(());
+            Err(broken())
+        }
+        _ => Ok(()),
+    });
+    let options = ConsumerOptions { quiet_period: Duration::ZERO, ..drain() };
+    let summary = store.consume(&options, &Diary::default(), &Stopper::default()).unwrap();
+    assert_eq!(summary.succeeded, 1);
 }

@@ -28,6 +28,8 @@ type Fault<'a> = Box<dyn Fn(&Verb<'_>) -> Result<()> + Send + Sync + 'a>;
 /// What a consumer asks for.
 #[derive(Debug)]
 pub(crate) enum Verb<'a> {
+    /// At what strangers dropped.
+    Look,
     Claim(&'a Id),
     Workspace,
     Harvest,
@@ -130,6 +132,7 @@ impl Store for Faulty<'_> {
         arrivals: &mut Arrivals,
         tell: &mut dyn FnMut(&OsStr, Finding<'_>),
     ) -> Result<Looked> {
+        (self.fault)(&Verb::Look)?;
         self.local.arrivals(folder, arrivals, tell)
     }
 

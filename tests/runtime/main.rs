@@ -9,6 +9,7 @@ mod draining;
 mod dropped;
 mod faulty;
 mod held_back;
+mod returning;
 mod stopping;
 mod stubborn;
 mod stuck;

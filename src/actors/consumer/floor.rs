@@ -12,7 +12,7 @@ use super::gate::Gate;
 use super::pulse::Pulse;
 use super::ready::Ready;
 use super::stop::Stage;
-use super::{ConsumerOptions, MOST_ASIDE, Stopper, Summary, Terms};
+use super::{ConsumerOptions, MOST_ASIDE, PATIENCE_OF_A_DRAIN, Stopper, Summary, Terms};
 use crate::actors::handler::Handler;
 use crate::actors::observer::{Event, Observer, tell};
 use crate::ports::{Host, Store};
@@ -69,6 +69,13 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
     pub(super) fn give_up(&self, error: Error) {
         lock(&self.failure).get_or_insert(error);
         self.stopper.stop();
+    }
+
+    /// So many failures of one kind in a row are enough for a drain. Any other consumer goes on trying.
+    pub(super) fn lose_patience(&self, failures: u32, error: Error) {
+        if self.options.drain && failures >= PATIENCE_OF_A_DRAIN {
+            self.give_up(error);
+        }
     }
 
     /// A drain cannot do this one, and ends with the error; but first it does the others. If none of those works either,

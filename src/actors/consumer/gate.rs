@@ -4,6 +4,11 @@ use std::ffi::OsString;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use crate::words::Version;
+
+/// So many files that were renamed into the inbox are remembered until the porter looks.
+const MOST_RENAMED: usize = 64 << 10;
+
 /// Between the porter, who sees to the files that strangers drop, and the others.
 #[derive(Default)]
 pub(super) struct Gate {
@@ -18,8 +23,8 @@ struct State {
     looked: u64,
     /// At the last look no file was about to become a job.
     clear: bool,
-    /// Files that were renamed into the inbox, and their inodes.
-    renamed: Vec<(OsString, u64)>,
+    /// Files that were renamed into the inbox, and how they were then.
+    renamed: Vec<(OsString, Version)>,
     ended: bool,
 }
 
@@ -42,9 +47,10 @@ impl Gate {
         state.asked
     }
 
-    /// Somebody saw these come.
-    pub(super) fn renamed(&self, files: impl Iterator<Item = (OsString, u64)>) {
-        self.lock().renamed.extend(files);
+    /// Somebody saw these come. Those that are too many have to be quiet for a while.
+    pub(super) fn renamed(&self, files: impl Iterator<Item = (OsString, Version)>) {
+        let renamed = &mut self.lock().renamed;
+        renamed.extend(files.take(MOST_RENAMED.saturating_sub(renamed.len())));
     }
 
     /// Whether, at that look, no file was about to become a job. `None`: it has not been made yet.
@@ -60,7 +66,7 @@ impl Gate {
     }
 
     /// Waits until a look is asked for, or is due. Returns its number, and what was seen to come; `None` at the end.
-    pub(super) fn wait(&self, due: Option<Instant>) -> Option<(u64, Vec<(OsString, u64)>)> {
+    pub(super) fn wait(&self, due: Option<Instant>) -> Option<(u64, Vec<(OsString, Version)>)> {
         let mut state = self.lock();
         loop {
             if state.ended {

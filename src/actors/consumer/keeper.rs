@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::PATIENCE_OF_A_DRAIN;
 use super::floor::Floor;
 use super::stop::Stage;
 use crate::actors::observer::Event;
@@ -158,7 +157,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
         }
         let inbox = |path: &PathBuf| path.parent().is_some_and(|parent| parent.ends_with("inbox"));
         let names = renamed.into_iter().filter(|(path, _)| inbox(path));
-        self.floor.gate.renamed(names.filter_map(|(path, ino)| Some((path.file_name()?.to_owned(), ino))));
+        self.floor.gate.renamed(names.filter_map(|(path, was)| Some((path.file_name()?.to_owned(), was))));
         self.floor.gate.poke();
     }
 
@@ -245,7 +244,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
                 let pause = pause_after(self.failures);
                 self.recovery_due = now + pause;
                 self.floor.trouble("recover what absent consumers left", None, &e, Some(pause));
-                self.lose_patience(self.failures, e);
+                self.floor.lose_patience(self.failures, e);
                 None
             }
         }
@@ -260,12 +259,6 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
     fn recover_by(&mut self, due: Instant) {
         if self.failures == 0 {
             self.recovery_due = self.recovery_due.min(due);
-        }
-    }
-
-    fn lose_patience(&self, failures: u32, e: Error) {
-        if self.floor.options.drain && failures >= PATIENCE_OF_A_DRAIN {
-            self.floor.give_up(e);
         }
     }
 
@@ -361,7 +354,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
     fn look_again(&mut self, e: Error) {
         self.failed_looks += 1;
         self.look_after = Some(Instant::now() + pause_after(self.failed_looks));
-        self.lose_patience(self.failed_looks, e);
+        self.floor.lose_patience(self.failed_looks, e);
     }
 
     /// A stop closes the doors; when the grace is over, or at once, the handlers are ended.

@@ -16,6 +16,8 @@ use crate::words::{Error, Pending, Result, StampedId, pause_after, shown};
 /// more, and is no reason to wait.
 const LEAST_REST: Duration = Duration::from_millis(10);
 const REST: u32 = 10;
+/// A drain is to end.
+const REST_OF_A_DRAIN: u32 = 1;
 
 /// So many files of one look are told of that no job could be made of; of the others it is most likely for the same reason.
 const MOST_FAILURES: usize = 8;
@@ -69,8 +71,8 @@ impl<'a, S: Store, H: Host> Porter<'a, S, H> {
     pub(super) fn attend(mut self) {
         let mut due = None;
         while let Some((look, renamed)) = self.floor.gate.wait(due) {
-            for (name, ino) in renamed {
-                self.arrivals.renamed(name, ino);
+            for (name, was) in renamed {
+                self.arrivals.renamed(name, was);
             }
             let failures = self.failures;
             let began = Instant::now();
@@ -80,18 +82,18 @@ impl<'a, S: Store, H: Host> Porter<'a, S, H> {
             let (clear, again) = match answer {
                 Ok((looked, tried)) if self.failures == failures => {
                     self.failures = 0;
-                    let coming = looked.beyond + tried;
                     // Those that were ready, and not taken, are others by now.
-                    let again = if coming > 0 { Some(Duration::ZERO) } else { self.again(&looked) };
-                    (looked.fresh + coming == 0 && !self.refused.are_tried(), again)
+                    let again = if tried > 0 { Some(Duration::ZERO) } else { self.again(&looked) };
+                    let clear = looked.fresh + looked.beyond + tried == 0 && !self.refused.are_tried();
+                    (clear, again)
                 }
                 Ok(_) => (false, Some(pause_after(self.failures))),
                 Err(e) => {
                     self.failures += 1;
                     let pause = pause_after(self.failures);
                     self.floor.trouble("take what was dropped into the inbox", None, &e, Some(pause));
-                    // A drain has other ways to find out that the folder does not work.
-                    (self.floor.options.drain, Some(pause))
+                    self.floor.lose_patience(self.failures, e);
+                    (false, Some(pause))
                 }
             };
             self.floor.gate.looked(look, clear);
@@ -100,7 +102,8 @@ impl<'a, S: Store, H: Host> Porter<'a, S, H> {
             }
             let now = Instant::now();
             due = again.map(|again| now + again);
-            let pause = if self.failures > 0 { pause_after(self.failures) } else { cost * REST };
+            let rest = if self.floor.options.drain { REST_OF_A_DRAIN } else { REST };
+            let pause = if self.failures > 0 { pause_after(self.failures) } else { cost * rest };
             self.floor.gate.rest(now + pause.max(LEAST_REST));
         }
         for Held { room, stamp, .. } in std::mem::take(&mut self.held) {
@@ -135,8 +138,11 @@ impl<'a, S: Store, H: Host> Porter<'a, S, H> {
                 _ => {}
             }
         })?;
-        self.waiting.end_of_look();
-        self.refused.end_of_look(|name| self.held.iter().any(|held| held.file.name == name));
+        // Of many that are complete, one look sees a part.
+        if looked.beyond == 0 {
+            self.waiting.end_of_look();
+            self.refused.end_of_look(|name| self.held.iter().any(|held| held.file.name == name));
+        }
         for (name, missing) in unfinished {
             self.floor.tell(&Event::Unfinished { name: &shown(&name), missing: &missing });
         }

@@ -88,11 +88,11 @@ where
     }
 
     fn pass_on_renamed(&mut self, folders: &HashSet<&Path>) {
-        for (path, ino) in self.setup.watch.renamed() {
+        for (path, was) in self.setup.watch.renamed() {
             let Ok(path) = path.strip_prefix(&self.setup.dir) else { continue };
             let folder = path.parent().unwrap_or(Path::new(""));
             if let (Some(name), true) = (path.file_name(), folders.contains(folder)) {
-                self.arrivals_of(folder).renamed(name.to_owned(), ino);
+                self.arrivals_of(folder).renamed(name.to_owned(), was);
             }
         }
     }
@@ -122,7 +122,7 @@ where
             let why = format!("a file cannot be read: {why}");
             self.fail(Error::new(ErrorKind::Io, why).at(self.setup.dir.join(path)));
         }
-        look.fresh |= looked.fresh > 0;
+        look.fresh |= looked.fresh + looked.beyond > 0;
         if let Some(again) = looked.again {
             look.again(again);
         }

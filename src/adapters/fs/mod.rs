@@ -18,4 +18,5 @@ pub(crate) use held::make_below;
 pub use holders::Holder;
 pub(crate) use holders::holders;
 pub use os::OsFs;
+pub(crate) use os::describe;
 pub(crate) use share::{Shared, is_member, share};

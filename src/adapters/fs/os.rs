@@ -289,7 +289,8 @@ fn open_up(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn describe(meta: &fs::Metadata) -> Meta {
+/// What the system tells of a file.
+pub(crate) fn describe(meta: &fs::Metadata) -> Meta {
     let nanos = |seconds: i64, nanos: i64| {
         u64::try_from(seconds.saturating_mul(1_000_000_000).saturating_add(nanos)).unwrap_or(0)
     };

@@ -2,15 +2,15 @@
 
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use notify::event::{ModifyKind, RenameMode};
 use notify::{Config, Event, EventKind, EventKindMask, RecommendedWatcher, RecursiveMode, Watcher};
 
+use crate::adapters::fs::describe;
 use crate::ports::{Bell, Watch};
-use crate::words::{Error, ErrorKind, Result};
+use crate::words::{Error, ErrorKind, Result, Version};
 
 /// Rings when a name appears in a folder, or a file that was open for writing is closed.
 ///
@@ -19,7 +19,7 @@ use crate::words::{Error, ErrorKind, Result};
 /// nobody anything to do.
 pub struct NotifyWatch {
     watcher: RecommendedWatcher,
-    renamed: Arc<Mutex<Vec<(PathBuf, u64)>>>,
+    renamed: Arc<Mutex<Vec<(PathBuf, Version)>>>,
 }
 
 /// So many files that were renamed into a folder are remembered until somebody asks: the others have to be quiet for a while.
@@ -52,12 +52,12 @@ impl NotifyWatch {
 
 /// What it was is looked at once: by the time that somebody asks, another may have its name. Our own jobs move all the time, and
 /// mean nothing here.
-fn remember(renamed: &Mutex<Vec<(PathBuf, u64)>>, paths: Vec<PathBuf>) {
+fn remember(renamed: &Mutex<Vec<(PathBuf, Version)>>, paths: Vec<PathBuf>) {
     for path in paths.into_iter().filter(|path| !path.as_os_str().as_bytes().ends_with(b".job.json")) {
         let Ok(meta) = std::fs::symlink_metadata(&path) else { continue };
         let mut renamed = renamed.lock().unwrap_or_else(PoisonError::into_inner);
         if meta.is_file() && renamed.len() < MOST_RENAMED {
-            renamed.push((path, meta.ino()));
+            renamed.push((path, describe(&meta).version()));
         }
     }
 }
@@ -74,7 +74,7 @@ impl Watch for NotifyWatch {
         })
     }
 
-    fn renamed(&mut self) -> Vec<(PathBuf, u64)> {
+    fn renamed(&mut self) -> Vec<(PathBuf, Version)> {
         std::mem::take(&mut *self.renamed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -28,6 +28,7 @@ impl Explainer {
             customs.iter().map(|customs| Arrivals::new(customs.clone(), BETWEEN)).collect();
         for arrivals in &mut looks {
             arrivals.only = only.map(OsStr::to_owned);
+            arrivals.at_once = usize::MAX;
             self.folder.store.arrivals(None, arrivals, &mut |_, _| ())?;
         }
         let before: HashMap<OsString, u64> = looks
@@ -37,27 +38,16 @@ impl Explainer {
             .collect();
         std::thread::sleep(BETWEEN);
         let mut found: BTreeMap<OsString, Vec<Option<Why>>> = BTreeMap::new();
-        let (mut beyond, mut failure) = (0, None);
+        let mut beyond = 0;
         for (nth, (arrivals, taker)) in looks.iter_mut().zip(&self.takers).enumerate() {
-            let mut ready = 0;
             let mut tell = |name: &OsStr, finding: Finding<'_>| {
-                ready += usize::from(finding.is_ok());
-                match self.judge(taker, name, finding, &before) {
-                    Ok(Some(why)) => {
-                        let whys =
-                            found.entry(name.to_owned()).or_insert_with(|| vec![None; self.takers.len()]);
-                        whys[nth] = Some(why);
-                    }
-                    Ok(None) => {}
-                    Err(e) => failure = Some(e),
+                if let Some(why) = self.judge(taker, name, finding, &before) {
+                    let whys = found.entry(name.to_owned()).or_insert_with(|| vec![None; self.takers.len()]);
+                    whys[nth] = Some(why);
                 }
             };
             let looked = self.folder.store.arrivals(None, arrivals, &mut tell)?;
-            // Those that are ready are given out in portions; but all of them were told of.
-            beyond = beyond.max(looked.beyond.saturating_sub(ready.saturating_sub(looked.ready.len())));
-        }
-        if let Some(e) = failure {
-            return Err(e);
+            beyond = beyond.max(looked.beyond);
         }
         let open = self.open_files(&found);
         for (name, whys) in found {
@@ -83,16 +73,16 @@ impl Explainer {
         name: &OsStr,
         finding: Finding<'_>,
         before: &HashMap<OsString, u64>,
-    ) -> Result<Option<Why>> {
+    ) -> Option<Why> {
         let path = self.place().join(name);
-        let Ok(meta) = fs::symlink_metadata(&path) else { return Ok(None) };
+        let meta = fs::symlink_metadata(&path).ok()?;
         let ago = self.since(&meta);
         let left = taker.habits.quiet().saturating_sub(ago);
         let unreadable_here = matches!(finding, Err(Pending::Unreadable(_)));
         if let Some(why) = taker.shut_out(&meta).filter(|_| !unreadable_here) {
-            return Ok(Some(why));
+            return Some(why);
         }
-        Ok(Some(match finding {
+        Some(match finding {
             Ok(Evidence::Quiet(_)) if !left.is_zero() => Why::Recent { ago, left },
             Ok(evidence) => Why::Complete(evidence.clone()),
             Err(Pending::Quiet(_)) => match before.get(name) {
@@ -107,12 +97,16 @@ impl Explainer {
             Err(Pending::WrongChecksum(suffix)) => {
                 let mut marker = path.clone().into_os_string();
                 marker.push(suffix);
-                let both = self.folder.store.checksums(&path, marker.as_ref())?;
-                let (said, is) = both.unwrap_or_default();
-                Why::WrongChecksum { suffix: suffix.clone(), said, is }
+                match self.folder.store.checksums(&path, marker.as_ref()) {
+                    Ok(both) => {
+                        let (said, is) = both.unwrap_or_default();
+                        Why::WrongChecksum { suffix: suffix.clone(), said, is }
+                    }
+                    Err(e) => unreadable(None, e.to_string(), &meta),
+                }
             }
             Err(Pending::Unreadable(why)) => unreadable(None, why.clone(), &meta),
-        }))
+        })
     }
 
     /// How long ago anything of a file was last changed, by this machine's clock.

@@ -23,13 +23,17 @@ pub struct Arrivals {
     pub(crate) only: Option<OsString>,
     /// How many files one look gives out at most.
     pub at_once: usize,
-    /// How many files are watched at a time; with more, some are looked at later.
+    /// How many files are watched at a time. Of more, those that wait for something else than to be left alone make room.
     pub most_watched: usize,
     pub(crate) seen: HashMap<OsString, Sighting>,
-    /// Names that were seen to be renamed into the folder, and the inodes that they stood for.
-    pub(crate) moved: HashMap<OsString, u64>,
+    /// Names that were seen to be renamed into the folder since the last look, and the files that they stood for then.
+    pub(crate) moved: HashMap<OsString, Version>,
     /// Checksums that were computed: of which state of the file and of its marker, and whether they agreed.
     pub(crate) checked: HashMap<OsString, (Version, Version, bool)>,
+    /// There are more than can be watched: the name whose turn came last. It goes by the order of the names, and round.
+    pub(crate) last: Option<OsString>,
+    /// The same: when each had had its turn. From then on all have been waiting for longer than a quiet period.
+    pub(crate) all_seen: Option<Duration>,
 }
 
 impl Arrivals {
@@ -45,12 +49,15 @@ impl Arrivals {
             seen: HashMap::new(),
             moved: HashMap::new(),
             checked: HashMap::new(),
+            last: None,
+            all_seen: None,
         }
     }
 
-    /// Somebody saw this inode come to the folder under this name, by a rename.
-    pub fn renamed(&mut self, name: OsString, ino: u64) {
-        self.moved.insert(name, ino);
+    /// Somebody saw a file come to the folder under this name, by a rename, and looked at it then. The next look asks for it; later it
+    /// means nothing, since the name may be another file's.
+    pub fn renamed(&mut self, name: OsString, was: Version) {
+        self.moved.insert(name, was);
     }
 }
 
@@ -81,11 +88,12 @@ pub struct Marker {
 pub struct Looked {
     /// Complete files, those that were seen first before the others. Not all, if there are very many.
     pub ready: Vec<Arrived>,
-    /// How many more are complete, or were not looked at.
+    /// How many more were not looked at: those beyond what one look gives out, and those that never had their turn since there were
+    /// too many to watch.
     pub beyond: usize,
     /// How many are within the quiet period after they were first seen.
     pub fresh: usize,
-    /// How many others are not complete yet.
+    /// How many others are not complete yet, of those that were looked at.
     pub pending: usize,
     /// When to look again at the latest, if nothing rings before.
     pub again: Option<Duration>,

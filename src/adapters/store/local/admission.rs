@@ -14,7 +14,7 @@ use super::moves::{found, parent};
 use crate::ports::{Admitted, Arrived, Fetched, FileId, FileKind, Fs, Host, Listed, Marker, Meta};
 use crate::words::{
     ClaimCheck, ClaimCheckKind, Envelope, Error, ErrorKind, MAX_FILE_BYTES, Result, RoomName, StampedId,
-    Writer, id_of_file,
+    Version, Writer, id_of_file,
 };
 
 impl<F: Fs, H: Host> LocalStore<F, H> {
@@ -81,7 +81,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             return Ok(true);
         }
         tracing::debug!(name = ?file.name, "it is another file by now, or is being written again");
-        self.give_back(room, stamp)?;
+        self.give_back(room, stamp, |back| back.has_content_of(&file.version))?;
         if twice { Err(returning_error(&from)) } else { Ok(false) }
     }
 
@@ -126,16 +126,24 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         Ok(())
     }
 
-    /// What was taken, and is not admitted, goes back under its own name, unless there is another file by now.
+    /// What was taken, and is not admitted, goes back under its own name, unless there is another file by now. `is_as_judged`: the
+    /// file is as it was when it was found to be complete.
     ///
     /// # Errors
     /// What could not be put back is where it was.
-    pub(super) fn give_back(&self, room: &RoomName, stamp: &StampedId) -> Result<()> {
+    pub(super) fn give_back(
+        &self,
+        room: &RoomName,
+        stamp: &StampedId,
+        is_as_judged: impl Fn(&Version) -> bool,
+    ) -> Result<()> {
         let folder = self.layout.taken(room, stamp);
         let inbox = self.layout.room("inbox");
         let mut answer = Ok(());
         for entry in &self.names(&folder)? {
-            answer = answer.and(self.put_one_back(&folder.join(&entry.name), &inbox.join(&entry.name)));
+            let (from, to) = (folder.join(&entry.name), inbox.join(&entry.name));
+            self.note_return(&from, &is_as_judged);
+            answer = answer.and(self.put_one_back(&from, &to));
         }
         answer?;
         self.close(room, stamp)

@@ -1,6 +1,6 @@
 //! Whether the files that strangers drop are complete: one look at a folder, compared with those before.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind as Io;
 use std::path::Path;
@@ -8,8 +8,11 @@ use std::time::Duration;
 
 use super::LocalStore;
 use super::moves::found;
+use super::window::Window;
 use crate::ports::{Arrivals, Arrived, FileKind, Finding, Fs, Host, Looked, Marker, Meta};
-use crate::words::{Customs, Error, Marked, Pending, Result, Sighting, Sort, Writer, judge, parse_checksum};
+use crate::words::{
+    Customs, Error, Evidence, Marked, Pending, Result, Sighting, Sort, Version, Writer, judge, parse_checksum,
+};
 
 /// How long a file that somebody has open, or that lacks its marker, is left alone before the next look, if nothing rings.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -28,103 +31,120 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         arrivals: &mut Arrivals,
         tell: &mut dyn FnMut(&OsStr, Finding<'_>),
     ) -> Result<Looked> {
-        let (mut names, mut markers) = (Vec::new(), HashSet::new());
-        let mut beyond = 0;
+        // Even if this look comes to nothing: what is remembered for longer may be of another file.
+        let moved = std::mem::take(&mut arrivals.moved);
+        let (mut window, mut markers) = (Window::default(), HashSet::new());
         let mut each = |entry: crate::ports::Listed| {
             if entry.kind != FileKind::File {
                 return;
             }
             match arrivals.customs.sort(&entry.name) {
                 Sort::Bare if arrivals.only.as_ref().is_some_and(|only| *only != entry.name) => {}
-                Sort::Bare
-                    if arrivals.seen.contains_key(&entry.name) || names.len() < arrivals.most_watched =>
-                {
-                    names.push(entry.name);
-                }
-                Sort::Bare => beyond += 1,
+                Sort::Bare => window.add(entry.name, arrivals),
                 Sort::Marker(_) => drop(markers.insert(entry.name)),
                 Sort::Ours | Sort::Ignored(_) => {}
             }
         };
         self.fs.list(folder, &mut each).map_err(|e| Error::io("list a folder", folder, e))?;
-        arrivals.forget_all_but(&names);
         let now = self.host.monotonic();
-        let mut looked = Looked { beyond, ..Looked::default() };
-        let mut ready = Vec::new();
-        for name in names {
-            let path = folder.join(&name);
-            let meta = found(self.fs.stat(&path)).map_err(|e| Error::io("look at a file", &path, e))?;
-            let Some(meta) = meta.filter(|meta| meta.kind == FileKind::File) else { continue };
-            let sighting = arrivals.see(&name, &meta, now);
-            let (marked, marker) = self.marked(folder, &name, &sighting, arrivals, &markers, now)?;
-            let mut unreadable = None;
-            let writer = || match self.fs.writer(&path) {
-                Ok(writer) => writer,
-                Err(e) => {
-                    unreadable = Some(e);
-                    Writer::Unknown
-                }
+        let names = window.open(arrivals, now);
+        let mut looked = Looked { beyond: window.waiting(arrivals), ..Looked::default() };
+        let mut idle = Vec::new();
+        for (nth, (first, name)) in names.iter().enumerate() {
+            if looked.ready.len() >= arrivals.at_once {
+                looked.beyond += names.len() - nth;
+                looked.again = Some(Duration::ZERO);
+                return Ok(looked);
+            }
+            let seen = Seen { folder, name, moved: &moved, markers: &markers, now };
+            let Some((verdict, arrived)) = self.look_at(&seen, arrivals) else { continue };
+            tell(name, verdict.as_ref());
+            let Err(pending) = verdict else {
+                looked.ready.extend(arrived);
+                continue;
             };
-            // Where there may be no rename that replaces nothing, what is put back has two names for a while.
-            let links = if self.fs.is_local() { meta.links } else { 1 };
-            let mut verdict = judge(arrivals.patience, &sighting, links, marked, writer, now);
-            if verdict.is_ok() && unreadable.is_none() {
-                // Whatever the evidence: what cannot be read cannot be handled.
-                unreadable = self.fs.open(&path).err();
+            let first_quiet = now.saturating_sub(*first) < arrivals.patience.quiet;
+            // What had its turn, and has another since there are so many, was not first seen then.
+            if first_quiet && arrivals.all_seen.is_none_or(|all_seen| *first <= all_seen) {
+                looked.fresh += 1
+            } else {
+                looked.pending += 1
             }
-            match unreadable.map(|e| e.kind()) {
-                None => {}
-                Some(Io::NotFound | Io::InvalidInput) => continue,
-                Some(Io::PermissionDenied) => {
-                    verdict = Err(Pending::Unreadable("this process may not read it".to_owned()));
-                }
-                Some(kind) => verdict = Err(Pending::Unreadable(kind.to_string())),
+            if !first_quiet || !matches!(pending, Pending::Quiet(_)) {
+                idle.push(name.clone());
             }
-            tell(&name, verdict.as_ref());
-            match verdict {
-                Ok(evidence) => {
-                    ready.push((
-                        sighting.first,
-                        Arrived { name, version: sighting.version, evidence, marker },
-                    ));
-                }
-                Err(pending) => {
-                    let fresh = now.saturating_sub(sighting.first) < arrivals.patience.quiet;
-                    if fresh {
-                        looked.fresh += 1
-                    } else {
-                        looked.pending += 1
-                    }
-                    let again = match pending {
-                        Pending::Quiet(left) => {
-                            left.min(arrivals.patience.quiet).max(Duration::from_millis(1))
-                        }
-                        _ => LOOK_AGAIN,
-                    };
-                    looked.again = Some(looked.again.map_or(again, |before| before.min(again)));
-                }
-            }
+            let again = match pending {
+                Pending::Quiet(left) => left.min(arrivals.patience.quiet).max(Duration::from_millis(1)),
+                _ => LOOK_AGAIN,
+            };
+            looked.again = Some(looked.again.map_or(again, |before| before.min(again)));
         }
-        ready.sort_by(|(at, a), (bt, b)| (at, &a.name).cmp(&(bt, &b.name)));
-        looked.beyond += ready.len().saturating_sub(arrivals.at_once);
-        looked.ready = ready.into_iter().take(arrivals.at_once).map(|(_, arrived)| arrived).collect();
-        if looked.beyond > 0 {
-            arrivals.make_room();
+        // Those that are given out, too: they are taken now, or are not meant.
+        idle.extend(looked.ready.iter().map(|arrived| arrived.name.clone()));
+        if window.make_room(idle, arrivals) && looked.beyond > 0 {
             looked.again = Some(Duration::ZERO);
         }
         Ok(looked)
     }
 
+    /// Looks at one file. What goes wrong concerns only this one. `None`: it is gone, or no file.
+    fn look_at(&self, seen: &Seen<'_>, arrivals: &mut Arrivals) -> Option<(Verdict, Option<Arrived>)> {
+        let path = seen.folder.join(seen.name);
+        let meta = match found(self.fs.stat(&path)) {
+            Ok(meta) => meta.filter(|meta| meta.kind == FileKind::File)?,
+            Err(e) => return Some((Err(unreadable(&e)), None)),
+        };
+        let sighting = self.see(seen, &meta, arrivals);
+        let (marked, marker) = match self.marked(seen, &sighting, arrivals) {
+            Ok(marked) => marked,
+            Err(e) => return Some((Err(Pending::Unreadable(e.to_string())), None)),
+        };
+        let mut trouble = None;
+        let writer = || match self.fs.writer(&path) {
+            Ok(writer) => writer,
+            Err(e) => {
+                trouble = Some(e);
+                Writer::Unknown
+            }
+        };
+        // Where there may be no rename that replaces nothing, what is put back has two names for a while.
+        let links = if self.fs.is_local() { meta.links } else { 1 };
+        let verdict = judge(arrivals.patience, &sighting, links, marked, writer, seen.now);
+        if verdict.is_ok() && trouble.is_none() {
+            // Whatever the evidence: what cannot be read cannot be handled.
+            trouble = self.fs.open(&path).err();
+        }
+        match trouble {
+            None => {}
+            Some(e) if matches!(e.kind(), Io::NotFound | Io::InvalidInput) => return None,
+            Some(e) => return Some((Err(unreadable(&e)), None)),
+        }
+        let arrived = verdict.as_ref().ok().map(|evidence| Arrived {
+            name: seen.name.to_owned(),
+            version: sighting.version,
+            evidence: evidence.clone(),
+            marker,
+        });
+        Some((verdict, arrived))
+    }
+
+    fn see(&self, seen: &Seen<'_>, meta: &Meta, arrivals: &mut Arrivals) -> Sighting {
+        let version = meta.version();
+        let renamed = seen.moved.get(seen.name) == Some(&version) && !self.went_back(&version);
+        let sighting = arrivals.seen.entry(seen.name.to_owned());
+        let sighting = sighting.or_insert_with(|| Sighting::new(version, seen.now, renamed));
+        sighting.look(version, seen.now, renamed);
+        sighting.clone()
+    }
+
     /// What the marker beside a file says, and its name if it counts.
     fn marked(
         &self,
-        folder: &Path,
-        name: &OsStr,
+        seen: &Seen<'_>,
         sighting: &Sighting,
         arrivals: &mut Arrivals,
-        markers: &HashSet<OsString>,
-        now: Duration,
     ) -> Result<(Marked, Option<Marker>)> {
+        let Seen { folder, name, markers, now, .. } = *seen;
         let mut marked = Marked::No;
         for suffix in arrivals.customs.markers() {
             let mut marker = name.to_owned();
@@ -137,7 +157,8 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             let suffix = suffix.clone();
             let marker = Marker { name: marker, changed_ns: meta.changed_ns };
             if !Customs::is_checksum(&suffix) {
-                if meta.changed_ns >= sighting.version.changed_ns {
+                let file = &sighting.version;
+                if meta.changed_ns >= file.changed_ns || self.went_back_complete(&folder.join(name), file) {
                     return Ok((Marked::Yes { suffix, checksum: false }, Some(marker)));
                 }
                 marked = Marked::Stale(suffix);
@@ -164,17 +185,21 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         Ok((marked, None))
     }
 
-    /// Whether a file has the checksum that stands in the other. `None`: one of them cannot be read.
+    /// Whether a file has the checksum that stands in the other. `None`: one of them is gone.
     fn agree(&self, path: &Path, marker: &Path) -> Result<Option<bool>> {
         let both = self.checksums(path, marker)?;
         Ok(both.map(|(said, is)| said.is_some() && said == is))
     }
 
-    /// The checksum that stands in a marker, if one does, and then that of the file. `None`: one of them cannot be read.
+    /// The checksum that stands in a marker, if one does, and then that of the file. `None`: one of them is gone.
     pub(crate) fn checksums(&self, path: &Path, marker: &Path) -> Result<Option<Checksums>> {
-        let (Ok(file), Ok(said)) = (self.fs.open(path), self.fs.open(marker)) else { return Ok(None) };
+        let open = |path: &Path| found(self.fs.open(path)).map_err(|e| Error::io("open a file", path, e));
+        let (Some(file), Some(said)) = (open(path)?, open(marker)?) else { return Ok(None) };
         let name = path.file_name().unwrap_or_default();
-        let text = self.fs.read(&said, CHECKSUM_BYTES).unwrap_or_default();
+        let text = match self.fs.read(&said, CHECKSUM_BYTES) {
+            Err(e) if e.kind() == Io::FileTooLarge => Vec::new(),
+            read => read.map_err(|e| Error::io("read a file", marker, e))?,
+        };
         let Some(said) = parse_checksum(&text, std::os::unix::ffi::OsStrExt::as_bytes(name)) else {
             return Ok(Some((None, None)));
         };
@@ -187,33 +212,20 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
 /// In hex: what a marker says, and what the file has.
 pub(crate) type Checksums = (Option<String>, Option<String>);
 
-impl Arrivals {
-    fn forget_all_but(&mut self, names: &[OsString]) {
-        let there: HashSet<&OsString> = names.iter().collect();
-        self.seen.retain(|name, _| there.contains(name));
-        self.checked.retain(|name, _| there.contains(name));
-    }
+type Verdict = std::result::Result<Evidence, Pending>;
 
-    fn see(&mut self, name: &OsStr, meta: &Meta, now: Duration) -> Sighting {
-        let renamed = self.moved.remove(name) == Some(meta.id.ino);
-        let version = meta.version();
-        let seen = self.seen.entry(name.to_owned()).or_insert_with(|| Sighting::new(version, now, renamed));
-        seen.look(version, now, renamed);
-        seen.clone()
-    }
+/// A name in a folder that is looked at.
+struct Seen<'a> {
+    folder: &'a Path,
+    name: &'a OsStr,
+    moved: &'a HashMap<OsString, Version>,
+    markers: &'a HashSet<OsString>,
+    now: Duration,
+}
 
-    /// Those that were seen first, and are not complete yet, make room for others, and are looked at anew later.
-    fn make_room(&mut self) {
-        if self.seen.len() < self.most_watched {
-            return;
-        }
-        let mut first: Vec<Duration> = self.seen.values().map(|sighting| sighting.first).collect();
-        first.sort_unstable();
-        let median = first[first.len() / 2];
-        tracing::debug!(
-            watched = first.len(),
-            "so many files are not complete that some are looked at later"
-        );
-        self.seen.retain(|_, sighting| sighting.first > median);
-    }
+fn unreadable(e: &std::io::Error) -> Pending {
+    Pending::Unreadable(match e.kind() {
+        Io::PermissionDenied => "this process may not read it".to_owned(),
+        kind => kind.to_string(),
+    })
 }

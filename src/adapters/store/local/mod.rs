@@ -21,9 +21,11 @@ mod payload;
 mod presence;
 mod recover;
 mod report;
+mod returned;
 mod settle;
 mod submit;
 mod sweep;
+mod window;
 mod workspace;
 
 use std::collections::HashMap;
@@ -39,7 +41,7 @@ use crate::ports::{
     Remains, Scan, Store, Submitted, Swept, Takeover, Vigil, Workspace,
 };
 use crate::words::{
-    Attempt, ClaimCheck, Envelope, Habits, Id, InboxName, Millis, Outcome, Result, StampedId,
+    Attempt, ClaimCheck, Envelope, Habits, Id, InboxName, Millis, Outcome, Result, StampedId, id_of_file,
 };
 
 pub(crate) use dead::successor;
@@ -136,7 +138,8 @@ impl<F: Fs, H: Host> Store for LocalStore<F, H> {
     }
 
     fn untake(&self, room: &Self::Room, taken: &StampedId) -> Result<()> {
-        self.give_back(room.name(), taken)
+        // Who took it found it unchanged then.
+        self.give_back(room.name(), taken, |file| id_of_file(file).is_none_or(|id| id == taken.id))
     }
 
     fn finish_arrival(&self, marker: &Marker) -> Result<()> {

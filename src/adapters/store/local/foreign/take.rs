@@ -1,7 +1,7 @@
 //! P30: files are taken out of the folder, all of a job's or none.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::{ForeignFolder, ORIGIN, PLAN, SPENT, path_from_reference, path_to_reference};
@@ -10,8 +10,8 @@ use crate::adapters::store::local::moves::found;
 use crate::adapters::store::local::sweep::LITTER_AGE;
 use crate::ports::{Arrived, Batch, FileKind, Fs, Host, Taking};
 use crate::words::{
-    Consignment, Error, ErrorKind, MAX_FILE_BYTES, Millis, Result, StampedId, TakenFile, Writer, id_of_file,
-    to_reference,
+    Consignment, Error, ErrorKind, MAX_FILE_BYTES, Millis, Result, StampedId, TakenFile, Version, Writer,
+    id_of_file, to_reference,
 };
 
 /// A plan may have an envelope in it, and thousands of names beside that.
@@ -53,7 +53,10 @@ impl<F: Fs, H: Host> ForeignFolder<'_, F, H> {
             // Is the plan there all the same, it is carried out: by the next one that looks.
             Err(e) if self.home.look(&self.plan(&stamp)).is_ok_and(|plan| plan.is_some()) => Err(e),
             answer => {
-                let all = self.give_back(&stamp, place)?;
+                let all = self.give_back(&stamp, place, |name, back| {
+                    let judged = batch.files.iter().find(|(file, _)| file.name == name);
+                    judged.is_some_and(|(file, _)| back.has_content_of(&file.version))
+                })?;
                 answer.map(|_| if all { Taking::Gone } else { Taking::Stuck })
             }
         }
@@ -109,12 +112,18 @@ impl<F: Fs, H: Host> ForeignFolder<'_, F, H> {
     }
 
     /// Under their own names, unless there are others by now: then it stays where it is. Whether all are back. `home` leads to
-    /// where they were.
-    fn give_back(&self, stamp: &StampedId, home: &Path) -> Result<bool> {
+    /// where they were. `is_as_judged`: the file of that name is as it was when it was found to be complete.
+    fn give_back(
+        &self,
+        stamp: &StampedId,
+        home: &Path,
+        is_as_judged: impl Fn(&OsStr, &Version) -> bool,
+    ) -> Result<bool> {
         let taken = self.at_home(stamp.taken());
         let mut all = true;
         for entry in self.home.names(&taken)? {
             let (from, to) = (taken.join(&entry.name), home.join(&entry.name));
+            self.home.note_return(&from, |version| is_as_judged(&entry.name, version));
             if let Err(e) = self.home.fs.rename_new(&from, &to)
                 && let Some(left) = self.home.look(&from)?
             {
@@ -197,7 +206,9 @@ impl<F: Fs, H: Host> ForeignFolder<'_, F, H> {
             let failed = |e| Error::io("make a folder again, to put a file back", &dir, e);
             make_below(&self.home.fs, &self.premises.root, &folder).map_err(failed)?
         };
-        self.give_back(stamp, held.path()).map_err(|e| e.moved(held.path(), &dir))
+        // Of several only the first one's state is known: the id follows from it.
+        let is_as_judged = |_: &OsStr, back: &Version| id_of_file(back).is_some_and(|id| id == stamp.id);
+        self.give_back(stamp, held.path(), is_as_judged).map_err(|e| e.moved(held.path(), &dir))
     }
 
     fn origin_of(&self, stamp: &StampedId) -> Result<PathBuf> {
