@@ -97,6 +97,11 @@ pub enum Event<'a> {
         /// How many files there are.
         files: usize,
     },
+    /// The folder that files are taken from is not the one at its path any more. The intake begins anew there.
+    Moved {
+        /// The path.
+        path: &'a Path,
+    },
     /// A manifest is not to become a job.
     Refused {
         /// Its path in the folder.
@@ -211,6 +216,9 @@ fn log(event: &Event<'_>) {
             debug!(name, %missing, "not taken yet; see `filedrop explain`");
         }
         Event::TakenIn { id, path, files } => info!(%id, path, files, "took in"),
+        Event::Moved { path } => {
+            warn!(path = %path.display(), "another folder is there than the one that files were taken from, or none; beginning anew");
+        }
         Event::Refused { path, why } => warn!(path, why, "rejected a manifest; its files stay"),
         Event::Collected { id, collection, disposition, first } => {
             debug!(%id, collection, first, "collected: {}", disposition.as_str());

@@ -31,6 +31,9 @@ pub trait Foreign {
     /// The registration of who takes its files to a drop folder.
     type Room;
 
+    /// Whether it is still what is at its path. Not if it was removed or renamed, or another was mounted there.
+    fn is_there(&self) -> bool;
+
     /// The folders in which files are looked for, below it; the first one is empty, and stands for itself. `trouble` hears of those
     /// that cannot be.
     fn folders(&self, trouble: &mut dyn FnMut(Error)) -> Result<Vec<PathBuf>>;

@@ -305,6 +305,7 @@ impl Yard {
             observer: &(),
             stopper: &stopper,
         })
+        .map(|ended| ended.taken)
     }
 }
 

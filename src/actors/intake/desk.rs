@@ -5,11 +5,11 @@ use std::mem;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::TakenIn;
 use super::bring::{Held, bring, side_by_side};
 use super::look::Look;
 use super::manifests::Files;
 use super::run::Setup;
+use super::{Ended, TakenIn};
 use crate::actors::heart::Heart;
 use crate::actors::observer::{Event, tell};
 use crate::ports::{Arrivals, Batch, Foreign, Host, Interest, Store, Taking, Vigil};
@@ -75,13 +75,24 @@ where
         }
     }
 
-    pub(super) fn work(mut self) -> Result<TakenIn> {
-        self.resume()?;
+    pub(super) fn work(mut self) -> Result<Ended> {
+        match self.resume() {
+            Err(_) if !self.setup.foreign.is_there() => {}
+            resumed => resumed?,
+        }
         let (mut rescan, mut failures) = (FIRST_RESCAN, 0);
         while !self.setup.stopper.is_stopping() {
+            // What is held of it leads to nothing that anybody will ever put there.
+            if !self.setup.foreign.is_there() {
+                return Ok(Ended { taken: self.taken, moved: true });
+            }
             let hears = self.arm();
             let began = Instant::now();
-            let pause = match self.look() {
+            let looked = self.look();
+            if self.setup.options.once && !self.setup.foreign.is_there() {
+                continue;
+            }
+            let pause = match looked {
                 Ok(look) => {
                     failures = 0;
                     if self.setup.options.once && !look.busy && !look.fresh {
@@ -106,7 +117,7 @@ where
             let due = self.held.iter().map(|held| held.due.saturating_duration_since(Instant::now())).min();
             self.setup.stopper.bell().wait(due.map_or(pause, |due| due.min(pause)));
         }
-        self.failure.map_or(Ok(self.taken), Err)
+        self.failure.map_or(Ok(Ended { taken: self.taken, moved: false }), Err)
     }
 
     /// What was taken before and is not finished comes first.

@@ -85,6 +85,15 @@ impl IntakeOptions {
     }
 }
 
+/// How an intake ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Ended {
+    /// What it did.
+    pub taken: TakenIn,
+    /// Its folder is not the one at its path any more: there it is to begin anew.
+    pub moved: bool,
+}
+
 /// What an intake did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TakenIn {
@@ -94,4 +103,13 @@ pub struct TakenIn {
     pub files: u64,
     /// Manifests that were rejected.
     pub rejected: u64,
+}
+
+impl TakenIn {
+    /// As much more.
+    pub(crate) fn add(&mut self, more: TakenIn) {
+        self.jobs += more.jobs;
+        self.files += more.files;
+        self.rejected += more.rejected;
+    }
 }

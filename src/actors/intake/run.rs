@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::thread;
 
 use super::desk::Desk;
-use super::{IntakeOptions, TakenIn};
+use super::{Ended, IntakeOptions};
 use crate::actors::consumer::Stopper;
 use crate::actors::heart::Heart;
 use crate::actors::observer::{Event, Observer, tell};
@@ -35,12 +35,13 @@ pub struct Setup<'a, S: Store, F: Foreign<Room = S::Room>, H: Host> {
     pub stopper: &'a Stopper,
 }
 
-/// Takes files until it is stopped, or, if it works once, until none is left that is complete. Blocks.
+/// Takes files until it is stopped, or, if it works once, until none is left that is complete; or until its
+/// folder is not the one at its path any more. Blocks.
 ///
 /// # Errors
 /// If it cannot begin. If it works once, also the first error, when all that was possible is done; what is left is for the next
 /// one. Otherwise trouble is told to the observer, and tried again.
-pub fn run<S, F, H>(setup: Setup<'_, S, F, H>) -> Result<TakenIn>
+pub fn run<S, F, H>(setup: Setup<'_, S, F, H>) -> Result<Ended>
 where
     S: Store + Sync,
     S::Room: Send + Sync,

@@ -12,8 +12,8 @@ use std::time::Duration;
 use super::DropFolder;
 use super::places::{one_path_of, outside_of_drop_folders};
 use crate::actors::consumer::Stopper;
-use crate::actors::intake::{self, IntakeOptions, JobRule, ManifestRule, Setup, TakenIn};
-use crate::actors::observer::Observer;
+use crate::actors::intake::{self, Ended, IntakeOptions, JobRule, ManifestRule, Setup, TakenIn};
+use crate::actors::observer::{Event, Observer, tell};
 use crate::adapters::fs::{OsFs, hold_root};
 use crate::adapters::host::OsHost;
 use crate::adapters::store::local::{ForeignFolder, HOME, Premises};
@@ -152,13 +152,51 @@ impl Intake {
     pub fn run(mut self) -> Result<TakenIn> {
         // Before anything is made.
         self.check_places()?;
+        let (mut all, mut told) = (TakenIn::default(), None);
+        let mut moved = false;
+        loop {
+            match self.stay() {
+                Ok(ended) => {
+                    all.add(ended.taken);
+                    if !ended.moved {
+                        return Ok(all);
+                    }
+                    tell(&*self.observer, &Event::Moved { path: &self.dir });
+                    (moved, told) = (true, None);
+                }
+                Err(e) if !moved || self.options.once => return Err(e),
+                Err(error) => {
+                    let retry_in = Some(self.options.poll_interval);
+                    let why = error.to_string();
+                    if told.as_ref() != Some(&why) {
+                        let doing = "begin anew in the folder to take files from";
+                        tell(&*self.observer, &Event::Trouble { doing, id: None, error: &error, retry_in });
+                        told = Some(why);
+                    }
+                    self.stopper.bell().wait(self.options.poll_interval);
+                }
+            }
+            if self.stopper.is_stopping() {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Until it is to end, or its folder is not the one at its path any more.
+    fn stay(&mut self) -> Result<Ended> {
+        let dir = there(&self.dir, "take files from")?;
+        if dir != self.dir {
+            let why = format!("a link is here that leads to {}; put a folder here again", dir.display());
+            return Err(Error::new(ErrorKind::Invalid, why).at(&self.dir));
+        }
+        outside_of_drop_folders(&dir)?;
         let store = &*self.folder.store;
         let fs = OsFs::beside(&self.dir).map_err(|e| Error::io("look at the file system", &self.dir, e))?;
         let (watch, chosen) = watch(self.folder.mode, fs.is_local(), self.stopper.bell())?;
         let premises = enter(&fs, &self.dir)?;
         let memory = premises.home.path().join("open");
         let foreign = ForeignFolder::open(store, fs, OsHost, premises, self.keep_tree)?;
-        let mut books = Books::open(&self.dir, memory, &self.audit, self.receipts)?;
+        let mut books = Books::open(&self.dir, memory, &self.audit, self.receipts.clone())?;
         if self.audit.starts_with(&self.drop) {
             // Several users may have intakes for one drop folder.
             store.fs().admit(&self.audit).map_err(|e| Error::io("share the audit file", &self.audit, e))?;
@@ -166,7 +204,7 @@ impl Intake {
         intake::run(Setup {
             store,
             foreign: &foreign,
-            dir: self.dir,
+            dir,
             host: store.host(),
             watch,
             chosen,

@@ -1,5 +1,6 @@
 //! `producer intake`: files in a folder of somebody else's become jobs.
 
+mod folders;
 mod kills;
 mod manifests;
 mod singles;

@@ -24,6 +24,9 @@ use crate::words::{
 /// Where an intake keeps what it has taken.
 pub(crate) const HOME: &str = ".filedrop";
 
+/// In it, what an intake has locked that is at work there.
+const LOCK: &str = "lock";
+
 /// So many folders are looked into at most.
 const MOST_FOLDERS: usize = 4096;
 
@@ -45,7 +48,7 @@ pub struct ForeignFolder<'a, F: Fs, H> {
     home: LocalStore<F, H>,
     premises: Premises,
     keep_tree: bool,
-    _lock: F::File,
+    lock: F::File,
 }
 
 impl<'a, F: Fs, H: Host> ForeignFolder<'a, F, H> {
@@ -62,7 +65,7 @@ impl<'a, F: Fs, H: Host> ForeignFolder<'a, F, H> {
     ) -> Result<Self> {
         let home = LocalStore::at(fs, host, Layout::new(premises.home.path()));
         let lock = Self::prepare(&home, &premises).map_err(|e| premises.told(e))?;
-        Ok(Self { drop, home, premises, keep_tree, _lock: lock })
+        Ok(Self { drop, home, premises, keep_tree, lock })
     }
 
     fn prepare(home: &LocalStore<F, H>, premises: &Premises) -> Result<F::File> {
@@ -72,7 +75,7 @@ impl<'a, F: Fs, H: Host> ForeignFolder<'a, F, H> {
         for room in ["tmp", "rejected"] {
             home.ensure_dir(&home.layout.room(room))?;
         }
-        let lock = home.layout.room("lock");
+        let lock = home.layout.room(LOCK);
         let failed = |e| Error::io("lock the folder to take files from", &lock, e);
         let file = match home.fs.create(&lock) {
             Err(e) if e.kind() == Io::AlreadyExists => home.fs.open(&lock),
@@ -201,6 +204,16 @@ fn apart(path: &Path) -> (&Path, &OsStr) {
 
 impl<F: Fs, H: Host> Foreign for ForeignFolder<'_, F, H> {
     type Room = LocalRoom<F::File>;
+
+    /// Its path leads to the lock that is held here. In doubt it does.
+    fn is_there(&self) -> bool {
+        let path = self.premises.dir.join(HOME).join(LOCK);
+        match (self.home.fs.stat(&path), self.home.fs.stat_open(&self.lock)) {
+            (Ok(there), Ok(held)) => there.id == held.id,
+            (Err(e), _) => !matches!(e.kind(), Io::NotFound | Io::NotADirectory | Io::StaleNetworkFileHandle),
+            _ => true,
+        }
+    }
 
     fn folders(&self, trouble: &mut dyn FnMut(Error)) -> Result<Vec<PathBuf>> {
         self.list_folders(trouble)
