@@ -81,6 +81,14 @@ pub enum Event<'a> {
         /// Why.
         why: &'a str,
     },
+    /// A file is not what whoever brought it says that it is, or a folder is not for strangers. It is left. Told once, as long as
+    /// that is so.
+    Left {
+        /// What it is called.
+        name: &'a str,
+        /// Why.
+        why: &'a str,
+    },
     /// A file that a stranger dropped has been there for a minute, and is not complete yet.
     Unfinished {
         /// What it is called.
@@ -212,6 +220,7 @@ fn log(event: &Event<'_>) {
         Event::Unreadable { name, why } => {
             warn!(name, why, "left where it is; see `filedrop explain`");
         }
+        Event::Left { name, why } => warn!(name, why, "left where it is"),
         Event::Unfinished { name, missing } => {
             debug!(name, %missing, "not taken yet; see `filedrop explain`");
         }

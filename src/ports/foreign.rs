@@ -15,6 +15,15 @@ pub struct Batch<'a> {
     pub files: Vec<(&'a Arrived, Option<String>)>,
 }
 
+/// Folders, by their paths below the foreign one.
+#[derive(Debug, Default)]
+pub struct Folders {
+    /// Those in which files are looked for; the first one is empty, and stands for the foreign one itself.
+    pub open: Vec<PathBuf>,
+    /// Drop folders: nothing in them is a stranger's file.
+    pub drops: Vec<PathBuf>,
+}
+
 /// What became of files that were to be taken.
 #[derive(Debug)]
 pub enum Taking {
@@ -34,9 +43,8 @@ pub trait Foreign {
     /// Whether it is still what is at its path. Not if it was removed or renamed, or another was mounted there.
     fn is_there(&self) -> bool;
 
-    /// The folders in which files are looked for, below it; the first one is empty, and stands for itself. `trouble` hears of those
-    /// that cannot be.
-    fn folders(&self, trouble: &mut dyn FnMut(Error)) -> Result<Vec<PathBuf>>;
+    /// The folders below it. `trouble` hears of those that cannot be looked into.
+    fn folders(&self, trouble: &mut dyn FnMut(Error)) -> Result<Folders>;
 
     /// Looks into one of them. Nothing is found in one that is gone.
     fn look(

@@ -7,7 +7,7 @@ mod recipient;
 mod store;
 mod watch;
 
-pub use foreign::{Batch, Clerk, Foreign, Taking};
+pub use foreign::{Batch, Clerk, Folders, Foreign, Taking};
 pub(crate) use fs::hold_by_name;
 pub use fs::{FileId, FileKind, Fs, Held, Listed, Meta};
 pub use host::Host;

@@ -9,7 +9,7 @@ use super::ManifestRule;
 use super::desk::{Desk, MOST_TOLD};
 use super::manifests::Verdict;
 use crate::actors::observer::{Event, tell};
-use crate::ports::{Arrivals, Arrived, Batch, Foreign, Host, Store};
+use crate::ports::{Arrivals, Arrived, Batch, Folders, Foreign, Host, Store};
 use crate::words::{Error, ErrorKind, Pending, Result, shown};
 
 /// So many are taken before they are brought to the drop folder.
@@ -58,7 +58,10 @@ where
             look.busy |= self.put_back()?;
         }
         let mut closed = Vec::new();
-        let folders = self.setup.foreign.folders(&mut |e| closed.push(e))?;
+        let Folders { open: folders, drops } = self.setup.foreign.folders(&mut |e| closed.push(e))?;
+        for path in drops {
+            self.leave_alone(path, "this is a drop folder: what is in it is for its consumers");
+        }
         for e in closed {
             let path = e.path().unwrap_or(Path::new(""));
             let path = path.strip_prefix(&self.setup.dir).unwrap_or(path).to_owned();
@@ -85,6 +88,14 @@ where
             look.again(due.unwrap_or_default());
         }
         Ok(look)
+    }
+
+    /// Told once.
+    fn leave_alone(&mut self, path: PathBuf, why: &str) {
+        if self.told.len() < MOST_TOLD && !self.told.contains(&path) {
+            tell(self.setup.observer, &Event::Left { name: &shown(path.as_os_str()), why });
+            self.told.insert(path);
+        }
     }
 
     fn pass_on_renamed(&mut self, folders: &HashSet<&Path>) {

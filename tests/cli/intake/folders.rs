@@ -59,3 +59,20 @@ fn one_that_works_once_says_that_its_folder_is_gone() {
     let ended = intake.end().with(66);
     assert!(ended.err.contains("there is no such folder to take files from"), "{ended:?}");
 }
+
+/// Its owner may make one anywhere, also below the folder that files are taken from.
+#[test]
+fn a_drop_folder_further_down_is_left_alone() {
+    let yard = Yard::new();
+    yard.folder.run("filedrop init in/a/team", &[]).with(0);
+    let before = yard.folder.names(yard.from.join("a/team").to_str().unwrap());
+    yard.put("a/team/inbox/theirs.csv", "theirs");
+    yard.put("a/ours.csv", "ours");
+    let ended = yard.once(&["--keep-tree"]).with(0);
+    assert_eq!(ended.err.matches("this is a drop folder").count(), 1, "{ended:?}");
+    assert!(ended.err.contains("a/team"), "{ended:?}");
+    assert_eq!(yard.folder.names(yard.from.join("a/team").to_str().unwrap()), before);
+    assert!(yard.from.join("a/team/inbox/theirs.csv").exists());
+    assert_eq!(yard.audit().len(), 1);
+    yard.folder.run("filedrop status in/a/team", &[]).with(0);
+}

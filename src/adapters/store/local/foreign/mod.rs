@@ -16,7 +16,9 @@ use std::path::{Path, PathBuf};
 use super::moves::found;
 use super::{LocalRoom, LocalStore};
 use crate::adapters::store::local::layout::Layout;
-use crate::ports::{Arrivals, Arrived, Batch, FileKind, Finding, Foreign, Fs, Held, Host, Looked, Taking};
+use crate::ports::{
+    Arrivals, Arrived, Batch, FileKind, Finding, Folders, Foreign, Fs, Held, Host, Looked, Taking,
+};
 use crate::words::{
     Consignment, Error, ErrorKind, Result, StampedId, TakenFile, from_reference, to_reference,
 };
@@ -137,32 +139,37 @@ impl<'a, F: Fs, H: Host> ForeignFolder<'a, F, H> {
         self.home.fs.read(&file, most).map(Some).map_err(failed)
     }
 
-    fn list_folders(&self, trouble: &mut dyn FnMut(Error)) -> Result<Vec<PathBuf>> {
-        let mut folders = vec![PathBuf::new()];
+    fn list_folders(&self, trouble: &mut dyn FnMut(Error)) -> Result<Folders> {
+        let mut folders = Folders { open: vec![PathBuf::new()], drops: Vec::new() };
         let mut next = 0;
         let mut beyond = false;
-        while self.keep_tree && next < folders.len() && !beyond {
-            let folder = folders[next].clone();
-            next += 1;
+        while self.keep_tree && next < folders.open.len() {
+            let folder = folders.open[next].clone();
             let entries = match self.within(&folder, |place| self.home.names(place)) {
                 Ok(entries) => entries.unwrap_or_default(),
                 Err(e) if folder.as_os_str().is_empty() => return Err(e),
                 // What is closed to us is no reason to leave all else.
                 Err(e) => {
                     trouble(e);
-                    continue;
+                    Vec::new()
                 }
             };
+            // Its owner may make one anywhere. It is made last, so all else that is there is a drop folder's, too.
+            if next > 0 && entries.iter().any(|entry| entry.name == "filedrop.json") {
+                folders.drops.push(folders.open.remove(next));
+                continue;
+            }
+            next += 1;
             for entry in entries {
                 let hidden = entry.name.as_encoded_bytes().starts_with(b".");
                 if entry.kind != FileKind::Dir || hidden {
                     continue;
                 }
-                if folders.len() >= MOST_FOLDERS {
+                if folders.open.len() >= MOST_FOLDERS {
                     beyond = true;
                     break;
                 }
-                folders.push(folder.join(entry.name));
+                folders.open.push(folder.join(entry.name));
             }
         }
         if beyond {
@@ -215,7 +222,7 @@ impl<F: Fs, H: Host> Foreign for ForeignFolder<'_, F, H> {
         }
     }
 
-    fn folders(&self, trouble: &mut dyn FnMut(Error)) -> Result<Vec<PathBuf>> {
+    fn folders(&self, trouble: &mut dyn FnMut(Error)) -> Result<Folders> {
         self.list_folders(trouble)
     }
 
