@@ -44,8 +44,8 @@ pub use policy::{AfterFailure, Retry, pause_after};
 pub use problem::Problem;
 pub use selection::Selection;
 pub use stranger::{
-    Customs, Sort, TEMPORARY, envelope_of_file, from_reference, from_shown, id_of_another, id_of_file, shown,
-    to_reference, type_of_file,
+    Customs, Sort, TEMPORARY, envelope_of_file, fresh_id, from_reference, from_shown, id_of_another,
+    id_of_file, nonce_of, shown, to_reference, type_of_file,
 };
 pub use temporary::used_by;
 pub use turns::Turns;

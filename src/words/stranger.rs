@@ -173,6 +173,18 @@ pub fn id_of_file(version: &Version) -> Option<Id> {
     hashed(hash)
 }
 
+/// An id that is nobody else's and looks like one of a file: of these 128 random bits. It is not a UUIDv7, so an entry alone tells
+/// whether it was submitted.
+pub fn fresh_id(entropy: u128) -> Id {
+    format!("f{entropy:032x}").parse().expect("hex digits are an id")
+}
+
+/// A nonce that tells of which state of a file something is. `None` where [`id_of_file`] is.
+pub fn nonce_of(version: &Version) -> Option<u64> {
+    let id = id_of_file(version)?;
+    u64::from_str_radix(&id.as_str()[1..17], 16).ok()
+}
+
 /// The id of the job that a file makes whose own id is that of a job which does not have it any more: whoever goes on with what was
 /// taken under this name makes the same one.
 pub fn id_of_another(taken: &StampedId) -> Id {

@@ -69,6 +69,33 @@ fn two_files_of_one_name_are_two_jobs_and_receipts_are_of_the_newest() {
     assert!(!rejected.contains("mess"), "what a handler says is for the operator");
 }
 
+/// Hard links; and a file that somebody moves back, to have it handled again.
+#[test]
+fn each_name_of_a_file_is_a_job_with_an_outcome() {
+    let yard = Yard::new();
+    let first = yard.put("first.csv", "same");
+    fs::hard_link(&first, yard.from.join("second.csv")).unwrap();
+    yard.once(&[]).with(0);
+    assert_eq!((yard.names().len(), yard.folder.jobs("inbox").len()), (0, 2));
+    assert_eq!(yard.handle().len(), 2);
+    yard.once(&[]).with(0);
+    for name in ["first.csv.done", "second.csv.done"] {
+        assert!(yard.receipt(name).is_some(), "{name}");
+    }
+    let job = yard.audit()[0]["job"].as_str().unwrap().to_owned();
+    let payload = yard.folder.path.join("payload");
+    let names = yard.folder.names("payload");
+    let name = names.iter().find(|name| name.starts_with(&job)).expect("its files");
+    let file = fs::read_dir(payload.join(name)).unwrap().next().unwrap().unwrap();
+    fs::rename(file.path(), yard.from.join("again.csv")).unwrap();
+    yard.once(&[]).with(0);
+    assert_eq!(yard.folder.jobs("inbox").len(), 1);
+    assert!(yard.handle().contains_key("again.csv"));
+    yard.once(&[]).with(0);
+    assert!(yard.receipt("again.csv.done").is_some());
+    yard.is_cleared();
+}
+
 #[test]
 fn only_what_is_meant_is_taken() {
     let yard = Yard::new();

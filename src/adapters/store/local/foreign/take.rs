@@ -11,7 +11,7 @@ use crate::adapters::store::local::sweep::LITTER_AGE;
 use crate::ports::{Arrived, Batch, FileKind, Fs, Host, Taking};
 use crate::words::{
     Consignment, Error, ErrorKind, MAX_FILE_BYTES, Millis, Result, StampedId, TakenFile, Version, Writer,
-    id_of_file, to_reference,
+    fresh_id, nonce_of, to_reference,
 };
 
 /// A plan may have an envelope in it, and thousands of names beside that.
@@ -29,8 +29,10 @@ impl<F: Fs, H: Host> ForeignFolder<'_, F, H> {
         describe: &mut dyn FnMut(StampedId, Vec<TakenFile>) -> Consignment,
     ) -> Result<Taking> {
         let Some((first, _)) = batch.files.first() else { return Ok(Taking::Gone) };
-        let id = id_of_file(&first.version).unwrap_or_else(|| self.home.host.mint().0);
-        let stamp = StampedId { id, nonce: self.home.host.nonce() };
+        // Not one that follows from the file: two names of it are two jobs, each with an outcome that is told.
+        let id = fresh_id(self.home.host.entropy());
+        let nonce = nonce_of(&first.version).unwrap_or_else(|| self.home.host.nonce());
+        let stamp = StampedId { id, nonce };
         if !batch.folder.as_os_str().is_empty() {
             self.home.publish(path_to_reference(batch.folder).as_bytes(), &self.origin(&stamp))?;
         }
@@ -206,8 +208,8 @@ impl<F: Fs, H: Host> ForeignFolder<'_, F, H> {
             let failed = |e| Error::io("make a folder again, to put a file back", &dir, e);
             make_below(&self.home.fs, &self.premises.root, &folder).map_err(failed)?
         };
-        // Of several only the first one's state is known: the id follows from it.
-        let is_as_judged = |_: &OsStr, back: &Version| id_of_file(back).is_some_and(|id| id == stamp.id);
+        // Of several only the first one's state is known: the nonce follows from it.
+        let is_as_judged = |_: &OsStr, back: &Version| nonce_of(back) == Some(stamp.nonce);
         self.give_back(stamp, held.path(), is_as_judged).map_err(|e| e.moved(held.path(), &dir))
     }
 
