@@ -263,7 +263,7 @@ impl<'a, S: Store, H: Host> Porter<'a, S, H> {
         let (Admitted::New(id) | Admitted::Before(id)) = admitted else { return };
         let (name, evidence) = (shown(&file.name), &file.evidence);
         self.floor.tell(&Event::Admitted { id, name: &name, evidence });
-        if let Some(marker) = &file.marker {
+        for marker in &file.markers {
             self.forget(marker);
         }
     }

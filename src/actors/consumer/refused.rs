@@ -89,7 +89,7 @@ mod tests {
 
     fn file(name: &str, ino: u64) -> Arrived {
         let version = Version { ino, size: 1, modified_ns: 1, changed_ns: 1, born_ns: None };
-        Arrived { name: name.into(), version, evidence: Evidence::Renamed, marker: None }
+        Arrived { name: name.into(), version, evidence: Evidence::Renamed, markers: Vec::new() }
     }
 
     #[test]

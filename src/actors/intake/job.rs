@@ -38,7 +38,7 @@ impl JobRule {
             envelope
         };
         self.dress(&mut envelope, &path);
-        let markers = batch.files.iter().filter_map(|(file, _)| file.marker.as_ref());
+        let markers = batch.files.iter().flat_map(|(file, _)| &file.markers);
         let marker = |Marker { name, changed_ns }: &Marker| (to_reference(name), *changed_ns);
         Consignment {
             stamp,

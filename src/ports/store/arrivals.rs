@@ -70,8 +70,8 @@ pub struct Arrived {
     pub version: Version,
     /// Why it is taken to be complete.
     pub evidence: Evidence,
-    /// The marker that says so.
-    pub marker: Option<Marker>,
+    /// The markers that say so.
+    pub markers: Vec<Marker>,
 }
 
 /// A file that says of another that it is complete.

@@ -127,6 +127,27 @@ fn with_a_marker_only() {
     yard.is_cleared();
 }
 
+/// However many say that it is complete.
+#[test]
+fn a_checksum_counts_before_other_markers() {
+    let yard = Yard::new();
+    for (name, content) in [("good.csv", "good.csv"), ("bad.csv", "another")] {
+        yard.put(name, name);
+        yard.put(&format!("{name}.sha256"), &sha256(content));
+        yard.put(&format!("{name}.done"), "");
+    }
+    yard.once(&[]).with(0);
+    assert_eq!(yard.names(), ["bad.csv", "bad.csv.done", "bad.csv.sha256"], "all markers go with their file");
+    assert_eq!(yard.audit()[0]["evidence"], "checksum");
+    let inbox = yard.folder.path.join("inbox");
+    for name in yard.names() {
+        fs::rename(yard.from.join(&name), inbox.join(&name)).unwrap();
+    }
+    yard.handle();
+    let left = yard.folder.names("inbox");
+    assert_eq!(left, ["bad.csv", "bad.csv.done", "bad.csv.sha256"], "consumers see it so, too");
+}
+
 #[test]
 fn trees_are_kept_as_subjects() {
     let yard = Yard::new();

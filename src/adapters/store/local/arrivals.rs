@@ -95,7 +95,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             Err(e) => return Some((Err(unreadable(&e)), None)),
         };
         let sighting = self.see(seen, &meta, arrivals);
-        let (marked, marker) = match self.marked(seen, &sighting, arrivals) {
+        let (marked, markers) = match self.marked(seen, &sighting, arrivals) {
             Ok(marked) => marked,
             Err(e) => return Some((Err(Pending::Unreadable(e.to_string())), None)),
         };
@@ -123,7 +123,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             name: seen.name.to_owned(),
             version: sighting.version,
             evidence: evidence.clone(),
-            marker,
+            markers,
         });
         Some((verdict, arrived))
     }
@@ -137,16 +137,19 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         sighting.clone()
     }
 
-    /// What the marker beside a file says, and its name if it counts.
+    /// What the markers beside a file say, and those that count.
     fn marked(
         &self,
         seen: &Seen<'_>,
         sighting: &Sighting,
         arrivals: &mut Arrivals,
-    ) -> Result<(Marked, Option<Marker>)> {
+    ) -> Result<(Marked, Vec<Marker>)> {
         let Seen { folder, name, markers, now, .. } = *seen;
-        let mut marked = Marked::No;
-        for suffix in arrivals.customs.markers() {
+        let (mut marked, mut counting) = (Marked::No, Vec::new());
+        // Whatever else is there: who sends a checksum says what the content is, and it is right or wrong.
+        let (sums, others): (Vec<_>, Vec<_>) =
+            arrivals.customs.markers().iter().partition(|suffix| Customs::is_checksum(suffix));
+        for suffix in sums.into_iter().chain(others) {
             let mut marker = name.to_owned();
             marker.push(suffix);
             if !markers.contains(&marker) {
@@ -159,9 +162,13 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             if !Customs::is_checksum(&suffix) {
                 let file = &sighting.version;
                 if meta.changed_ns >= file.changed_ns || self.went_back_complete(&folder.join(name), file) {
-                    return Ok((Marked::Yes { suffix, checksum: false }, Some(marker)));
+                    counting.push(marker);
+                    if !matches!(marked, Marked::Yes { .. }) {
+                        marked = Marked::Yes { suffix, checksum: false };
+                    }
+                } else if marked == Marked::No {
+                    marked = Marked::Stale(suffix);
                 }
-                marked = Marked::Stale(suffix);
                 continue;
             }
             let versions = (sighting.version, meta.version());
@@ -169,7 +176,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             let agrees = match known {
                 Some((_, _, agrees)) => *agrees,
                 None if now.saturating_sub(sighting.since) < arrivals.patience.quiet / CHECK_AFTER => {
-                    return Ok((Marked::Unchecked(suffix), None));
+                    return Ok((Marked::Unchecked(suffix), Vec::new()));
                 }
                 None => {
                     let Some(agrees) = self.agree(&folder.join(name), &path)? else { continue };
@@ -177,12 +184,13 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                     agrees
                 }
             };
-            return Ok(match agrees {
-                true => (Marked::Yes { suffix, checksum: true }, Some(marker)),
-                false => (Marked::Differs(suffix), None),
-            });
+            if !agrees {
+                return Ok((Marked::Differs(suffix), Vec::new()));
+            }
+            counting.push(marker);
+            marked = Marked::Yes { suffix, checksum: true };
         }
-        Ok((marked, None))
+        Ok((marked, counting))
     }
 
     /// Whether a file has the checksum that stands in the other. `None`: one of them is gone.
