@@ -143,6 +143,9 @@ impl<'a, S: Store, H: Host> Porter<'a, S, H> {
             self.waiting.end_of_look();
             self.refused.end_of_look(|name| self.held.iter().any(|held| held.file.name == name));
         }
+        for (name, missing) in &looked.damaged {
+            self.floor.tell(&Event::Left { name: &shown(name), why: &missing.to_string() });
+        }
         for (name, missing) in unfinished {
             self.floor.tell(&Event::Unfinished { name: &shown(&name), missing: &missing });
         }

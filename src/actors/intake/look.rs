@@ -138,11 +138,16 @@ where
             look.again(again);
         }
         let (include, exclude) = (&self.setup.options.include, &self.setup.options.exclude);
+        let is_meant = |path: &Path| (include.is_empty() || include.has(path)) && !exclude.has(path);
+        for (name, missing) in looked.damaged {
+            let path = folder.join(name);
+            if is_meant(&path) {
+                let name = &shown(path.as_os_str());
+                tell(self.setup.observer, &Event::Left { name, why: &missing.to_string() });
+            }
+        }
         let mut ready = looked.ready;
-        ready.retain(|file| {
-            let path = folder.join(&file.name);
-            (include.is_empty() || include.has(&path)) && !exclude.has(&path)
-        });
+        ready.retain(|file| is_meant(&folder.join(&file.name)));
         match &self.setup.options.manifests {
             Some(rule) => self.take_by_manifests(folder, &ready, rule, look),
             None => {

@@ -30,6 +30,8 @@ pub struct Arrivals {
     pub(crate) moved: HashMap<OsString, Version>,
     /// Checksums that were computed: of which state of the file and of its marker, and whether they agreed.
     pub(crate) checked: HashMap<OsString, (Version, Version, bool)>,
+    /// Those that do not agree, and were given out as damaged.
+    pub(crate) damaged: HashMap<OsString, (Version, Version)>,
     /// There are more than can be watched: the name whose turn came last. It goes by the order of the names, and round.
     pub(crate) last: Option<OsString>,
     /// The same: when each had had its turn. From then on all have been waiting for longer than a quiet period.
@@ -49,6 +51,7 @@ impl Arrivals {
             seen: HashMap::new(),
             moved: HashMap::new(),
             checked: HashMap::new(),
+            damaged: HashMap::new(),
             last: None,
             all_seen: None,
         }
@@ -95,6 +98,8 @@ pub struct Looked {
     pub fresh: usize,
     /// How many others are not complete yet, of those that were looked at.
     pub pending: usize,
+    /// Files that have not had the checksum beside them for a quiet period: each once, while neither of the two changes.
+    pub damaged: Vec<(OsString, Pending)>,
     /// When to look again at the latest, if nothing rings before.
     pub again: Option<Duration>,
 }

@@ -136,14 +136,18 @@ fn a_checksum_counts_before_other_markers() {
         yard.put(&format!("{name}.sha256"), &sha256(content));
         yard.put(&format!("{name}.done"), "");
     }
-    yard.once(&[]).with(0);
+    let damaged = |err: &str| err.matches("does not have the checksum").count();
+    let ended = yard.once(&["-q", "--quiet-period", "50ms"]).with(0);
+    assert_eq!(damaged(&ended.err), 1, "it is told: {ended:?}");
+    assert!(ended.err.contains("bad.csv"), "{ended:?}");
     assert_eq!(yard.names(), ["bad.csv", "bad.csv.done", "bad.csv.sha256"], "all markers go with their file");
     assert_eq!(yard.audit()[0]["evidence"], "checksum");
     let inbox = yard.folder.path.join("inbox");
     for name in yard.names() {
         fs::rename(yard.from.join(&name), inbox.join(&name)).unwrap();
     }
-    yard.handle();
+    let ended = yard.folder.run("consumer run DROP --drain -q --quiet-period 50ms -- true", &[]).with(0);
+    assert_eq!(damaged(&ended.err), 1, "it is told: {ended:?}");
     let left = yard.folder.names("inbox");
     assert_eq!(left, ["bad.csv", "bad.csv.done", "bad.csv.sha256"], "consumers see it so, too");
 }

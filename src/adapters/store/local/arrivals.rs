@@ -63,6 +63,9 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                 looked.ready.extend(arrived);
                 continue;
             };
+            if matches!(pending, Pending::WrongChecksum(_)) && is_news_of_damage(name, now, arrivals) {
+                looked.damaged.push((name.clone(), pending.clone()));
+            }
             let first_quiet = now.saturating_sub(*first) < arrivals.patience.quiet;
             // What had its turn, and has another since there are so many, was not first seen then.
             if first_quiet && arrivals.all_seen.is_none_or(|all_seen| *first <= all_seen) {
@@ -215,6 +218,15 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         let is: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(Some((Some(said), Some(is))))
     }
+}
+
+/// Whether a file has been damaged for a quiet period, and that was not told yet.
+fn is_news_of_damage(name: &OsStr, now: Duration, arrivals: &mut Arrivals) -> bool {
+    let since = arrivals.seen.get(name).map(|sighting| sighting.since);
+    let state = arrivals.checked.get(name).map(|(file, marker, _)| (*file, *marker));
+    let (Some(since), Some(state)) = (since, state) else { return false };
+    now.saturating_sub(since) >= arrivals.patience.quiet
+        && arrivals.damaged.insert(name.to_owned(), state) != Some(state)
 }
 
 /// In hex: what a marker says, and what the file has.

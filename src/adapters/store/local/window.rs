@@ -42,6 +42,7 @@ impl Window {
         let there: HashSet<&OsString> = self.watched.iter().collect();
         arrivals.seen.retain(|name, _| there.contains(name));
         arrivals.checked.retain(|name, _| there.contains(name));
+        arrivals.damaged.retain(|name, _| there.contains(name));
         self.keep(arrivals.most_watched.saturating_sub(self.watched.len()));
         let others = std::mem::take(&mut self.others).into_sorted_vec();
         if let Some((_, last)) = others.last() {
