@@ -69,6 +69,18 @@ fn two_files_of_one_name_are_two_jobs_and_receipts_are_of_the_newest() {
     assert!(!rejected.contains("mess"), "what a handler says is for the operator");
 }
 
+/// In the inbox it is otherwise: whoever drops a name hears of it when it became no job.
+#[test]
+fn dropped_names_of_one_file_are_one_job_and_that_is_said() {
+    let yard = Yard::new();
+    let inbox = yard.folder.path.join("inbox");
+    fs::hard_link(yard.put("x.csv", "x"), inbox.join("a.csv")).unwrap();
+    fs::hard_link(yard.from.join("x.csv"), inbox.join("b.csv")).unwrap();
+    let ended = yard.folder.run("consumer run DROP --drain -v -- true", &[]).with(0);
+    assert_eq!(ended.err.matches("a dropped name became no job of its own").count(), 1, "{ended:?}");
+    assert!(yard.folder.names("inbox").is_empty());
+}
+
 /// Hard links; and a file that somebody moves back, to have it handled again.
 #[test]
 fn each_name_of_a_file_is_a_job_with_an_outcome() {

@@ -64,6 +64,12 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             match self.fate_of(&check, was_given)? {
                 Fate::Referred => return Ok(Admitted::Before(taken.id.clone())),
                 Fate::Spare => {
+                    if !was_given {
+                        tracing::info!(
+                            job = %taken.id,
+                            "a dropped name became no job of its own: its file has another name, which is that job"
+                        );
+                    }
                     return self.throw_away(&check).map(|()| Admitted::Before(taken.id.clone()));
                 }
                 Fate::Needed => {}
