@@ -12,7 +12,7 @@ use super::admission::cargo_of;
 use crate::ports::{Admitted, FileId, FileKind, Fs, Host, Meta, NewJob, Submitted};
 use crate::words::{
     ClaimCheck, ClaimCheckKind, Envelope, Error, Id, InboxName, Result, StampedId, envelope_of_file,
-    id_of_another, id_of_file,
+    id_of_another,
 };
 
 /// `source` of the jobs that files in the inbox make.
@@ -124,10 +124,8 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         let there = theirs.map_or_else(|| Ok(Vec::new()), |theirs| self.files_below(&theirs))?;
         let there: HashSet<FileId> = there.into_iter().map(|meta| meta.id).collect();
         let ours = self.files_below(check)?;
-        // An intake copies from another file system, and keeps what it copied until there is a job: none of these is the file itself.
-        let is_it = |meta: &Meta| id_of_file(&meta.version()).as_ref() == Some(id);
-        let copies = was_given && !ours.iter().any(is_it);
-        Ok(if copies || ours.iter().all(|meta| there.contains(&meta.id)) {
+        // An intake mints the id (P30): whatever is here under it is that one's once more, such as a copy from another file system.
+        Ok(if was_given || ours.iter().all(|meta| there.contains(&meta.id)) {
             Fate::Spare
         } else {
             Fate::Needed
