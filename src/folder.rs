@@ -18,6 +18,7 @@ use crate::words::{Error, ErrorKind, Id, Outcome, Result};
 mod collector;
 mod consumer;
 mod dead;
+mod events;
 mod explain;
 mod init;
 mod intake;

@@ -73,7 +73,7 @@ pub use folder::{
     Trace, Untaken, Why,
 };
 pub use ports::{
-    Broom, Census, Chosen, ConsumerCensus, DeadLetter, Delivery, Place, Recipient, RoomCounts, Swept,
-    Takeover, WatchMode,
+    Broom, Census, Chosen, ConsumerCensus, DeadLetter, Delivery, Group, Place, Recipient, RoomCounts,
+    Subscribed, Swept, Takeover, WatchMode,
 };
 pub use words::*;

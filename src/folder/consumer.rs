@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::future::Future;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ use crate::words::{Customs, Error, ErrorKind, Id, Job, Payload, Result};
 #[must_use = "a consumer does nothing until it is run"]
 pub struct Consumer {
     folder: DropFolder,
+    /// The drop folder that handlers are told of.
+    told: PathBuf,
     options: ConsumerOptions,
     observer: Arc<dyn Observer>,
     stopper: Stopper,
@@ -44,7 +47,19 @@ impl Consumer {
     pub(super) fn of(folder: DropFolder) -> Self {
         let mut options = ConsumerOptions::new(folder.store.host());
         options.poll_interval = folder.poll_interval;
-        Self { folder, options, observer: Arc::new(()), stopper: Stopper::default() }
+        Self {
+            told: folder.path().to_owned(),
+            folder,
+            options,
+            observer: Arc::new(()),
+            stopper: Stopper::default(),
+        }
+    }
+
+    /// A group's consumer works for the folder that the group is in.
+    pub(super) fn for_handlers_of(mut self, drop: &Path) -> Self {
+        self.told = drop.to_owned();
+        self
     }
 
     /// What its room is called. Need not be nobody else's. By default `<host>-<pid>`.
@@ -160,7 +175,7 @@ impl Consumer {
             .thread_name("filedrop-io")
             .build()
             .map_err(|e| Error::new(ErrorKind::Io, "cannot start a runtime").because(e))?;
-        let command = command.of(self.folder.path());
+        let command = command.of(self.folder.path(), &self.told);
         let answer = self.work(&command, runtime.handle().clone());
         runtime.shutdown_background();
         answer

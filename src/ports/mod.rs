@@ -1,5 +1,6 @@
 //! The seams: what the actors need of a machine, as traits.
 
+mod exchange;
 mod foreign;
 mod fs;
 mod host;
@@ -7,6 +8,7 @@ mod recipient;
 mod store;
 mod watch;
 
+pub use exchange::{Exchange, FanOut, Group, Subscribed};
 pub use foreign::{Batch, Clerk, Folders, Foreign, Taking};
 pub(crate) use fs::hold_by_name;
 pub use fs::{FileId, FileKind, Fs, Held, Listed, Meta};

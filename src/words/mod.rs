@@ -20,6 +20,7 @@ mod problem;
 mod selection;
 mod stranger;
 mod temporary;
+mod topic;
 mod turns;
 
 pub use arrival::{Evidence, Marked, Patience, Pending, Sighting, Version, Writer, judge};
@@ -34,8 +35,8 @@ pub use limits::{DEFAULT_KEEP, DEFAULT_LEASE, DEFAULT_QUIET, MAX_DATA_DEPTH, MAX
 pub use lines::{JsonLine, JsonLines};
 pub use manifest::{Listing, MAX_MANIFEST_BYTES, Manifest};
 pub use name::{
-    ClaimCheck, ClaimCheckKind, DelayedName, DeliveryKind, Id, InboxName, Millis, NameError, Priority,
-    RoomName, StagedName, StampedId, flaw,
+    ClaimCheck, ClaimCheckKind, DelayedName, DeliveryKind, DeliveryName, EventName, Id, InboxName, Millis,
+    NameError, Priority, RoomName, StagedName, StampedId, flaw,
 };
 pub use outcome::{Disposition, Outcome};
 pub use pattern::{NameFields, NamePattern, PlainName};
@@ -48,4 +49,5 @@ pub use stranger::{
     id_of_file, nonce_of, shown, to_reference, type_of_file,
 };
 pub use temporary::used_by;
+pub use topic::{Subscription, Topic, TopicPattern};
 pub use turns::Turns;

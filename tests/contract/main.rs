@@ -125,7 +125,7 @@ pub(crate) fn job<B: Bench>(bench: &B, priority: u8, change: impl FnOnce(&mut En
     envelope.payload = Some(Payload::detect("1"));
     change(&mut envelope);
     let name = InboxName::job(id, now, Priority::new(priority).expect("0 to 9"));
-    NewJob { name, bytes: envelope.encode().expect("small"), due: None, given: false }
+    NewJob { name, bytes: envelope.encode().expect("small"), due: None, given: false, topic: None }
 }
 
 pub(crate) fn plain<B: Bench>(bench: &B) -> NewJob {

@@ -4,129 +4,27 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use filedrop::adapters::fs::sim::World;
 use filedrop::words::{
-    Attempt, ClaimCheck, DelayedName, DeliveryKind, Envelope, Id, InboxName, Job, Outcome, Problem, RoomName,
-    StagedName, StampedId,
+    Attempt, DelayedName, DeliveryKind, Envelope, Id, InboxName, Job, Outcome, Problem, Subscription,
 };
 
+use crate::events;
 use crate::ledger::{Facts, Ledger};
-use crate::programs::{ADDRESS, DROP};
+use crate::place::{Place, classify};
+use crate::programs::DROP;
 use crate::strangers;
-
-/// What a file is, and the row of PROTOCOL.md that names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Place {
-    Marker,
-    Draft,
-    Ready(InboxName),
-    Delayed(DelayedName),
-    Claim(RoomName, InboxName),
-    Staged(RoomName, StagedName),
-    Presence(RoomName),
-    Slot(String),
-    Archived(&'static str, InboxName),
-    Reason,
-    /// The record of an attempt.
-    Record,
-    /// The entry of a given id, and its draft.
-    Entry,
-    EntryDraft,
-    /// What travels with a job or an outcome.
-    Payload,
-    /// Files that are to travel, outside of the folder.
-    Outside,
-    /// A file that a stranger dropped; it may be taken already.
-    Dropped,
-    Folder,
-}
-
-impl Place {
-    pub(crate) fn row(&self) -> &'static str {
-        match self {
-            Place::Marker | Place::Folder => "P1",
-            Place::Draft => "P2",
-            Place::Ready(_) => "P3",
-            Place::Presence(_) => "P4",
-            Place::Claim(..) => "P6",
-            Place::Staged(..) => "P9",
-            Place::Slot(_) => "P10",
-            Place::Archived(..) | Place::Reason => "P11",
-            Place::Delayed(_) => "P18",
-            Place::Entry | Place::EntryDraft => "P20",
-            Place::Payload | Place::Outside => "P23",
-            Place::Record => "P25",
-            Place::Dropped => "P28",
-        }
-    }
-}
-
-/// Finds the row that names a path; `None` is a file that PROTOCOL.md does not know.
-pub(crate) fn classify(path: &str) -> Option<Place> {
-    if path.starts_with("/outside") {
-        return Some(Place::Outside);
-    }
-    let below = path.strip_prefix(DROP)?;
-    let reply = format!("/replies/{ADDRESS}");
-    let below = below.strip_prefix(&reply).unwrap_or(below);
-    let parts: Vec<&str> = below.split('/').skip(1).collect();
-    let is_day = |day: &str| day.len() == 10 && day.bytes().filter(|b| *b == b'-').count() == 2;
-    match parts[..] {
-        [] | ["replies"] => Some(Place::Folder),
-        [room] if !room.contains('.') => Some(Place::Folder),
-        ["filedrop.json"] => Some(Place::Marker),
-        ["tmp", _] => Some(Place::Draft),
-        ["inbox", name] => {
-            // P22: what a person put there.
-            let misplaced = || Some(Place::Archived("inbox", InboxName::parse_archived(name).ok()?));
-            let dropped = || name.ends_with(".csv").then_some(Place::Dropped);
-            name.parse().ok().map(Place::Ready).or_else(misplaced).or_else(dropped)
-        }
-        ["delayed", name] => name.parse().ok().map(Place::Delayed),
-        ["payload", name, ..] => ClaimCheck::parse_name(name).ok().map(|_| Place::Payload),
-        ["ids", _] => Some(Place::Folder),
-        ["ids", shelf, name] => match (name.parse::<Id>(), name.parse::<StampedId>()) {
-            (Ok(id), _) => (id.shelf() == shelf).then_some(Place::Entry),
-            (_, Ok(stamp)) => (stamp.id.shelf() == shelf).then_some(Place::EntryDraft),
-            _ => None,
-        },
-        ["claimed", room] => match room.strip_suffix(".presence") {
-            Some(room) => room.parse().ok().map(Place::Presence),
-            None => room.parse::<RoomName>().ok().map(|_| Place::Folder),
-        },
-        ["claimed", room, name] if StampedId::parse_taken(name).is_some() => {
-            room.parse::<RoomName>().ok().map(|_| Place::Folder)
-        }
-        ["claimed", _, taken, _] => StampedId::parse_taken(taken).map(|_| Place::Dropped),
-        ["claimed", room, name] => {
-            let room: RoomName = room.parse().ok()?;
-            let staged = name.parse().ok().map(|staged| Place::Staged(room.clone(), staged));
-            staged.or_else(|| name.parse().ok().map(|claim| Place::Claim(room, claim)))
-        }
-        ["outcomes" | "done", day] => is_day(day).then_some(Place::Folder),
-        ["outcomes", day, name] if name.ends_with(".attempt.json") => is_day(day).then_some(Place::Record),
-        ["outcomes", day, name] => {
-            let id = name.strip_suffix(".outcome.json")?;
-            is_day(day).then(|| Place::Slot(id.to_owned()))
-        }
-        ["done", _, name] => InboxName::parse_archived(name).ok().map(|name| Place::Archived("done", name)),
-        [room @ ("dead" | "invalid"), name] => {
-            let room = if room == "dead" { "dead" } else { "invalid" };
-            let archived = InboxName::parse_archived(name).ok().map(|name| Place::Archived(room, name));
-            archived.or_else(|| name.ends_with(".reason.json").then_some(Place::Reason))
-        }
-        _ => None,
-    }
-}
 
 /// Whether a job of this id is anywhere, or its outcome is.
 fn is_known(world: &World, id: &Id) -> bool {
     world.disk().tree().into_iter().any(|(path, data)| {
         let nested = path.contains("/replies/");
+        let nested = nested || path.contains("/subscribers/");
         data.is_some()
             && !nested
             && match classify(&path) {
                 Some(Place::Ready(name) | Place::Claim(_, name) | Place::Archived(_, name)) => name.id == *id,
                 Some(Place::Delayed(name)) => name.job.id == *id,
                 Some(Place::Slot(slot)) => slot == id.as_str(),
+                Some(Place::Event) => path.contains(&format!(".{id}.")),
                 _ => false,
             }
     })
@@ -177,14 +75,16 @@ pub(crate) fn after_crash(world: &World, ledger: &Ledger) {
             None => ledger.violation(format!("I5: PROTOCOL.md names no {path}")),
             Some(place) => {
                 complete(&place, &data, ledger);
-                let nested = path.contains("/replies/");
+                let nested = path.contains("/replies/") || events::is_theirs(&path);
                 let held = match &place {
                     Place::Ready(name) | Place::Claim(_, name) => Some(name),
                     Place::Delayed(name) => Some(&name.job),
                     _ => None,
                 };
                 seen.extend(held.filter(|_| !nested).map(|name| name.id.to_string()));
-                if let Place::Slot(id) = place {
+                if let Place::Slot(id) = place
+                    && !nested
+                {
                     seen.insert(id);
                 }
             }
@@ -192,6 +92,7 @@ pub(crate) fn after_crash(world: &World, ledger: &Ledger) {
     }
     let facts = ledger.facts();
     strangers::still_there(world, &facts.dropped, ledger);
+    events::still_there(world, &facts, ledger);
     for id in facts.acknowledged {
         if !seen.contains(id.as_str()) && !facts.retired.contains_key(&id) {
             ledger.violation("I1: an acknowledged job is neither there nor finished");
@@ -213,6 +114,8 @@ fn complete(place: &Place, data: &[u8], ledger: &Ledger) {
         Place::Record => serde_json::from_slice::<Attempt>(data).is_ok(),
         Place::Entry => Envelope::decode(data).is_ok(),
         Place::Delayed(name) => Job::decode(&name.job.id, name.job.attempt, data).is_ok(),
+        Place::Subscription => serde_json::from_slice::<Subscription>(data).is_ok(),
+        Place::Event => Envelope::decode(data).is_ok(),
         Place::Marker => serde_json::from_slice::<serde_json::Value>(data).is_ok(),
         Place::Staged(..) | Place::Slot(_) | Place::Reason => Outcome::decode(data).is_ok(),
         Place::Ready(name) | Place::Claim(_, name) | Place::Archived(_, name) => {
@@ -240,7 +143,12 @@ pub(crate) fn at_rest(world: &World, ledger: &Ledger) {
             continue;
         };
         let nested = path.contains("/replies/");
+        let of_an_event = events::is_theirs(&path);
         match (&place, data) {
+            (
+                Place::Slot(_) | Place::Ready(_) | Place::Claim(..) | Place::Archived(..) | Place::Delayed(_),
+                _,
+            ) if of_an_event => {}
             (Place::Ready(name) | Place::Claim(_, name) | Place::Archived(_, name), Some(data)) if nested => {
                 let id = Envelope::decode(&data).ok().and_then(|e| e.text("id").map(str::to_owned));
                 deliveries.entry(name.id.to_string()).or_default().push(id.unwrap_or_default());
@@ -269,6 +177,7 @@ pub(crate) fn at_rest(world: &World, ledger: &Ledger) {
         }
     }
     let facts = ledger.facts();
+    events::at_rest(world, &facts, ledger);
     for id in facts.retired.keys() {
         at.remove(id.as_str());
         slots.remove(id.as_str());

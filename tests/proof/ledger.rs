@@ -20,6 +20,14 @@ pub(crate) enum Answer {
     New,
 }
 
+/// An event, and who has to get it, and who must not.
+#[derive(Clone, Default, Hash)]
+pub(crate) struct Event {
+    pub(crate) needed: BTreeSet<String>,
+    pub(crate) forbidden: BTreeSet<String>,
+    pub(crate) acknowledged: bool,
+}
+
 #[derive(Clone, Default, Hash)]
 pub(crate) struct Facts {
     /// Jobs that somebody tried to submit, and their bytes.
@@ -44,6 +52,10 @@ pub(crate) struct Facts {
     pub(crate) dropped: BTreeMap<String, usize>,
     /// Jobs whose file somebody took from them, to have it handled again.
     pub(crate) robbed: BTreeSet<String>,
+    /// Groups of which it is known whether they are subscribed.
+    pub(crate) groups: BTreeMap<String, bool>,
+    /// Events that somebody tried to publish.
+    pub(crate) events: BTreeMap<InboxName, Event>,
     /// What must never have happened.
     pub(crate) violations: BTreeSet<String>,
 }
@@ -121,6 +133,28 @@ impl Ledger {
 
     pub(crate) fn dropped(&self, content: &str) {
         *self.0.borrow_mut().dropped.entry(content.to_owned()).or_default() += 1;
+    }
+
+    /// Somebody begins to subscribe a group, or to unsubscribe it: until that is done nobody knows.
+    pub(crate) fn asks(&self, group: &str) {
+        self.0.borrow_mut().groups.remove(group);
+    }
+
+    pub(crate) fn is_asked(&self, group: &str, subscribed: bool) {
+        self.0.borrow_mut().groups.insert(group.to_owned(), subscribed);
+    }
+
+    pub(crate) fn publishes(&self, event: &InboxName) {
+        let mut facts = self.0.borrow_mut();
+        let of = |facts: &Facts, wanted: bool| {
+            facts.groups.iter().filter(|(_, is)| **is == wanted).map(|(group, _)| group.clone()).collect()
+        };
+        let (needed, forbidden) = (of(&facts, true), of(&facts, false));
+        facts.events.entry(event.clone()).or_insert(Event { needed, forbidden, acknowledged: false });
+    }
+
+    pub(crate) fn is_published(&self, event: &InboxName) {
+        self.0.borrow_mut().events.entry(event.clone()).or_default().acknowledged = true;
     }
 
     pub(crate) fn violation(&self, what: impl Into<String>) {

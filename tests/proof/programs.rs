@@ -131,7 +131,7 @@ pub(crate) fn new_job(host: &SimHost, kind: Kind) -> NewJob {
         Kind::Given(_) => envelope.set("priority", priority.get()),
         Kind::Garbage => {
             let name = InboxName::job(id, submitted, Priority::default());
-            return NewJob { name, bytes: b"not an envelope".to_vec(), due: None, given: false };
+            return NewJob { name, bytes: b"not an envelope".to_vec(), due: None, given: false, topic: None };
         }
     }
     let bytes = envelope.encode().expect("a small envelope");
@@ -140,11 +140,22 @@ pub(crate) fn new_job(host: &SimHost, kind: Kind) -> NewJob {
         bytes,
         due,
         given: matches!(kind, Kind::Given(_)),
+        topic: None,
     }
 }
 
 /// Takes over, takes, handles and settles until nothing is left to do or to wait for, then leaves.
 pub(crate) fn consumer(ledger: &Ledger, name: &'static str, patience: Patience) -> Program {
+    consumer_of(open, ledger, name, patience)
+}
+
+/// The same, of what is opened so.
+pub(crate) fn consumer_of(
+    open: fn(SimFs<'_>) -> Option<SimStore<'_>>,
+    ledger: &Ledger,
+    name: &'static str,
+    patience: Patience,
+) -> Program {
     let ledger = ledger.clone();
     Box::new(move |fs| {
         let world = fs.world().clone();

@@ -7,9 +7,9 @@ use filedrop::adapters::fs::sim::{Actor, Model, SimFs, World};
 use filedrop::ports::{Arrivals, Fetched, Fs, Store};
 use filedrop::words::{ClaimCheck, Customs, Envelope};
 
-use crate::audit::Place;
 use crate::crash_points::{crash_everywhere, errors_in};
 use crate::ledger::Ledger;
+use crate::place::Place;
 use crate::programs::{self, DROP, Patience, Program, SimRoom, SimStore};
 use crate::races::interleave_each;
 use crate::search::prepared;

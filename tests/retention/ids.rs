@@ -18,7 +18,7 @@ fn give(store: &Store, id: &str) -> Submitted {
     let mut envelope = Job::envelope(&id, "/test", "again", now);
     envelope.payload = Some(Payload::detect("2"));
     let name = InboxName::job(id, now, Priority::default());
-    let job = NewJob { name, bytes: envelope.encode().unwrap(), due: None, given: true };
+    let job = NewJob { name, bytes: envelope.encode().unwrap(), due: None, given: true, topic: None };
     store.submit(&[job]).unwrap()[0]
 }
 

@@ -154,7 +154,7 @@ fn submit_as(store: &Store, id: Id, now: Millis, change: impl FnOnce(&mut NewJob
     let mut envelope = Job::envelope(&id, "/test", "test", now);
     envelope.payload = Some(Payload::detect("1"));
     let name = InboxName::job(id, now, Priority::default());
-    let mut job = NewJob { name, bytes: envelope.encode().unwrap(), due: None, given: false };
+    let mut job = NewJob { name, bytes: envelope.encode().unwrap(), due: None, given: false, topic: None };
     change(&mut job);
     store.submit(std::slice::from_ref(&job)).unwrap();
     job.name

@@ -142,9 +142,13 @@ impl<'a, S: Store> Desk<'a, S> {
         let mut busy = self.try_again();
         // Before the scan: what it brings back to the inbox is to be seen.
         let takeover = self.store.recover(&self.heart.room(), &mut self.vigil)?;
-        let news =
-            takeover.returned + takeover.admitted + takeover.helped + takeover.archived + takeover.cleared
-                > 0;
+        let news = takeover.returned
+            + takeover.admitted
+            + takeover.helped
+            + takeover.events
+            + takeover.archived
+            + takeover.cleared
+            > 0;
         if news || takeover.strangers != self.told || !takeover.troubles.is_empty() {
             tell(self.observer, &Event::Recovered(&takeover));
             self.told.clone_from(&takeover.strangers);

@@ -227,6 +227,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
                     || takeover.returned
                         + takeover.admitted
                         + takeover.helped
+                        + takeover.events
                         + takeover.archived
                         + takeover.cleared
                         > 0

@@ -58,6 +58,7 @@ pub struct Exec {
     args: Vec<OsString>,
     /// `FILEDROP_DROP`
     drop: PathBuf,
+    told: PathBuf,
     max_output: usize,
 }
 
@@ -76,7 +77,7 @@ impl Exec {
     pub fn find(program: impl Into<OsString>, args: Vec<OsString>) -> Result<Self> {
         let name = program.into();
         let program = find::program(&name)?;
-        Ok(Self { program, name, args, drop: PathBuf::new(), max_output: USUAL_OUTPUT })
+        Ok(Self { program, name, args, drop: PathBuf::new(), told: PathBuf::new(), max_output: USUAL_OUTPUT })
     }
 
     /// So many bytes of its output are put into an outcome's envelope; if there is more, all is beside it. 1 MiB if nothing
@@ -86,16 +87,16 @@ impl Exec {
         self
     }
 
-    /// The same command, told that it works for this drop folder.
-    pub(crate) fn of(mut self, drop: impl Into<PathBuf>) -> Self {
-        self.drop = drop.into();
+    /// The same command, for jobs of this drop folder, and told that it works for that one: of a group's, the one that the group is in.
+    pub(crate) fn of(mut self, drop: impl Into<PathBuf>, told: impl Into<PathBuf>) -> Self {
+        (self.drop, self.told) = (drop.into(), told.into());
         self
     }
 
     fn command(&self, Call { job, path, workspace, .. }: &Call<'_>, stdin: Stdio) -> Command {
         let mut command = Command::new(&self.program);
         command.arg0(&self.name).args(&self.args);
-        command.env("FILEDROP_DROP", &self.drop).env("FILEDROP_JOB", path);
+        command.env("FILEDROP_DROP", &self.told).env("FILEDROP_JOB", path);
         command.env("FILEDROP_ID", job.id.as_str()).env("FILEDROP_TYPE", job.kind());
         command.env("FILEDROP_ATTEMPT", job.attempt.to_string());
         let text = |name| job.envelope.text(name).map(OsString::from);
@@ -109,6 +110,7 @@ impl Exec {
             ("FILEDROP_PAYLOAD", payload),
             ("FILEDROP_RESULT_DIR", results),
             ("TRACEPARENT", text("traceparent")),
+            ("FILEDROP_TOPIC", text("topic")),
         ] {
             match value {
                 Some(value) => command.env(variable, value),

@@ -86,7 +86,7 @@ pub fn prepare<'a, S: Store, H: Host>(
 
 impl<S: Store> Prepared<'_, S> {
     fn add(&mut self, plan: Plan, progress: &mut dyn FnMut(u64)) -> Result<()> {
-        let Plan { name, mut envelope, due, given, files } = plan;
+        let Plan { name, mut envelope, due, given, files, topic } = plan;
         let cargo = if files.is_empty() {
             None
         } else {
@@ -95,7 +95,7 @@ impl<S: Store> Prepared<'_, S> {
             Some(Cargo { check, files })
         };
         self.cargo.push(cargo);
-        self.jobs.push(NewJob { name, bytes: envelope.encode()?, due, given });
+        self.jobs.push(NewJob { name, bytes: envelope.encode()?, due, given, topic });
         Ok(())
     }
 

@@ -8,7 +8,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::ports::{AttachBy, Attachment};
-use crate::words::{Envelope, Error, ErrorKind, Id, InboxName, Job, Millis, Payload, Priority, Result};
+use crate::words::{
+    Envelope, Error, ErrorKind, Id, InboxName, Job, Millis, Payload, Priority, Result, Topic,
+};
 
 /// A job to be dropped.
 #[derive(Debug, Clone)]
@@ -24,6 +26,7 @@ pub struct Submission {
     expires: Option<When>,
     max_attempts: Option<u32>,
     files: Vec<Attachment>,
+    topic: Option<Topic>,
 }
 
 /// What is to become of a [`Submission`].
@@ -33,6 +36,7 @@ pub(super) struct Plan {
     pub(super) due: Option<Millis>,
     pub(super) given: bool,
     pub(super) files: Vec<Attachment>,
+    pub(super) topic: Option<Topic>,
 }
 
 /// A time, or one that counts from the submission.
@@ -71,7 +75,26 @@ impl Submission {
             expires: None,
             max_attempts: None,
             files: Vec::new(),
+            topic: None,
         }
+    }
+
+    /// An event of this topic, whose type is the topic too. It is [published](crate::DropFolder::publish): each group that subscribed
+    /// to its topic gets it as a job.
+    pub fn event(topic: Topic) -> Self {
+        let event = Self::new(topic.as_str()).attribute("topic", topic.as_str());
+        Self { topic: Some(topic), ..event }
+    }
+
+    /// Its topic, if it is an event.
+    pub fn topic(&self) -> Option<&Topic> {
+        self.topic.as_ref()
+    }
+
+    /// Its event type, if that is not its topic.
+    pub fn kind(mut self, kind: impl Into<String>) -> Self {
+        self.kind = kind.into();
+        self
     }
 
     /// Its data. The handler gets exactly these bytes; whether they are JSON, text or neither is found out.
@@ -215,6 +238,6 @@ impl Submission {
         }
         envelope.payload = self.payload;
         let name = InboxName::job(id, submitted, self.priority);
-        Ok(Plan { name, envelope, due, given, files: self.files })
+        Ok(Plan { name, envelope, due, given, files: self.files, topic: self.topic })
     }
 }

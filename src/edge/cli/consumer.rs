@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::exit::{Exit, Failure};
 use super::output::Voice;
-use super::{Loudness, Program, run};
+use super::{Loudness, Program, run, subscribe};
 
 /// Handle the jobs of a drop folder
 #[derive(Debug, Parser)]
@@ -20,6 +20,8 @@ pub(super) struct Consumer {
 enum Command {
     /// Handle jobs with a command; as many consumers as you like may share a folder
     Run(run::RunArgs),
+    /// Handle the events of some topics with a command, as one of a group
+    Subscribe(subscribe::SubscribeArgs),
 }
 
 fn after_help() -> String {
@@ -30,6 +32,7 @@ const EXAMPLES: &str = "\
 Examples:
   consumer run /srv/drop --concurrency 4 -- ./resize --width 800
   consumer run /srv/drop --drain -- ./resize --width 800
+  consumer subscribe /srv/drop --as billing --topic 'orders.*' -- ./bill
 ";
 
 impl Program for Consumer {
@@ -40,9 +43,10 @@ impl Program for Consumer {
         &self.loudness
     }
 
-    fn run(self, _: &Voice) -> Result<Exit, Failure> {
+    fn run(self, voice: &Voice) -> Result<Exit, Failure> {
         match self.command {
             Command::Run(args) => run::run(args),
+            Command::Subscribe(args) => subscribe::run(args, voice),
         }
     }
 }

@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::exit::{Exit, Failure};
 use super::output::Voice;
-use super::{Loudness, Program, dead, explain, gc, init, show, status};
+use super::{Loudness, Program, dead, explain, gc, init, show, status, topics};
 
 /// Make drop folders, and look after them
 #[derive(Debug, Parser)]
@@ -26,6 +26,8 @@ enum Command {
     Show(show::ShowArgs),
     /// Say why what lies in the inbox is not taken yet
     Explain(explain::ExplainArgs),
+    /// Say who subscribed to which topics, and change that
+    Topics(topics::TopicsArgs),
     /// Look at dead letters, submit them again, or remove them
     Dead(dead::DeadArgs),
     /// Remove what was kept long enough
@@ -42,6 +44,7 @@ Examples:
   filedrop status /srv/drop
   filedrop show /srv/drop 0198c5a2-7f31-7c8e-b0a4-5d2f3c1e9a77
   filedrop explain /srv/drop orders.csv
+  filedrop topics /srv/drop
   filedrop dead list /srv/drop
   filedrop gc /srv/drop --dry-run
 ";
@@ -60,6 +63,7 @@ impl Program for Filedrop {
             Command::Status(args) => status::run(&args),
             Command::Show(args) => show::run(&args),
             Command::Explain(args) => explain::run(&args, voice),
+            Command::Topics(args) => topics::run(args, voice),
             Command::Dead(args) => dead::run(&args, voice),
             Command::Gc(args) => gc::run(&args, voice),
         }

@@ -60,8 +60,12 @@ fn json(text: &str) -> Result<Json, String> {
 impl JobArgs {
     /// The job, its data read.
     pub(super) fn into_submission(self, kind: String) -> Result<Submission, Failure> {
+        self.complete(Submission::new(kind))
+    }
+
+    /// The same, of one that has all but what is said here.
+    pub(super) fn complete(self, mut job: Submission) -> Result<Submission, Failure> {
         let mut subject = self.subject;
-        let mut job = Submission::new(kind);
         if let Some(id) = self.id {
             job = job.id(id);
         }

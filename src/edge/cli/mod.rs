@@ -23,6 +23,7 @@ mod output;
 mod policies;
 mod producer;
 mod progress;
+mod publish;
 mod run;
 mod shell;
 mod show;
@@ -33,6 +34,8 @@ mod status;
 mod story;
 mod strangers;
 mod submit;
+mod subscribe;
+mod topics;
 mod wait;
 mod watching;
 

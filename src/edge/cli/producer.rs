@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::exit::{Exit, Failure};
 use super::output::Voice;
-use super::{Loudness, Program, call, collect, intake, slips, submit, wait};
+use super::{Loudness, Program, call, collect, intake, publish, slips, submit, wait};
 
 /// Submit jobs to a drop folder, and fetch their outcomes
 #[derive(Debug, Parser)]
@@ -22,6 +22,8 @@ enum Command {
     Submit(submit::SubmitArgs),
     /// Submit a job, block until it is handled, and print its outcome
     Call(call::CallArgs),
+    /// Publish an event, or a batch of them, for all who subscribed to its topic
+    Publish(publish::PublishArgs),
     /// Wait for jobs that were submitted before, and print their outcomes
     Wait(wait::WaitArgs),
     /// Deliver the outcomes for a Return Address to a folder, as files
@@ -39,6 +41,7 @@ Examples:
   producer submit /srv/drop --type resize --file photo.jpg
   producer wait /srv/drop 0198c5a2-7f31-7c8e-b0a4-5d2f3c1e9a77 --timeout 30s
   producer call /srv/drop --type add --data '[1, 2]'
+  producer publish /srv/drop --topic orders.created --data '{\"order\": 4711}'
   producer intake /srv/drop --from /srv/sftp/acme/incoming --reply-to acme
   producer collect /srv/drop --as acme --to /srv/sftp/acme/outgoing
 ";
@@ -59,6 +62,7 @@ impl Program for Producer {
         match self.command {
             Command::Submit(args) => submit::run(args, voice),
             Command::Call(args) => call::run(args, voice),
+            Command::Publish(args) => publish::run(args, voice),
             Command::Wait(args) => wait::run(&args, voice),
             Command::Collect(args) => collect::run(args),
             Command::Intake(args) => intake::run(args, voice),

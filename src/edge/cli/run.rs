@@ -11,7 +11,7 @@ use super::strangers::Strangers;
 use super::watching::Watching;
 use super::{duration, signals, size};
 use crate::actors::handler::MAX_OUTPUT_BYTES;
-use crate::{Exec, MAX_FILE_BYTES, Summary};
+use crate::{Consumer, DropFolder, Exec, MAX_FILE_BYTES, Summary};
 
 #[derive(Debug, Args)]
 #[command(after_help = after_help())]
@@ -19,6 +19,17 @@ pub(super) struct RunArgs {
     /// The drop folder
     drop: PathBuf,
 
+    #[command(flatten)]
+    work: Work,
+
+    /// The handler: a program and its arguments; no shell is involved
+    #[arg(last = true, required = true, value_names = ["CMD", "ARGS"])]
+    command: Vec<OsString>,
+}
+
+/// How a consumer works: `run` and `subscribe` take the same.
+#[derive(Debug, Args)]
+pub(super) struct Work {
     /// How many jobs to handle at a time (1 to 65535)
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = clap::value_parser!(u16).range(1..), default_value = "1")]
     concurrency: u16,
@@ -61,10 +72,6 @@ pub(super) struct RunArgs {
     /// How long handlers may go on after a gentle stop; then they are ended and their jobs handed back
     #[arg(long, value_name = "D", allow_hyphen_values = true, value_parser = duration::any, default_value = "10s")]
     grace: Duration,
-
-    /// The handler: a program and its arguments; no shell is involved
-    #[arg(last = true, required = true, value_names = ["CMD", "ARGS"])]
-    command: Vec<OsString>,
 }
 
 fn after_help() -> String {
@@ -109,16 +116,30 @@ Examples:
 ";
 
 pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
-    let folder = args.watching.of(super::open(&args.drop)?);
-    let mut command = args.command.into_iter();
-    let program = command.next().unwrap_or_default();
-    // Before anything is claimed: a job must not fail because of a mistyped command.
-    let mut handler = Exec::find(program, command.collect())?;
-    if let Some(bytes) = args.max_output {
-        handler = handler.max_output(bytes);
+    let folder = args.work.of(super::open(&args.drop)?);
+    let handler = args.work.handler(args.command)?;
+    work(folder.consumer(), &args.work, handler)
+}
+
+impl Work {
+    pub(super) fn of(&self, folder: DropFolder) -> DropFolder {
+        self.watching.of(folder)
     }
-    let consumer = folder
-        .consumer()
+
+    /// Found before anything is claimed: a job must not fail because of a mistyped command.
+    pub(super) fn handler(&self, command: Vec<OsString>) -> Result<Exec, Failure> {
+        let mut command = command.into_iter();
+        let program = command.next().unwrap_or_default();
+        let handler = Exec::find(program, command.collect())?;
+        Ok(match self.max_output {
+            Some(bytes) => handler.max_output(bytes),
+            None => handler,
+        })
+    }
+}
+
+pub(super) fn work(consumer: Consumer, args: &Work, handler: Exec) -> Result<Exit, Failure> {
+    let consumer = consumer
         .concurrency(args.concurrency.into())
         .drain(args.drain)
         .lease(args.lease)

@@ -1,6 +1,6 @@
 //! What is submitted.
 
-use crate::words::{InboxName, Millis};
+use crate::words::{InboxName, Millis, Topic};
 
 /// A job to be published.
 #[derive(Debug, Clone)]
@@ -13,6 +13,8 @@ pub struct NewJob {
     pub due: Option<Millis>,
     /// Whether the id was given, so that somebody may give it again.
     pub given: bool,
+    /// Of an event: it goes to each group that subscribed to this (P35).
+    pub topic: Option<Topic>,
 }
 
 /// What became of a job that was to be published.

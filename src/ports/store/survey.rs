@@ -8,7 +8,7 @@ use crate::words::{DelayedName, DeliveryKind, Envelope, Habits, InboxName, Milli
 /// One place where a job, or its outcome, was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The room: `inbox`, `delayed`, `claimed`, `outcomes`, `done`, `dead` or `invalid`.
+    /// The room: `inbox`, `delayed`, `claimed`, `outcomes`, `done`, `dead` or `invalid`; of an event: `outbox`.
     pub room: &'static str,
     /// The file, below the drop folder.
     pub path: PathBuf,

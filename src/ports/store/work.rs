@@ -99,6 +99,8 @@ pub struct Takeover {
     pub admitted: usize,
     /// Staged outcomes that were helped on.
     pub helped: usize,
+    /// Events of publishers that died, or are at it, that were delivered to a group.
+    pub events: usize,
     /// Claims that were settled already, and archived.
     pub archived: usize,
     /// Rooms that are gone now.

@@ -1,5 +1,6 @@
 //! File names. A name parses into a type and prints back to the same bytes, or it is not a name of ours.
 
+mod event;
 mod flaw;
 mod inbox;
 mod room;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use event::{DeliveryName, EventName};
 pub use flaw::flaw;
 pub use inbox::{DelayedName, DeliveryKind, InboxName};
 pub use room::{RoomName, StagedName};

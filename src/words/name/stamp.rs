@@ -36,6 +36,18 @@ impl StampedId {
         format!("{self}.spent")
     }
 
+    /// `<id>.<nonce>.event`: beside the entry of a given id, the draft of an event. That of a job is `<id>.<nonce>`.
+    pub fn event_draft(&self) -> String {
+        format!("{self}.event")
+    }
+
+    /// Parses the name of a draft beside an entry, and says whether it is that of an event.
+    pub fn parse_draft(name: &str) -> Option<(Self, bool)> {
+        let stem = name.strip_suffix(".event");
+        let stamp = stem.unwrap_or(name).parse().ok()?;
+        Some((stamp, stem.is_some()))
+    }
+
     /// Parses the name of a folder with a file that was dropped.
     pub fn parse_taken(name: &str) -> Option<Self> {
         name.strip_suffix(".bare")?.parse().ok()

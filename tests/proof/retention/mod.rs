@@ -9,9 +9,9 @@ use filedrop::adapters::fs::sim::{Actor, Fate, Model, SimFs, World};
 use filedrop::ports::{Broom, Fs, Host, NewJob, Store, Submitted};
 use filedrop::words::{Disposition, Envelope, InboxName, Job, Outcome, Payload, Priority};
 
-use crate::audit::{Place, classify};
 use crate::ledger::{Answer, Ledger};
 use crate::operators;
+use crate::place::{Place, classify};
 use crate::programs::{self, DROP, Kind, Patience, Program};
 use crate::search::{Drain, MODELS, Search, drain, power_cuts, prepared, stops, with_address};
 
@@ -62,7 +62,7 @@ fn give_again(ledger: &Ledger) -> Program {
             envelope.payload = Some(Payload::detect("again"));
             let name = InboxName::job(id.clone(), submitted, Priority::default());
             let bytes = envelope.encode().expect("small");
-            let job = NewJob { name, bytes, due: None, given: true };
+            let job = NewJob { name, bytes, due: None, given: true, topic: None };
             ledger.give_again(&job.name, Answer::Nothing);
             let gone =
                 !world.disk().tree().iter().any(|(path, data)| data.is_some() && path.contains(id.as_str()));

@@ -107,7 +107,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         let now = self.host.now();
         let submitted = id.minted_at().or_else(|| envelope.time("time")).unwrap_or(now);
         let name = InboxName::job(id.clone(), submitted, envelope.priority());
-        let job = NewJob { name, bytes: envelope.encode()?, due: None, given: true };
+        let job = NewJob { name, bytes: envelope.encode()?, due: None, given: true, topic: None };
         let answer = self.publish_given(&job, id.minted_at().is_some())?;
         self.flush_dir(&self.layout.room("inbox"))?;
         Ok(answer)

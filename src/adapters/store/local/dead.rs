@@ -100,7 +100,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             travelling.push(new);
         }
         let name = InboxName::job(id.clone(), submitted, letter.priority);
-        let new = NewJob { name, bytes: envelope.encode()?, due: None, given: true };
+        let new = NewJob { name, bytes: envelope.encode()?, due: None, given: true, topic: None };
         let submitted = self.publish_given(&new, false);
         // If it is not certain that no job refers to them, retention will see.
         if matches!(&submitted, Ok(Submitted::Before)) || submitted.as_ref().is_err_and(is_certain) {

@@ -69,6 +69,32 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         ))
     }
 
+    /// Puts a file in the place of another one: who reads that name reads either, whole. Does not flush the folder.
+    pub(super) fn replace(&self, bytes: &[u8], to: &Path) -> Result<()> {
+        for _ in 0..TRIES {
+            let (draft, path) = self.create_in_tmp()?;
+            let written = self.fs.write(&draft.file, bytes).and_then(|()| self.fs.flush(&draft.file));
+            if let Err(e) = written {
+                self.discard(draft);
+                return Err(Error::io("write and flush a file", path, e));
+            }
+            let own = self.fs.stat_open(&draft.file).map_err(|e| Error::io("look at a draft", &path, e))?.id;
+            let answer = self.fs.rename(&path, to);
+            if self.look(&path)?.is_some() {
+                self.discard(draft);
+                answer.map_err(|e| Error::io("replace a file", to, e))?;
+            } else if answer.is_ok() || self.look(to)?.is_some_and(|there| there.id == own) {
+                return Ok(());
+            }
+            // It was swept away, or is replaced again already, which nobody can tell apart: once more does no harm.
+        }
+        Err(Error::io(
+            "replace a file: its draft was removed again and again",
+            to,
+            ErrorKind::NotFound.into(),
+        ))
+    }
+
     /// Links `from`, which stays, to a name that another file may have already. Whether the name is `from`'s file's.
     pub(super) fn link_if_free(&self, from: &Path, file: FileId, to: &Path) -> Result<bool> {
         let answer = self.fs.link(from, to);

@@ -10,7 +10,15 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     pub(super) fn folders_of(&self, what: Interest<'_>) -> Vec<PathBuf> {
         match what {
             // One watch on `claimed/` sees every room come and every presence close.
-            Interest::Ready => ["inbox", "claimed", "delayed"].map(|room| self.layout.room(room)).into(),
+            Interest::Ready => {
+                let mut rooms: Vec<_> =
+                    ["inbox", "claimed", "delayed"].map(|room| self.layout.room(room)).into();
+                // A group's consumers see events come: of a publisher that dies then they deliver them.
+                if self.exchange.root() != self.layout.root() {
+                    rooms.push(self.exchange.outbox().room("inbox"));
+                }
+                rooms
+            }
             // The day folders may not be there yet: their making rings in `outcomes/`. Ids that do not tell their day
             // are looked for in all days when anything rings, or at the safety rescan.
             Interest::Outcomes(ids) => {

@@ -141,18 +141,22 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     /// Makes the drop folder of a Return Address, once in this process's lifetime.
     pub(super) fn ensure_reply(&self, address: &Id) -> Result<Layout> {
         let reply = self.layout.reply(address);
-        if self.look(&reply.marker())?.is_none() {
-            self.make_folder(&reply, &[])?;
-        } else {
-            // R6: whoever made it may not have flushed its parents yet.
-            self.ensure_dir(reply.root())?;
-            self.ensure_dir(&reply.room("inbox"))?;
-        }
+        self.ensure_nested(&reply)?;
         Ok(reply)
     }
 
+    /// Makes a nested drop folder, or completes it.
+    pub(super) fn ensure_nested(&self, nested: &Layout) -> Result<()> {
+        if self.look(&nested.marker())?.is_none() {
+            return self.make_folder(nested, &[]);
+        }
+        // R6: whoever made it may not have flushed its parents yet.
+        self.ensure_dir(nested.root())?;
+        self.ensure_dir(&nested.room("inbox"))
+    }
+
     /// The rooms first, durable; then the marker, so that whoever sees it can rely on them.
-    fn make_folder(&self, layout: &Layout, outer: &[&str]) -> Result<()> {
+    pub(super) fn make_folder(&self, layout: &Layout, outer: &[&str]) -> Result<()> {
         self.make_with_parents(layout.root())?;
         for room in ROOMS.iter().chain(outer) {
             self.ensure_room(&layout.room(room))?;

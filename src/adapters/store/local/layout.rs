@@ -137,6 +137,21 @@ impl Layout {
         }
     }
 
+    /// `outbox/`: a nested drop folder, with events on their way.
+    pub fn outbox(&self) -> Layout {
+        Layout::new(self.room("outbox"))
+    }
+
+    /// `subscribers/<group>/`: the drop folder of a group.
+    pub fn group(&self, group: &Id) -> Layout {
+        Layout::new(self.room("subscribers").join(group.as_str()))
+    }
+
+    /// `subscription.json`, in the drop folder of a group.
+    pub fn subscription(&self) -> PathBuf {
+        self.root.join("subscription.json")
+    }
+
     /// The drop folder of a Return Address.
     pub fn reply(&self, address: &Id) -> Layout {
         Layout::new(self.root.join("replies").join(address.as_str()))

@@ -7,6 +7,7 @@ use std::io::ErrorKind as Io;
 use std::path::{Path, PathBuf};
 
 use super::LocalStore;
+use super::exchange::{Staged, topic_of};
 use super::moves::{found, parent};
 use super::submit::uncertain;
 use crate::ports::{FileId, Fs, Host, NewJob, Submitted};
@@ -35,7 +36,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         let shelf = self.layout.shelf(id);
         let entry = self.layout.entry(id);
         let stamp = StampedId { id: id.clone(), nonce: self.host.nonce() };
-        let draft = shelf.join(stamp.to_string());
+        let draft = shelf.join(if job.topic.is_some() { stamp.event_draft() } else { stamp.to_string() });
         self.ensure_dir(&shelf)?;
         // Many ids are given again and again: then nothing need be written.
         if self.look(&entry)?.is_some() {
@@ -64,13 +65,23 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                     }
                 }
             }
-            let place = self.first_place(&job.name, job.due);
+            let (place, staged) = self.destination(job, &draft)?;
             match self.fs.rename(&draft, &place) {
-                Ok(()) => Ok(Some(Submitted::New)),
+                Ok(()) => {
+                    if staged.is_some() {
+                        self.flush_dir(parent(&place))?;
+                    }
+                    Ok(Some(Submitted::New))
+                }
                 Err(e) if self.look(&draft)?.is_some() => Err(Error::io("publish a job", place, e)),
                 // Another gave the id too, and has done it; or the draft was swept away. If the job is this file all the same,
                 // what travels with it is ours.
                 Err(_) => {
+                    if let Some(staged) =
+                        staged.filter(|_| self.look(&place).is_ok_and(|there| there.is_none()))
+                    {
+                        self.abandon(&staged);
+                    }
                     let ours = self.look(&entry)?.is_some_and(|there| there.id == file.id);
                     let answer = self.settle_given(id)?;
                     Ok(answer.map(|before| if ours { Submitted::New } else { before }))
@@ -93,15 +104,26 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                 return Ok(Some(Submitted::Before));
             }
         }
-        if let Some(draft) = self.draft_of(id, file)? {
+        if let Some((draft, is_event)) = self.draft_of(id, file)? {
             // A minted id may be that of a job which has no entry, and is being handled.
             if id.minted_at().is_some() && self.vouch_for(id)? {
                 self.remove(&draft)?;
                 return Ok(Some(Submitted::Before));
             }
-            let place = self.first_place(&name, envelope.time("notbefore"));
+            let job = NewJob {
+                due: envelope.time("notbefore"),
+                topic: topic_of(&envelope).filter(|_| is_event),
+                bytes: envelope.encode()?,
+                given: true,
+                name,
+            };
+            let (place, staged) = self.destination(&job, &draft)?;
             self.relocate(&draft, &place)?;
-            self.flush_dir(parent(&place))?;
+            match staged.filter(|_| self.look(&place).is_ok_and(|there| there.is_none())) {
+                // Another was quicker.
+                Some(staged) => self.abandon(&staged),
+                None => self.flush_dir(parent(&place))?,
+            }
         }
         for _ in 0..LOOKS {
             if self.vouch_for(id)? {
@@ -121,15 +143,24 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         }
     }
 
-    /// The draft that waits to become the job of this entry.
-    pub(super) fn draft_of(&self, id: &Id, file: FileId) -> Result<Option<PathBuf>> {
+    /// Where a draft becomes a job; of an event that is in a folder, which is made.
+    fn destination(&self, job: &NewJob, draft: &Path) -> Result<(PathBuf, Option<Staged>)> {
+        if job.topic.is_none() {
+            return Ok((self.first_place(&job.name, job.due), None));
+        }
+        let staged = self.stage_event(job, draft)?;
+        Ok((staged.published(), Some(staged)))
+    }
+
+    /// The draft that waits to become the job of this entry, and whether that is an event.
+    pub(super) fn draft_of(&self, id: &Id, file: FileId) -> Result<Option<(PathBuf, bool)>> {
         let shelf = self.layout.shelf(id);
         for listed in self.names(&shelf)? {
-            let stamp = listed.name.to_str().and_then(|name| name.parse::<StampedId>().ok());
-            if stamp.is_some_and(|stamp| stamp.id == *id) {
+            let draft = listed.name.to_str().and_then(StampedId::parse_draft);
+            if let Some((_, is_event)) = draft.filter(|(stamp, _)| stamp.id == *id) {
                 let draft = shelf.join(&listed.name);
                 if self.look(&draft)?.is_some_and(|there| there.id == file) {
-                    return Ok(Some(draft));
+                    return Ok(Some((draft, is_event)));
                 }
             }
         }

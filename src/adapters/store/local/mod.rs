@@ -9,6 +9,7 @@ mod collect;
 mod dead;
 mod delay;
 mod draft;
+mod exchange;
 mod foreign;
 mod hints;
 mod init;
@@ -36,12 +37,13 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::ports::{
-    Admitted, Arrivals, Arrived, Attachment, Beat, Broom, Census, Claim, Claimed, DeadLetter, Fetched,
-    FileId, Finding, Fs, Harvest, Host, Interest, Looked, Marker, NewJob, Place, Progress, Promotion,
-    Remains, Scan, Store, Submitted, Swept, Takeover, Vigil, Workspace,
+    Admitted, Arrivals, Arrived, Attachment, Beat, Broom, Census, Claim, Claimed, DeadLetter, Exchange,
+    FanOut, Fetched, FileId, Finding, Fs, Group, Harvest, Host, Interest, Looked, Marker, NewJob, Place,
+    Progress, Promotion, Remains, Scan, Store, Submitted, Subscribed, Swept, Takeover, Vigil, Workspace,
 };
 use crate::words::{
-    Attempt, ClaimCheck, Envelope, Habits, Id, InboxName, Millis, Outcome, Result, StampedId, id_of_file,
+    Attempt, ClaimCheck, Envelope, Habits, Id, InboxName, Millis, Outcome, Result, StampedId, Subscription,
+    id_of_file,
 };
 
 pub(crate) use dead::successor;
@@ -58,6 +60,8 @@ pub struct LocalStore<F, H> {
     fs: F,
     host: H,
     layout: Layout,
+    /// The drop folder whose events it helps on: itself, or that in which it is a group.
+    exchange: Layout,
     settings: Settings,
     /// Drafts without a name, until the file system says that it has none.
     unnamed: AtomicBool,
@@ -72,6 +76,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         Self {
             fs,
             host,
+            exchange: layout.clone(),
             layout,
             settings: Settings::default(),
             unnamed: AtomicBool::new(true),
@@ -93,6 +98,24 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     /// The machine that it was opened on.
     pub fn host(&self) -> &H {
         &self.host
+    }
+}
+
+impl<F: Fs, H: Host> Exchange for LocalStore<F, H> {
+    fn subscribe(&self, group: &Id, wanted: &Subscription, update: bool) -> Result<Subscribed> {
+        self.subscribe_group(group, wanted, update)
+    }
+
+    fn unsubscribe(&self, group: &Id) -> Result<Option<Subscription>> {
+        self.unsubscribe_group(group)
+    }
+
+    fn groups(&self) -> Result<Vec<Group>> {
+        self.all_groups()
+    }
+
+    fn fan_out(&self) -> Result<FanOut> {
+        self.fan_out_all()
     }
 }
 
@@ -199,7 +222,9 @@ impl<F: Fs, H: Host> Store for LocalStore<F, H> {
     }
 
     fn recover(&self, room: &Self::Room, vigil: &mut Vigil) -> Result<Takeover> {
-        self.take_over(room.name(), vigil)
+        let mut takeover = self.take_over(room.name(), vigil)?;
+        self.help_on_events(&mut takeover);
+        Ok(takeover)
     }
 
     fn retire(&self, room: Self::Room) -> Result<()> {

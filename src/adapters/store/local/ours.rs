@@ -24,7 +24,7 @@ pub(crate) fn is_ours(below: &Path, is_dir: bool) -> bool {
         }
         ("ids", Some(Some(shelf))) => match (parts.next(), parts.next()) {
             (None, _) => is_dir && shelf.len() == 2 && is::<Id>(shelf),
-            (Some(Some(name)), None) => !is_dir && (is::<Id>(name) || is::<StampedId>(name)),
+            (Some(Some(name)), None) => !is_dir && (is::<Id>(name) || StampedId::parse_draft(name).is_some()),
             _ => false,
         },
         _ => is_in_folder(below, is_dir),

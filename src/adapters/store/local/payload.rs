@@ -174,28 +174,31 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     /// P21: what travelled with a dead letter travels with the job that it becomes, too.
     pub(super) fn hand_down(&self, old: &ClaimCheck, heir: &Id) -> Result<ClaimCheck> {
         let new = self.fresh_check(heir, old.kind);
-        let (from, to) = (self.layout.payload(old), self.layout.payload(&new));
-        self.cargo(old)?;
-        self.undone_by_an_error(&new, || {
-            if old.kind == ClaimCheckKind::Data {
-                return self.link_or_copy(&from, &to);
-            }
-            self.make_payload_folder(&to)?;
-            let all = self.walk(&from).map_err(|e| Error::io("list a folder", &from, e))?;
-            let mut folders = vec![to.clone()];
-            for Found { path, kind } in all {
-                let place = to.join(path.strip_prefix(&from).unwrap_or(&path));
-                match kind {
-                    FileKind::Dir => {
-                        self.make_payload_folder(&place)?;
-                        folders.push(place);
-                    }
-                    FileKind::File => self.link_or_copy(&path, &place)?,
-                    FileKind::Other => {}
+        self.undone_by_an_error(&new, || self.hand_over(old, &self.layout.payload(&new)))
+    }
+
+    /// What travels under this reference is at this path too, but for its name durable. It may be there in part already.
+    pub(super) fn hand_over(&self, check: &ClaimCheck, to: &Path) -> Result<()> {
+        let from = self.layout.payload(check);
+        self.cargo(check)?;
+        if check.kind == ClaimCheckKind::Data {
+            return self.link_or_copy(&from, to);
+        }
+        self.make_payload_folder(to)?;
+        let all = self.walk(&from).map_err(|e| Error::io("list a folder", &from, e))?;
+        let mut folders = vec![to.to_owned()];
+        for Found { path, kind } in all {
+            let place = to.join(path.strip_prefix(&from).unwrap_or(&path));
+            match kind {
+                FileKind::Dir => {
+                    self.make_payload_folder(&place)?;
+                    folders.push(place);
                 }
+                FileKind::File => self.link_or_copy(&path, &place)?,
+                FileKind::Other => {}
             }
-            folders.iter().rev().try_for_each(|folder| self.flush_dir(folder))
-        })
+        }
+        folders.iter().rev().try_for_each(|folder| self.flush_dir(folder))
     }
 
     /// What a reference leads to, if it is there, and what it should be.
@@ -209,7 +212,12 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
 
     /// Both lie in `payload/`, flushed; but a link to another user's file is not always allowed.
     fn link_or_copy(&self, from: &Path, to: &Path) -> Result<()> {
-        self.link_in(from, to).or_else(|_| self.copy_in(from, to, &mut |_| ()))
+        self.link_in(from, to).or_else(|_| {
+            // Who comes by later must not take half a copy for the file.
+            let draft = self.draft_path();
+            self.copy_in(from, &draft, &mut |_| ())?;
+            self.relocate(&draft, to)
+        })
     }
 
     pub(super) fn make_payload_folder(&self, folder: &Path) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use super::LocalStore;
 use crate::ports::{FileKind, Fs, Host, Place};
-use crate::words::{DelayedName, Error, ErrorKind, Id, InboxName, Outcome, Result};
+use crate::words::{DelayedName, Error, ErrorKind, EventName, Id, InboxName, Outcome, Result};
 
 impl<F: Fs, H: Host> LocalStore<F, H> {
     /// Durable before it is told.
@@ -62,7 +62,40 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         for room in ["dead", "invalid"] {
             self.find_in(id, room, room.into(), None, &mut places)?;
         }
+        self.find_event(id, &mut places)?;
         Ok(places)
+    }
+
+    /// An event on its way, or archived.
+    fn find_event(&self, id: &Id, places: &mut Vec<Place>) -> Result<()> {
+        let outbox = self.layout.outbox();
+        let mut folders = Vec::new();
+        for entry in self.names(&outbox.room("inbox"))? {
+            let event = entry.name.to_str().and_then(|name| name.parse::<EventName>().ok());
+            let published = outbox.room("inbox").join(&entry.name).join(EventName::PUBLISHED);
+            if event.is_some_and(|event| event.job.id == *id) && self.look(&published)?.is_some() {
+                folders.push(published);
+            }
+        }
+        for day in self.names(&outbox.room("done"))? {
+            let day = outbox.room("done").join(&day.name);
+            for entry in self.names(&day)? {
+                let name = entry.name.to_str().and_then(|name| InboxName::parse_archived(name).ok());
+                if name.is_some_and(|name| name.id == *id) {
+                    folders.push(day.join(&entry.name));
+                }
+            }
+        }
+        let root = self.layout.root();
+        let place = |path: std::path::PathBuf| Place {
+            room: "outbox",
+            path: path.strip_prefix(root).map(std::path::Path::to_owned).unwrap_or(path),
+            attempt: None,
+            consumer: None,
+            due: None,
+        };
+        places.extend(folders.into_iter().map(place));
+        Ok(())
     }
 
     fn find_in(

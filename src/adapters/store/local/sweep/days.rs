@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use super::super::layout::Layout;
 use super::entries::Entry;
 use super::living::Graves;
-use super::{Sweep, Visit, WINDOW};
+use super::{Sweep, Visit, WINDOW, Yard};
 use crate::ports::{FileId, FileKind, Fs, Host, Meta};
 use crate::words::{ClaimCheck, DeliveryKind, Id, InboxName, Millis, Result};
 
@@ -23,7 +23,7 @@ struct Day {
     yard: Layout,
     done: PathBuf,
     outcomes: PathBuf,
-    /// Jobs have given ids, and files that travel with them; what was delivered has not.
+    /// Jobs and events have given ids, and files that travel with them; what was delivered has not.
     of_jobs: bool,
 }
 
@@ -56,13 +56,13 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
         days
     }
 
-    pub(super) fn visit_day(&mut self, address: Option<&Id>, day: &str, after: &str) -> Result<Visit> {
-        let yard = self.yard(address);
+    pub(super) fn visit_day(&mut self, of: &Yard, day: &str, after: &str) -> Result<Visit> {
+        let yard = self.layout_of(of);
         let day = Day {
             name: day.to_owned(),
             done: yard.room("done").join(day),
             outcomes: yard.room("outcomes").join(day),
-            of_jobs: address.is_none(),
+            of_jobs: !matches!(of, Yard::Reply(_)),
             yard,
         };
         // The order is the point: only what was settled before the living are looked for can be told from them.

@@ -2,6 +2,7 @@
 //! left.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use super::super::ledger::{Removal, name_of_entry};
 use super::living::Graves;
@@ -31,8 +32,10 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
         let mut candidates = BTreeMap::new();
         let mut spent = None;
         for name in names {
-            let answer = match (name.parse::<StampedId>(), name.parse::<Id>()) {
-                (Ok(stamp), _) if stamp.id.shelf() == shelf => self.sweep_draft_of(&stamp).map(|()| None),
+            let answer = match (StampedId::parse_draft(&name), name.parse::<Id>()) {
+                (Some((stamp, _)), _) if stamp.id.shelf() == shelf => {
+                    self.sweep_given_draft(&folder.join(&name)).map(|()| None)
+                }
                 (_, Ok(id)) if id.shelf() == shelf => self.candidate(id),
                 _ => Ok(None),
             };
@@ -55,10 +58,9 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
 
     /// A day old: its submitter is gone. Was it never linked to the entry, nobody needs it. Was it, then the submission was not
     /// acknowledged, or the job is there under another name too; the entry follows when nothing is left of that.
-    fn sweep_draft_of(&mut self, stamp: &StampedId) -> Result<()> {
-        let path = self.store.layout.shelf(&stamp.id).join(stamp.to_string());
-        if self.store.look(&path)?.is_some_and(|meta| self.is_old(meta.modified_ms, LITTER_AGE)) {
-            self.remove(&path)?;
+    fn sweep_given_draft(&mut self, path: &Path) -> Result<()> {
+        if self.store.look(path)?.is_some_and(|meta| self.is_old(meta.modified_ms, LITTER_AGE)) {
+            self.remove(path)?;
             self.swept.drafts += 1;
         }
         Ok(())
@@ -100,7 +102,7 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
     }
 
     /// Whether the job of an entry was a dead letter before, which is still there.
-    pub(super) fn is_of_the_dead(&self, entry: &std::path::Path, graves: &Graves) -> Result<bool> {
+    pub(super) fn is_of_the_dead(&self, entry: &Path, graves: &Graves) -> Result<bool> {
         match self.store.read_entry(entry) {
             Ok(found) => Ok(found.is_some_and(|(_, envelope)| {
                 envelope.text("causationid").is_some_and(|dead| graves.has(dead))

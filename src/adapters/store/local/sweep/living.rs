@@ -9,7 +9,7 @@ use super::super::another::another;
 use super::super::layout::Layout;
 use super::Sweep;
 use crate::ports::{FileKind, Fs, Host};
-use crate::words::{DelayedName, Error, Id, InboxName, Result, StagedName, StampedId};
+use crate::words::{DelayedName, Error, EventName, Id, InboxName, Result, StagedName, StampedId};
 
 /// Whose dead letters people may still redrive. A hash that two share keeps something for longer than need be.
 #[derive(Default)]
@@ -97,6 +97,8 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             if let Ok(InboxName { id, .. }) = name.parse() {
                 strike(&id);
             } else if let Ok(DelayedName { job, .. }) = name.parse() {
+                strike(&job.id);
+            } else if let Ok(EventName { job, .. }) = name.parse() {
                 strike(&job.id);
             } else if let Some(stamp) = StampedId::parse_taken(name) {
                 strike(&stamp.id);

@@ -12,6 +12,7 @@ mod days;
 mod entries;
 mod litter;
 mod living;
+mod outbox;
 mod payloads;
 
 use std::io::ErrorKind;
@@ -32,14 +33,27 @@ const WINDOW: usize = 20_000;
 /// one, come last.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Corner {
-    /// `tmp/`, of the drop folder or of a Return Address.
-    Litter(Option<Id>),
-    /// What was settled of the jobs of one day, or collected at a Return Address.
-    Day(Option<Id>, String),
+    /// Events that were never published.
+    Outbox,
+    /// `tmp/`
+    Litter(Yard),
+    /// What was settled of the jobs of one day, or collected at a Return Address, or delivered of events.
+    Day(Yard, String),
     /// `payload/`
     Payloads,
     /// `ids/<xx>/`
     Shelf(String),
+}
+
+/// Whose `tmp/` and archives.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Yard {
+    /// The drop folder's own.
+    Own,
+    /// Those of the outbox.
+    Outbox,
+    /// Those of a Return Address.
+    Reply(Id),
 }
 
 /// Where an unfinished sweep goes on.
@@ -145,8 +159,9 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
 
     fn visit(&mut self, corner: &Corner, after: &str) -> Result<Visit> {
         match corner {
-            Corner::Litter(address) => self.visit_litter(&self.yard(address.as_ref()), after),
-            Corner::Day(address, day) => self.visit_day(address.as_ref(), day, after),
+            Corner::Outbox => self.visit_outbox(after),
+            Corner::Litter(yard) => self.visit_litter(&self.layout_of(yard), after),
+            Corner::Day(yard, day) => self.visit_day(yard, day, after),
             Corner::Payloads => self.visit_payloads(after),
             Corner::Shelf(shelf) => self.visit_shelf(shelf, after),
         }
@@ -156,11 +171,11 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
     fn corners(&mut self, turn: u64) -> Vec<Corner> {
         let addresses = self.folders(&self.store.layout.room("replies"));
         let addresses = addresses.into_iter().filter_map(|name| name.parse::<Id>().ok());
-        let mut corners = vec![Corner::Payloads];
-        for address in std::iter::once(None).chain(addresses.map(Some)) {
-            let days = self.old_days(&self.yard(address.as_ref()));
-            corners.push(Corner::Litter(address.clone()));
-            corners.extend(days.into_iter().map(|day| Corner::Day(address.clone(), day)));
+        let mut corners = vec![Corner::Payloads, Corner::Outbox];
+        for yard in [Yard::Own, Yard::Outbox].into_iter().chain(addresses.map(Yard::Reply)) {
+            let days = self.old_days(&self.layout_of(&yard));
+            corners.push(Corner::Litter(yard.clone()));
+            corners.extend(days.into_iter().map(|day| Corner::Day(yard.clone(), day)));
         }
         corners.sort_unstable();
         let mut shelves = self.folders(&self.store.layout.room("ids"));
@@ -183,9 +198,12 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
         folders
     }
 
-    /// The drop folder itself, or that of a Return Address.
-    fn yard(&self, address: Option<&Id>) -> Layout {
-        address.map_or_else(|| self.store.layout.clone(), |address| self.store.layout.reply(address))
+    fn layout_of(&self, yard: &Yard) -> Layout {
+        match yard {
+            Yard::Own => self.store.layout.clone(),
+            Yard::Outbox => self.store.layout.outbox(),
+            Yard::Reply(address) => self.store.layout.reply(address),
+        }
     }
 
     /// Whether this was last changed so long ago. What seems to come from the future is young.

@@ -1,0 +1,91 @@
+//! `producer publish`: an event, or a batch of them.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
+
+use super::attach;
+use super::batch;
+use super::exit::{Exit, Failure};
+use super::job::{self, JobArgs};
+use super::output::{self, Voice};
+use super::policies::Policies;
+use crate::{Payload, Submission, Topic};
+
+#[derive(Debug, Args)]
+#[command(after_help = after_help())]
+pub(super) struct PublishArgs {
+    /// The drop folder
+    drop: PathBuf,
+
+    /// What it is about: tokens of A-Z a-z 0-9 _ - with dots between them, as orders.created
+    #[arg(long, value_name = "TOPIC")]
+    topic: Topic,
+
+    /// Its event type; handlers see it as FILEDROP_TYPE [default: the topic]
+    #[arg(long = "type", value_name = "TYPE", value_parser = NonEmptyStringValueParser::new())]
+    kind: Option<String>,
+
+    #[command(flatten)]
+    job: JobArgs,
+
+    /// Publish an event for each line of this file of JSON lines; `-` is standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "file", "id", "attach", "move_in", "link"])]
+    batch: Option<PathBuf>,
+
+    #[command(flatten)]
+    policies: Policies,
+}
+
+fn after_help() -> String {
+    let codes = [
+        Exit::Done,
+        Exit::Usage,
+        Exit::BadData,
+        Exit::NoInput,
+        Exit::Io,
+        Exit::Uncertain,
+        Exit::Unsupported,
+        Exit::Interrupted,
+        Exit::ClosedPipe,
+        Exit::Terminated,
+    ];
+    format!("{EXAMPLES}\n{}", Exit::table(&codes))
+}
+
+const EXAMPLES: &str = "\
+Each group that subscribed to the topic before (`consumer subscribe`, `filedrop topics`) gets the event as a job of its own, \
+whether it is up now or not. The event's id is printed when that is durable. If nobody subscribed, nobody gets it; that is no error. \
+To publish again under an --id that was given before changes nothing, as with `producer submit`.
+
+Examples:
+  producer publish /srv/drop --topic orders.created --data '{\"order\": 4711}'
+  producer publish /srv/drop --topic scans.incoming --attach scan.tif
+  producer publish /srv/drop --topic prices.changed --batch prices.ndjson
+";
+
+pub(super) fn run(args: PublishArgs, voice: &Voice) -> Result<Exit, Failure> {
+    let folder = super::open(&args.drop)?;
+    args.policies.check()?;
+    let event = Submission::event(args.topic);
+    let event = args.policies.of(match args.kind {
+        Some(kind) => event.kind(kind),
+        None => event,
+    });
+    let Some(file) = &args.batch else {
+        let bytes = args.job.attachments.size()?;
+        let source = args.job.file.clone();
+        let prepared = attach::prepare(&folder, args.job.complete(event)?, bytes, voice);
+        let prepared = prepared.map_err(|e| job::refused(e, source.as_deref()))?;
+        let id = job::publish(&folder, prepared, voice)?;
+        output::data(|out| writeln!(out, "{id}"))?;
+        return Ok(Exit::Done);
+    };
+    let event = match args.job.subject {
+        Some(subject) => event.subject(subject),
+        None => event,
+    };
+    let with_data = |json| Ok(event.clone().payload(Payload::typed(json, "application/json")));
+    batch::submit(&folder, file, &with_data, voice)
+}

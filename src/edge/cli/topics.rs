@@ -1,0 +1,205 @@
+//! `filedrop topics`: who subscribed to what.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::exit::{Exit, Failure};
+use super::output::{self, Voice};
+use super::{duration, status};
+use crate::ports::Subscribed;
+use crate::{DropFolder, Id, Subscription, TopicPattern};
+
+#[derive(Debug, Args)]
+#[command(after_help = after_help())]
+pub(super) struct TopicsArgs {
+    /// The drop folder
+    drop: PathBuf,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the groups, what they subscribed to, and what waits for them; this is what happens without a command, too
+    List(ListArgs),
+    /// Subscribe a group to topics, beside those that it has
+    Add(ChangeArgs),
+    /// Unsubscribe a group from these topics, or from all
+    Remove(RemoveArgs),
+}
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    /// Print a JSON object for each group, one a line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct ChangeArgs {
+    /// The group (1 to 64 of a-z 0-9 _ -)
+    group: Id,
+
+    /// Topics: * stands for one token, > at the end for the rest
+    #[arg(required = true, value_name = "PATTERN")]
+    topics: Vec<TopicPattern>,
+}
+
+#[derive(Debug, Args)]
+struct RemoveArgs {
+    /// The group
+    group: Id,
+
+    /// Only these; otherwise all, and the group gets no more events
+    #[arg(value_name = "PATTERN")]
+    topics: Vec<TopicPattern>,
+}
+
+fn after_help() -> String {
+    format!("{EXAMPLES}\n{}", Exit::table(&status::LOOK_CODES))
+}
+
+const EXAMPLES: &str = "\
+WAITING is how many events a group has still to handle, and OLDEST since when. A group that is removed keeps the events that it got: \
+its folder, DROP/subscribers/GROUP, is a drop folder and can be drained (`consumer run`), or removed by hand.
+
+Examples:
+  filedrop topics /srv/drop
+  filedrop topics /srv/drop list --json
+  filedrop topics /srv/drop add billing 'orders.*'
+  filedrop topics /srv/drop remove billing
+";
+
+/// What `--json` says of a group.
+#[derive(Debug, Serialize)]
+struct Line {
+    group: Id,
+    topics: Vec<TopicPattern>,
+    waiting: usize,
+    oldest_seconds: Option<f64>,
+    dead: usize,
+    consumers: usize,
+}
+
+pub(super) fn run(args: TopicsArgs, voice: &Voice) -> Result<Exit, Failure> {
+    let folder = super::open(&args.drop)?;
+    match args.command {
+        None => list(&folder, false),
+        Some(Command::List(ListArgs { json })) => list(&folder, json),
+        Some(Command::Add(ChangeArgs { group, topics })) => {
+            let before = subscription_of(&folder, &group)?;
+            let all = before.iter().flat_map(|before| before.topics().to_vec()).chain(topics);
+            ask_for(&folder, &group, &Subscription::new(all)?, true, voice)?;
+            Ok(Exit::Done)
+        }
+        Some(Command::Remove(RemoveArgs { group, topics })) => remove(&folder, &group, &topics, voice),
+    }
+}
+
+/// Subscribes, and says what changes, or would.
+pub(super) fn ask_for(
+    folder: &DropFolder,
+    group: &Id,
+    wanted: &Subscription,
+    update: bool,
+    voice: &Voice,
+) -> Result<(), Failure> {
+    let answer = if update { folder.resubscribe(group, wanted) } else { folder.subscribe(group, wanted) };
+    match answer? {
+        Subscribed::New => voice.note(format_args!("{group} is subscribed to {wanted}")),
+        Subscribed::Before => {}
+        Subscribed::Changed(before) => {
+            voice.note(format_args!("{group} is subscribed to {wanted}; before, it was to {before}"));
+        }
+        Subscribed::Differs(before) => {
+            let why = format!(
+                "the group {group} is subscribed to {before}, and would be to {wanted} instead; to change that, add --update"
+            );
+            return Err(Failure::new(Exit::BadData, why));
+        }
+    }
+    Ok(())
+}
+
+fn subscription_of(folder: &DropFolder, group: &Id) -> Result<Option<Subscription>, Failure> {
+    Ok(folder.groups()?.into_iter().find(|there| there.name == *group).map(|there| there.subscription))
+}
+
+fn remove(folder: &DropFolder, group: &Id, topics: &[TopicPattern], voice: &Voice) -> Result<Exit, Failure> {
+    let Some(before) = subscription_of(folder, group)? else {
+        let why = format!("there is no group {group} (see `filedrop topics {}`)", folder.path().display());
+        return Err(Failure::new(Exit::NoInput, why));
+    };
+    if let Some(strange) = topics.iter().find(|topic| !before.topics().contains(topic)) {
+        let why = format!("{group} is not subscribed to {strange}, but to {before}");
+        return Err(Failure::new(Exit::NoInput, why));
+    }
+    let left: Vec<_> = before.topics().iter().filter(|topic| !topics.contains(topic)).cloned().collect();
+    if topics.is_empty() || left.is_empty() {
+        folder.unsubscribe(group)?;
+        let waiting = line(folder, group.clone(), &before)?.waiting;
+        voice.note(format_args!("{group} gets no more events; {waiting} that it got are not handled yet"));
+    } else {
+        ask_for(folder, group, &Subscription::new(left)?, true, voice)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn line(folder: &DropFolder, group: Id, subscription: &Subscription) -> Result<Line, Failure> {
+    let census = folder.group(&group)?.census()?;
+    let rooms = &census.rooms;
+    Ok(Line {
+        waiting: rooms.inbox + rooms.delayed + rooms.claimed,
+        oldest_seconds: census.oldest_ready_seconds,
+        dead: rooms.dead + rooms.invalid,
+        consumers: census.consumers.iter().filter(|consumer| consumer.present != Some(false)).count(),
+        group,
+        topics: subscription.topics().to_vec(),
+    })
+}
+
+fn list(folder: &DropFolder, json: bool) -> Result<Exit, Failure> {
+    let groups = folder.groups()?.into_iter();
+    let lines: Vec<_> =
+        groups.map(|group| line(folder, group.name, &group.subscription)).collect::<Result<_, _>>()?;
+    if json {
+        for line in &lines {
+            output::json_line(line)?;
+        }
+    } else {
+        output::data(|out| table(&lines, out))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn table(lines: &[Line], out: &mut dyn Write) -> io::Result<()> {
+    let width = lines.iter().map(|line| line.group.as_str().len()).chain([5]).max().unwrap_or(5);
+    writeln!(
+        out,
+        "{:<width$}  {:>8}  {:<8}{:>6}{:>11}  TOPICS",
+        "GROUP", "WAITING", "OLDEST", "DEAD", "CONSUMERS"
+    )?;
+    for Line { group, topics, waiting, oldest_seconds, dead, consumers } in lines {
+        let oldest = oldest_seconds.map_or("-".to_owned(), |age| {
+            duration::show(Duration::from_secs(
+                Duration::try_from_secs_f64(age).unwrap_or_default().as_secs(),
+            ))
+            .to_string()
+        });
+        writeln!(
+            out,
+            "{group:<width$}  {waiting:>8}  {oldest:<8}{dead:>6}{consumers:>11}  {}",
+            list_of(topics)
+        )?;
+    }
+    Ok(())
+}
+
+fn list_of(topics: &[TopicPattern]) -> String {
+    topics.iter().map(TopicPattern::as_str).collect::<Vec<_>>().join(", ")
+}

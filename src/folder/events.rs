@@ -1,0 +1,113 @@
+//! Events: published once, and handled by each group that subscribed to their topic.
+
+use std::sync::Arc;
+
+use super::{Consumer, DropFolder};
+use crate::actors::producer::{Receipt, Submission};
+use crate::adapters::fs::OsFs;
+use crate::adapters::host::OsHost;
+use crate::adapters::store::local::LocalStore;
+use crate::ports::{Exchange as _, Group, Subscribed};
+use crate::words::{Error, ErrorKind, Id, Result, Subscription};
+
+impl DropFolder {
+    /// Publishes an event. Each group that had subscribed to its topic before gets it as a job of its own, with the same id, whether it
+    /// is up now or not, and at its own pace. Blocks until that is durable.
+    ///
+    /// ```
+    /// # #[tokio::main]
+    /// # async fn main() -> filedrop::Result<()> {
+    /// # let place = tempfile::tempdir().unwrap();
+    /// # let drop = filedrop::DropFolder::init(place.path().join("drop"))?;
+    /// use filedrop::{Job, Submission, Subscription};
+    ///
+    /// let (billing, mail) = ("billing".parse()?, "mail".parse()?);
+    /// drop.subscribe(&billing, &Subscription::new(["orders.>".parse()?])?)?;
+    /// drop.subscribe(&mail, &Subscription::new(["orders.created".parse()?])?)?;
+    ///
+    /// drop.publish(Submission::event("orders.created".parse()?).data(r#"{"order":7}"#))?;
+    /// drop.publish(Submission::event("orders.paid.late".parse()?).data(r#"{"order":6}"#))?;
+    ///
+    /// let handler = async |job: Job| Ok::<_, String>(job.data().to_vec());
+    /// assert_eq!(drop.subscriber(&billing)?.drain(true).run(handler).await?.succeeded, 2);
+    /// assert_eq!(drop.subscriber(&mail)?.drain(true).run(handler).await?.succeeded, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`submit`](Self::submit); [`ErrorKind::Invalid`] also if it has no [topic](Submission::event).
+    pub fn publish(&self, event: Submission) -> Result<Id> {
+        let mut receipts = self.publish_all(vec![event])?;
+        receipts.pop().map(|receipt| receipt.id).ok_or_else(|| Error::new(ErrorKind::Invalid, "no event"))
+    }
+
+    /// Publishes events, which is quicker than one by one. Groups get them in this order.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish). If one is invalid, none is published.
+    pub fn publish_all(&self, events: Vec<Submission>) -> Result<Vec<Receipt>> {
+        if events.iter().any(|event| event.topic().is_none()) {
+            return Err(Error::new(ErrorKind::Invalid, "an event has a topic; this one has none"));
+        }
+        self.submit_with_receipts(events)
+    }
+
+    /// Has a group get every event of these topics from now on, whoever publishes it. Durable when it returns. If the group had asked
+    /// for other topics before, nothing changes, and those are [returned](Subscribed::Differs).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] if the system refuses.
+    pub fn subscribe(&self, group: &Id, wanted: &Subscription) -> Result<Subscribed> {
+        self.store.subscribe(group, wanted, false)
+    }
+
+    /// The same, and if the group had asked for other topics before, these count instead, from now on.
+    ///
+    /// # Errors
+    /// As [`subscribe`](Self::subscribe).
+    pub fn resubscribe(&self, group: &Id, wanted: &Subscription) -> Result<Subscribed> {
+        self.store.subscribe(group, wanted, true)
+    }
+
+    /// Has a group get no more events. What it got already stays, and can be handled. Returns what it had asked for, if it had.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] if the system refuses.
+    pub fn unsubscribe(&self, group: &Id) -> Result<Option<Subscription>> {
+        self.store.unsubscribe(group)
+    }
+
+    /// Who subscribed to what.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] if the system refuses; [`ErrorKind::Invalid`] if a subscription cannot be read.
+    pub fn groups(&self) -> Result<Vec<Group>> {
+        self.store.groups()
+    }
+
+    /// The drop folder of a group: its events are jobs in it, with outcomes, dead letters and all.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if there is no such group; otherwise as [`open`](Self::open).
+    pub fn group(&self, group: &Id) -> Result<DropFolder> {
+        let layout = self.store.layout().group(group);
+        if !layout.root().is_dir() {
+            let why = format!("there is no group {group} (see `filedrop topics`)");
+            return Err(Error::new(ErrorKind::NotFound, why).at(layout.root()));
+        }
+        let fs =
+            OsFs::at(layout.root()).map_err(|e| Error::io("look at the file system", layout.root(), e))?;
+        let store = LocalStore::open(fs, OsHost, layout.root())?.of_group_at(self.store.layout().clone());
+        Ok(DropFolder { store: Arc::new(store), ..self.clone() })
+    }
+
+    /// A consumer of a group's events, still to be run. Consumers of one group compete for its events. It also delivers, to all groups,
+    /// what a publisher that died has left on its way.
+    ///
+    /// # Errors
+    /// As [`group`](Self::group).
+    pub fn subscriber(&self, group: &Id) -> Result<Consumer> {
+        Ok(Consumer::of(self.group(group)?).for_handlers_of(self.path()))
+    }
+}
