@@ -2,20 +2,23 @@
 
 use crate::harness::{Running, golden, program};
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 22] = [
     "producer",
     "producer submit",
     "producer call",
+    "producer publish",
     "producer wait",
     "producer collect",
     "producer intake",
     "consumer",
     "consumer run",
+    "consumer subscribe",
     "filedrop",
     "filedrop init",
     "filedrop status",
     "filedrop show",
     "filedrop explain",
+    "filedrop topics",
     "filedrop dead",
     "filedrop dead list",
     "filedrop dead show",

@@ -8,6 +8,7 @@ mod dead;
 mod deployments;
 mod envelopes;
 mod errors;
+mod events;
 mod explain;
 mod full_disk;
 mod gc;
