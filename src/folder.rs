@@ -1,18 +1,15 @@
 //! The façade: a drop folder on this machine, with everything that it takes to produce and to consume.
 
 use std::fmt;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::actors::producer::{self, Prepared, Receipt, Submission, Waiter};
+use crate::actors::producer::{self, Prepared, Receipt, Submission};
 use crate::adapters::fs::OsFs;
 use crate::adapters::host::OsHost;
 use crate::adapters::store::local::LocalStore;
-use crate::adapters::watch::watch;
-use crate::ports::{Bell, Broom, Census, Fs as _, Place, Store as _, Swept, WatchMode};
+use crate::ports::{Broom, Census, Place, Store as _, Swept, WatchMode};
 use crate::words::{Error, ErrorKind, Id, Outcome, Result};
 
 mod collector;
@@ -28,6 +25,7 @@ mod places;
 mod story;
 mod trace;
 mod travel;
+mod wait;
 
 pub use collector::Collector;
 pub use consumer::Consumer;
@@ -59,11 +57,14 @@ pub struct DropFolder {
     store: Arc<LocalStore<OsFs, OsHost>>,
     mode: WatchMode,
     poll_interval: Duration,
+    lobby: wait::Lobby,
 }
 
 impl DropFolder {
     fn of(store: LocalStore<OsFs, OsHost>) -> Self {
-        Self { store: Arc::new(store), mode: WatchMode::Auto, poll_interval: Duration::from_secs(1) }
+        let (store, mode, poll_interval) = (Arc::new(store), WatchMode::Auto, Duration::from_secs(1));
+        let lobby = wait::Lobby::of(&store, mode, poll_interval);
+        Self { store, mode, poll_interval, lobby }
     }
 
     /// Where it is: an absolute path.
@@ -77,6 +78,7 @@ impl DropFolder {
         self.mode = mode;
         // No pause at all would be a busy loop.
         self.poll_interval = poll_interval.max(Duration::from_millis(1));
+        self.lobby = wait::Lobby::of(&self.store, mode, self.poll_interval);
         self
     }
 
@@ -154,109 +156,6 @@ impl DropFolder {
         producer::prepare(&*self.store, self.store.host(), jobs, progress)
     }
 
-    /// Blocks until `each` has been called with the outcome of each of these jobs, in the order in which they arrive, or
-    /// `each` breaks, or `patience` is over. What was decided before is told at once.
-    ///
-    /// # Errors
-    /// [`ErrorKind::TimedOut`] if outcomes are missing: ask again later. [`ErrorKind::Unsupported`] if this folder was
-    /// told to use notifications and there are none. [`ErrorKind::Io`] if the system refuses.
-    pub fn wait_each(
-        &self,
-        ids: &[Id],
-        patience: Option<Duration>,
-        each: &mut dyn FnMut(Outcome) -> ControlFlow<()>,
-    ) -> Result<()> {
-        self.wait_until(ids, patience, Arc::default(), Bell::default(), each)
-    }
-
-    fn wait_until(
-        &self,
-        ids: &[Id],
-        patience: Option<Duration>,
-        cancelled: Arc<AtomicBool>,
-        bell: Bell,
-        each: &mut dyn FnMut(Outcome) -> ControlFlow<()>,
-    ) -> Result<()> {
-        let (watch, chosen) = watch(self.mode, self.store.fs().is_local(), &bell)?;
-        tracing::debug!(mode = ?chosen.mode, why = chosen.why, "waiting for outcomes");
-        let waiter = Waiter { watch, bell, poll_interval: self.poll_interval, cancelled };
-        producer::wait(&*self.store, self.store.host(), waiter, ids, patience, each)
-    }
-
-    /// The outcome of a job, as soon as it is decided, also if that was long ago. Dropping the future ends the waiting
-    /// and loses nothing.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> filedrop::Result<()> {
-    /// # let place = tempfile::tempdir().unwrap();
-    /// # let drop = filedrop::DropFolder::init(place.path().join("drop"))?;
-    /// use filedrop::{ErrorKind, Submission};
-    ///
-    /// let id = drop.submit(Submission::new("echo").data("hello"))?;
-    /// let nobody_is_there = drop.wait(&id, Some(Duration::from_millis(10))).await.unwrap_err();
-    /// assert_eq!(nobody_is_there.kind(), ErrorKind::TimedOut);
-    ///
-    /// drop.consumer().drain(true).run(async |job: filedrop::Job| Ok::<_, String>(job.data().to_vec())).await?;
-    /// let outcome = drop.wait(&id, Some(Duration::from_secs(10))).await?;
-    /// assert_eq!(outcome.data(), b"hello");
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// As [`wait_each`](Self::wait_each). That a job failed is an outcome, not an error.
-    pub async fn wait(&self, id: &Id, patience: Option<Duration>) -> Result<Outcome> {
-        let (folder, id) = (self.clone(), id.clone());
-        let waiting = Cancel::default();
-        let (cancelled, bell) = (waiting.cancelled.clone(), waiting.bell.clone());
-        let outcome = blocking(move || {
-            let mut found = None;
-            folder.wait_until(&[id], patience, cancelled, bell, &mut |outcome| {
-                found = Some(outcome);
-                ControlFlow::Break(())
-            })?;
-            Ok(found)
-        })
-        .await?;
-        outcome.ok_or_else(|| Error::new(ErrorKind::TimedOut, "no outcome"))
-    }
-
-    /// Drops a job and waits for its outcome. If the time runs out, or the future is dropped, the job goes on: its id is
-    /// in the error's text, for a later [`wait`](Self::wait).
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # #[tokio::main]
-    /// # async fn main() -> filedrop::Result<()> {
-    /// # let place = tempfile::tempdir().unwrap();
-    /// # let drop = filedrop::DropFolder::init(place.path().join("drop"))?;
-    /// use filedrop::{Job, Submission};
-    ///
-    /// let consumer = drop.consumer();
-    /// let stopper = consumer.stopper();
-    /// let shout = async |job: Job| {
-    ///     Ok::<_, std::str::Utf8Error>(std::str::from_utf8(job.data())?.to_uppercase())
-    /// };
-    /// let running = tokio::spawn(consumer.run(shout));
-    ///
-    /// let outcome = drop.call(Submission::new("shout").data("hello"), Some(Duration::from_secs(10))).await?;
-    /// assert_eq!(outcome.data(), b"HELLO");
-    /// stopper.stop();
-    /// assert_eq!(running.await.unwrap()?.succeeded, 1);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// As [`submit`](Self::submit) and [`wait`](Self::wait).
-    pub async fn call(&self, job: Submission, patience: Option<Duration>) -> Result<Outcome> {
-        let folder = self.clone();
-        let id = blocking(move || folder.submit(job)).await?;
-        self.wait(&id, patience).await
-    }
-
     /// Where a job and its outcome are, in the order in which a job goes through the rooms. A moment later they may be
     /// elsewhere.
     ///
@@ -319,20 +218,6 @@ impl fmt::Debug for DropFolder {
 
 fn absolute(path: &Path) -> Result<std::path::PathBuf> {
     std::path::absolute(path).map_err(|e| Error::io("find the path", path, e))
-}
-
-/// Ends a waiting thread when the future that waits for it is dropped.
-#[derive(Default)]
-struct Cancel {
-    cancelled: Arc<AtomicBool>,
-    bell: Bell,
-}
-
-impl Drop for Cancel {
-    fn drop(&mut self) {
-        self.cancelled.store(true, Ordering::Release);
-        self.bell.ring();
-    }
 }
 
 /// Runs what blocks beside the runtime's own threads.

@@ -83,6 +83,16 @@ impl Error {
         self
     }
 
+    /// The same error, for one more who has to hear of it.
+    pub(crate) fn again(&self) -> Self {
+        let source = self.source.as_ref().map(|e| match e.raw_os_error() {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => io::Error::new(e.kind(), e.to_string()),
+        });
+        let Self { kind, message, path, ids, .. } = self;
+        Self { kind: *kind, message: message.clone(), path: path.clone(), source, ids: ids.clone() }
+    }
+
     /// The jobs that it is about, as far as that is known. Those of an [`Uncertain`](ErrorKind::Uncertain) submission may be
     /// [given again](crate::Submission::id).
     pub fn ids(&self) -> &[Id] {

@@ -1,5 +1,8 @@
 //! `producer wait` and `producer call`.
 
+use std::io::Write as _;
+use std::process::Command;
+
 use filedrop::{Disposition, Outcome};
 use rustix::process::Signal;
 
@@ -195,6 +198,56 @@ fn call_that_is_interrupted_says_how_to_ask_again() {
         assert!(ended.out.is_empty(), "{ended:?}");
         ask_again(&folder, &ended.err);
     }
+}
+
+/// The caller is killed: nothing of it is left that could lose the outcome, and no sweep takes it before its time.
+#[test]
+fn call_that_is_killed_leaves_an_outcome_for_whoever_asks() {
+    let folder = Folder::new();
+    let calling = Running::start(folder.command("producer call DROP --type t --data", &["1"]));
+    let job = wait_until("the job is there", || folder.jobs("inbox").pop());
+    calling.signal(Signal::KILL);
+    assert_eq!(calling.end().code, None);
+    folder.drain("printf late");
+    folder.run("filedrop gc DROP", &[]).with(0);
+    for _ in 0..2 {
+        assert_eq!(folder.run("producer wait DROP", &[job.id.as_str()]).with(0).out, b"late");
+    }
+}
+
+/// In a user namespace of their own, in which there are none.
+#[test]
+fn notifications_that_are_used_up_are_told_once_and_polling_goes_on() {
+    let none = "echo 0 > /proc/sys/user/max_inotify_instances";
+    let unshare = |script: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "sh", "-c", script]);
+        command
+    };
+    if !unshare(none).output().is_ok_and(|output| output.status.success()) {
+        let why = "nobody may make a user namespace without notifications here";
+        assert!(std::env::var_os("CI").is_none(), "{why}");
+        writeln!(std::io::stderr(), "skipped: {why}").expect("stderr is open");
+        return;
+    }
+    let folder = Folder::new();
+    let id = folder.submit("1");
+    let producer = env!("CARGO_BIN_EXE_producer");
+    let drop = folder.path.display();
+    let script = |watch: &str| {
+        format!("{none}; exec {producer} wait {drop} --poll-interval 5ms --watch {watch} {id} not-yet")
+    };
+    let mut waiting = Running::start(unshare(&script("auto")));
+    waiting.wait_for_words("this user may have no more watchers");
+    // It waits in several steps.
+    waiting.wait_for_words("waiting: not-yet");
+    folder.drain("echo polled");
+    assert_eq!(waiting.wait_for_lines(1), ["polled"]);
+    waiting.signal(Signal::KILL);
+    let said = waiting.end().err;
+    assert_eq!(said.matches("no more watchers").count(), 1, "{said}");
+    let refused = Running::start(unshare(&script("notify"))).end().with(78);
+    assert!(refused.err.contains("this user may have no more watchers"), "{refused:?}");
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! Claiming, settling, recovering: the first part of the protocol.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use filedrop::adapters::fs::sim::{Model, World};
 use filedrop::ports::{Broom, Claimed, Host, Progress, Store, Swept, Vigil};
-use filedrop::words::{Disposition, Outcome, Problem};
+use filedrop::words::{Disposition, Id, Outcome, Problem};
 
 use crate::{Bench, LEASE, Simulated, job, local, name, outcome, plain, shared, taken};
 
@@ -73,6 +74,38 @@ contract! {
         assert_eq!((census.rooms.inbox, census.rooms.claimed, census.rooms.done, census.rooms.outcomes), (0, 0, 1, 1));
         store.retire(room).expect("an empty room can be given back");
         assert!(store.census().expect("census").consumers.is_empty());
+    }
+
+    /// P14: the outcomes of many, those that there are; until the one who asks has heard enough.
+    fn many_outcomes_are_told_at_once(bench) {
+        let store = bench.open();
+        let jobs: Vec<_> = (0..4).map(|_| plain(bench)).collect();
+        store.submit(&jobs).expect("submit");
+        let room = store.register(&name("c"), LEASE).expect("register");
+        for job in &jobs[1..] {
+            let claim = taken(store.claim(&room, &job.name).expect("claim"));
+            store.settle(&room, &claim, &outcome(bench, &claim, Ok("1"))).expect("settle");
+        }
+        let ids: Vec<Id> = jobs.iter().map(|job| job.name.id.clone()).collect();
+        let asker = bench.open();
+        for everywhere in [false, true] {
+            let mut told = Vec::new();
+            asker.outcomes(&ids, everywhere, &mut |id, answer| {
+                assert_eq!(answer.expect("it can be read").job_id(), *id);
+                told.push(id.clone());
+                ControlFlow::Continue(())
+            });
+            told.sort();
+            let mut decided = ids[1..].to_vec();
+            decided.sort();
+            assert_eq!(told, decided);
+        }
+        let mut told = 0;
+        asker.outcomes(&ids, true, &mut |_, _| {
+            told += 1;
+            ControlFlow::Break(())
+        });
+        assert_eq!(told, 1);
     }
 
     /// P11: a failure is buried, an unreadable job is put aside, each with its reason.

@@ -1,5 +1,6 @@
 //! The programs that talk through the folder, as the simulator runs them.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use filedrop::actors::consumer::{Conclusion, Taken, Terms, conclude, finish, take};
@@ -278,11 +279,13 @@ pub(crate) fn waiter(ledger: &Ledger) -> Program {
     Box::new(move |fs| {
         let Some(store) = open(fs) else { return };
         for _ in 0..2 {
-            for name in ledger.facts().attempted.into_keys() {
-                if let Ok(Some(outcome)) = store.outcome(&name.id) {
-                    ledger.tell(&name.id, outcome.envelope.text("id").unwrap_or_default());
+            let ids: Vec<Id> = ledger.facts().attempted.into_keys().map(|name| name.id).collect();
+            store.outcomes(&ids, true, &mut |id, answer| {
+                if let Ok(outcome) = answer {
+                    ledger.tell(id, outcome.envelope.text("id").unwrap_or_default());
                 }
-            }
+                ControlFlow::Continue(())
+            });
         }
     })
 }

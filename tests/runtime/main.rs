@@ -5,6 +5,7 @@
 mod alive;
 mod commands;
 mod consuming;
+mod dispatching;
 mod draining;
 mod dropped;
 mod faulty;
@@ -15,6 +16,7 @@ mod stubborn;
 mod stuck;
 mod trouble;
 mod waiting;
+mod watches;
 mod workspaces;
 
 use std::path::Path;

@@ -1,9 +1,9 @@
 //! The producer: drops jobs, and waits for their outcomes.
 
+mod dispatcher;
 mod publish;
 mod submission;
-mod wait;
 
+pub use dispatcher::Dispatcher;
 pub use publish::{Prepared, Receipt, prepare, submit};
 pub use submission::Submission;
-pub use wait::{Waiter, wait};

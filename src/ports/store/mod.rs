@@ -8,6 +8,7 @@ mod sweep;
 mod work;
 
 use std::ffi::OsStr;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -139,6 +140,25 @@ pub trait Store {
 
     /// The outcome of a job, durable, if it is decided (P14).
     fn outcome(&self, id: &Id) -> Result<Option<Outcome>>;
+
+    /// Tells the outcomes of those of these jobs that are decided, each durable, until `tell` breaks (P14). An error concerns the
+    /// job that it is told of. Not `everywhere`: only where the outcome is, unless the job's id was given and its name has
+    /// another day than the id; then that is cheaper.
+    fn outcomes(
+        &self,
+        ids: &[Id],
+        everywhere: bool,
+        tell: &mut dyn FnMut(&Id, Result<Outcome>) -> ControlFlow<()>,
+    ) {
+        let _ = everywhere;
+        for id in ids {
+            if let Some(answer) = self.outcome(id).transpose()
+                && tell(id, answer).is_break()
+            {
+                return;
+            }
+        }
+    }
 
     /// The folders in which a change may mean that there is something new. None, if this store has no folders: then
     /// whoever waits has to look again after a while.

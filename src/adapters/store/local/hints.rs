@@ -20,10 +20,11 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                 rooms
             }
             // The day folders may not be there yet: their making rings in `outcomes/`. Ids that do not tell their day
-            // are looked for in all days when anything rings, or at the safety rescan.
+            // are looked for in all days when anything rings, most probably today, or at the safety rescan.
             Interest::Outcomes(ids) => {
                 let outcomes = self.layout.room("outcomes");
-                let days: BTreeSet<_> = ids.iter().filter_map(|id| self.day_of(id)).collect();
+                let day = |id| self.day_of(id).unwrap_or_else(|| self.host.now().day());
+                let days: BTreeSet<_> = ids.iter().map(day).collect();
                 let days = days.into_iter().map(|day| outcomes.join(day));
                 std::iter::once(outcomes.clone()).chain(days).collect()
             }

@@ -31,6 +31,7 @@ mod workspace;
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
@@ -233,6 +234,16 @@ impl<F: Fs, H: Host> Store for LocalStore<F, H> {
 
     fn outcome(&self, id: &Id) -> Result<Option<Outcome>> {
         self.report(id)
+    }
+
+    fn outcomes(
+        &self,
+        ids: &[Id],
+        everywhere: bool,
+        tell: &mut dyn FnMut(&Id, Result<Outcome>) -> ControlFlow<()>,
+    ) {
+        // Whether it was told to stop is known to whoever said so.
+        let _ = self.report_all(ids, everywhere, tell);
     }
 
     fn hints(&self, what: Interest<'_>) -> Vec<PathBuf> {

@@ -1,46 +1,107 @@
 //! P14: telling of an outcome, and where a job is.
 
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::slice;
+
 use super::LocalStore;
 use crate::ports::{FileKind, Fs, Host, Place};
 use crate::words::{DelayedName, Error, ErrorKind, EventName, Id, InboxName, Outcome, Result};
 
+/// So many bytes of outcomes are read before their folder is flushed and they are told.
+const PORTION: usize = 16 << 20;
+
+type Tell<'a> = dyn FnMut(&Id, Result<Outcome>) -> ControlFlow<()> + 'a;
+
 impl<F: Fs, H: Host> LocalStore<F, H> {
     /// Durable before it is told.
     pub(super) fn report(&self, id: &Id) -> Result<Option<Outcome>> {
-        let outcomes = self.layout.room("outcomes");
-        let slot = format!("{id}.outcome.json");
-        let shortcut = self.day_of(id);
-        if let Some(day) = &shortcut
-            && let Some(outcome) = self.report_from(&outcomes.join(day), &slot)?
-        {
-            return Ok(Some(outcome));
-        }
-        for day in self.names(&outcomes)? {
-            if day.kind == FileKind::Dir
-                && day.name.to_str() != shortcut.as_deref()
-                && let Some(outcome) = self.report_from(&outcomes.join(&day.name), &slot)?
-            {
-                return Ok(Some(outcome));
-            }
-        }
-        Ok(None)
+        let mut answer = Ok(None);
+        let _ = self.report_all(slice::from_ref(id), true, &mut |_, told| {
+            answer = told.map(Some);
+            ControlFlow::Break(())
+        });
+        answer
     }
 
-    fn report_from(&self, day: &std::path::Path, slot: &str) -> Result<Option<Outcome>> {
-        let path = day.join(slot);
+    /// Those that there are, with one flush for all of a folder. A folder is not listed for it: that takes a microsecond a name,
+    /// and a day may have a million, while a look at a name that is not there takes four, and only who waits pays.
+    pub(super) fn report_all(&self, ids: &[Id], everywhere: bool, tell: &mut Tell<'_>) -> ControlFlow<()> {
+        let outcomes = self.layout.room("outcomes");
+        let mut missing: BTreeMap<Option<String>, Vec<&Id>> = BTreeMap::new();
+        for id in ids {
+            missing.entry(self.day_of(id)).or_default().push(id);
+        }
+        for (day, ids) in &mut missing {
+            if let Some(day) = day {
+                self.report_from(&outcomes.join(day), ids, tell)?;
+            }
+        }
+        missing.retain(|day, ids| (everywhere || day.is_none()) && !ids.is_empty());
+        if missing.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        match self.names(&outcomes) {
+            Ok(days) => {
+                for day in days.iter().filter(|day| day.kind == FileKind::Dir) {
+                    for (own, ids) in &mut missing {
+                        if own.as_deref() != day.name.to_str() {
+                            self.report_from(&outcomes.join(&day.name), ids, tell)?;
+                        }
+                    }
+                }
+            }
+            Err(e) => missing.values().flatten().try_for_each(|id| tell(id, Err(e.again())))?,
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Tells those that are in one folder, and leaves the others.
+    fn report_from(&self, day: &Path, ids: &mut Vec<&Id>, tell: &mut Tell<'_>) -> ControlFlow<()> {
+        let mut missing = Vec::new();
+        let (mut read, mut bytes) = (Vec::new(), 0);
+        for id in ids.drain(..) {
+            match self.read_slot(&day.join(format!("{id}.outcome.json"))) {
+                Ok(None) => missing.push(id),
+                Err(e) => tell(id, Err(e))?,
+                Ok(Some(outcome)) => {
+                    bytes += outcome.data().len();
+                    read.push((id, outcome));
+                    if bytes >= PORTION {
+                        bytes = 0;
+                        self.tell_durably(day, &mut read, tell)?;
+                    }
+                }
+            }
+        }
+        *ids = missing;
+        self.tell_durably(day, &mut read, tell)
+    }
+
+    fn tell_durably(
+        &self,
+        day: &Path,
+        read: &mut Vec<(&Id, Outcome)>,
+        tell: &mut Tell<'_>,
+    ) -> ControlFlow<()> {
+        let flushed = if read.is_empty() { Ok(()) } else { self.flush_dir(day) };
+        read.drain(..).try_for_each(|(id, outcome)| match &flushed {
+            Ok(()) => tell(id, Ok(outcome)),
+            Err(e) => tell(id, Err(e.again())),
+        })
+    }
+
+    fn read_slot(&self, path: &Path) -> Result<Option<Outcome>> {
         // Looked for before it is read: what is read as nothing and seen only then has come in between.
-        if self.look(&path)?.is_none() {
+        if self.look(path)?.is_none() {
             return Ok(None);
         }
-        match self.read_outcome(&path)? {
-            None if self.look(&path)?.is_some() => {
+        match self.read_outcome(path)? {
+            None if self.look(path)?.is_some() => {
                 Err(Error::new(ErrorKind::Invalid, "what lies here is no outcome").at(path))
             }
-            None => Ok(None),
-            found => {
-                self.flush_dir(day)?;
-                Ok(found)
-            }
+            found => Ok(found),
         }
     }
 
@@ -56,7 +117,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         }
         for room in ["outcomes", "done"] {
             for day in self.names(&self.layout.room(room))? {
-                self.find_in(id, room, std::path::Path::new(room).join(day.name), None, &mut places)?;
+                self.find_in(id, room, Path::new(room).join(day.name), None, &mut places)?;
             }
         }
         for room in ["dead", "invalid"] {
@@ -102,7 +163,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         &self,
         id: &Id,
         room: &'static str,
-        dir: std::path::PathBuf,
+        dir: PathBuf,
         consumer: Option<String>,
         places: &mut Vec<Place>,
     ) -> Result<()> {

@@ -1,0 +1,144 @@
+//! The one thread: arm the watch, look, hand out, wait for a hint or a deadline, look again.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Shared;
+use crate::ports::{Interest, Store, Watch};
+use crate::words::{ErrorKind, Id};
+
+/// The first safety rescan of a watch that hears; each doubles the pause, until somebody new waits.
+const FIRST_RESCAN: Duration = Duration::from_secs(1);
+/// The longest pause between safety rescans.
+const LAST_RESCAN: Duration = Duration::from_secs(30);
+/// The longest rest after a look, however long the look took.
+const LONGEST_REST: Duration = Duration::from_millis(500);
+
+/// Serves all who wait, until nobody does.
+pub(super) fn attend<S: Store>(shared: &Shared<S>) {
+    let _lest_all_wait_for_ever = Close(shared);
+    loop {
+        match (shared.watcher)(&shared.bell) {
+            Ok((watch, chosen)) => {
+                tracing::debug!(mode = ?chosen.mode, why = chosen.why, "waiting for outcomes");
+                Listener { shared, watch, rescan: FIRST_RESCAN, next_rescan: Instant::now() }.serve();
+            }
+            Err(e) => shared.desk().refuse(&e),
+        }
+        // The watch is closed by now, so that there is never more than one.
+        let mut desk = shared.desk();
+        if desk.is_empty() {
+            desk.attended = false;
+            return;
+        }
+    }
+}
+
+struct Close<'a, S>(&'a Shared<S>);
+
+impl<S> Drop for Close<'_, S> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.desk().close();
+        }
+    }
+}
+
+struct Listener<'a, S> {
+    shared: &'a Shared<S>,
+    watch: Box<dyn Watch>,
+    rescan: Duration,
+    next_rescan: Instant,
+}
+
+impl<S: Store> Listener<'_, S> {
+    fn serve(mut self) {
+        let mut rang = true;
+        loop {
+            let looked = Instant::now();
+            let everywhere = looked >= self.next_rescan;
+            // With a deaf watch, a ring only says that somebody new is there.
+            let all = everywhere || (rang && self.watch.hears());
+            let round = {
+                let mut desk = self.shared.desk();
+                if desk.is_empty() {
+                    return;
+                }
+                if desk.has_fresh() && self.watch.hears() {
+                    self.rescan = FIRST_RESCAN;
+                    self.next_rescan = self.next_rescan.min(looked + FIRST_RESCAN);
+                }
+                desk.round(looked, all, everywhere)
+            };
+            let ids: Vec<Id> = round.everywhere.iter().chain(&round.at_home).cloned().collect();
+            let hears = !all || self.arm(self.shared.store.hints(Interest::Outcomes(&ids)));
+            self.look(round.everywhere, true);
+            self.look(round.at_home, false);
+            self.shared.desk().dismiss(looked);
+
+            let pause = if hears { self.rescan } else { self.shared.poll_interval };
+            if everywhere {
+                self.next_rescan = looked + pause;
+                self.rescan = (self.rescan * 2).min(LAST_RESCAN);
+            } else if !hears {
+                self.next_rescan = self.next_rescan.min(looked + pause);
+            }
+            rang = self.wait(looked.elapsed());
+        }
+    }
+
+    /// Waits for a ring, or until there is something to do. Whether it rang.
+    fn wait(&self, look_took: Duration) -> bool {
+        let deadline = self.shared.desk().next_deadline();
+        let left = |until: Instant| until.saturating_duration_since(Instant::now());
+        let patience = || deadline.map_or(left(self.next_rescan), |at| left(at.min(self.next_rescan)));
+        if !self.shared.bell.wait(patience()) {
+            return false;
+        }
+        // Many outcomes ring many times: a look at many ids must not follow a look at many ids at once.
+        let rest = look_took.min(LONGEST_REST).min(patience());
+        if rest > Duration::from_millis(1) {
+            thread::sleep(rest);
+            // What rang meanwhile is seen by the look that follows.
+            self.shared.bell.wait(Duration::ZERO);
+        }
+        true
+    }
+
+    /// Hands out what there is of these.
+    fn look(&self, ids: Vec<Id>, everywhere: bool) {
+        let mut room = true;
+        self.shared.store.outcomes(&ids, everywhere, &mut |id, answer| {
+            room = self.shared.desk().deliver(id, answer);
+            if room { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        if !room {
+            self.shared.desk().put_off(ids);
+            self.shared.bell.ring();
+        }
+    }
+
+    /// Arms what is there; the rest at the next look. Whether a hint may come.
+    fn arm(&mut self, folders: Vec<PathBuf>) -> bool {
+        let mut hears = self.watch.hears();
+        if !hears {
+            return false;
+        }
+        for (nth, folder) in folders.iter().enumerate() {
+            if let Err(e) = self.watch.arm(folder) {
+                // The day may not have come yet; its making will ring. Any other error makes us deaf there.
+                if nth == 0 || e.kind() != ErrorKind::NotFound {
+                    hears = false;
+                    if !self.shared.said_deaf.swap(true, Ordering::Relaxed) {
+                        let every = self.shared.poll_interval;
+                        tracing::warn!(error = %e, "cannot watch for outcomes; looking every {every:?} instead");
+                    }
+                }
+            }
+        }
+        hears && !folders.is_empty()
+    }
+}
