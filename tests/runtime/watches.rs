@@ -128,6 +128,11 @@ pub(crate) fn wait(dispatcher: &Listening, id: &Id, patience: Option<Duration>) 
     tokio::spawn(async move { dispatcher.outcome(&id, patience).await })
 }
 
+/// What it was told; never by the look that is taken when a time is over.
+pub(crate) async fn told(waiting: Waiting) -> Result<Outcome> {
+    tokio::time::timeout(LONG.unwrap(), waiting).await.expect("it is told").unwrap()
+}
+
 /// Each of these has been looked for: the listener has armed its watch for somebody who came later.
 pub(crate) async fn looked_for_all(watches: &Watches, dispatcher: &Listening, drop: &DropFolder) {
     let id = new_id();
