@@ -18,7 +18,7 @@ use filedrop::{Error, ErrorKind, Id, Outcome, Submission, WatchMode};
 use tokio::task::JoinHandle;
 
 use crate::watches::{
-    HOUR, Waiting, Watches, day, decide, decide_in, looked_for_all, new_id, until_async, wait,
+    HOUR, Waiting, Watches, answer, day, decide, decide_in, looked_for_all, new_id, until_async, wait,
 };
 use crate::{folder, job, until};
 
@@ -45,7 +45,7 @@ async fn all_share_one_watch_that_ends_with_the_last() {
         until_async(|| watches.bell.lock().unwrap().is_some()).await;
         watches.ring();
         for waiting in waiting {
-            told(waiting).await.unwrap();
+            answer(waiting).await.unwrap();
         }
         assert_eq!(each.join().unwrap().unwrap(), ids.into_iter().collect());
         watches.until_closed().await;
@@ -66,14 +66,14 @@ async fn only_those_whose_outcome_came_are_told() {
     decide(&drop, &ids[2], "3");
     watches.ring();
     for waiting in [three, four] {
-        assert_eq!(told(waiting).await.unwrap().data(), b"3");
+        assert_eq!(answer(waiting).await.unwrap().data(), b"3");
     }
     looked_for_all(&watches, &dispatcher, &drop).await;
     assert!(!one.is_finished() && !two.is_finished());
     one.abort();
     decide(&drop, &ids[1], "2");
     watches.ring();
-    assert_eq!(told(two).await.unwrap().data(), b"2");
+    assert_eq!(answer(two).await.unwrap().data(), b"2");
     watches.until_closed().await;
 }
 
@@ -129,7 +129,7 @@ async fn each_waits_as_long_as_it_asked_for() {
     assert!(!patient.is_finished());
     decide(&drop, &ids[0], "1");
     watches.ring();
-    told(patient).await.unwrap();
+    answer(patient).await.unwrap();
 }
 
 #[tokio::test]
@@ -171,7 +171,7 @@ async fn a_new_day_is_watched_when_its_folder_comes_and_when_it_comes_again() {
     }
     decide(&drop, &id, "tomorrow");
     watches.ring();
-    assert_eq!(told(waiting).await.unwrap().data(), b"tomorrow");
+    assert_eq!(answer(waiting).await.unwrap().data(), b"tomorrow");
 }
 
 /// The same, by the notifications of the system.
@@ -188,7 +188,7 @@ async fn a_folder_that_is_made_anew_is_heard() {
         fs::remove_dir(day(&drop, &id)).unwrap();
     }
     decide(&drop, &id, "anew");
-    assert_eq!(told(waiting).await.unwrap().data(), b"anew");
+    assert_eq!(answer(waiting).await.unwrap().data(), b"anew");
 }
 
 #[tokio::test]
@@ -206,13 +206,13 @@ async fn a_given_id_is_waited_for_where_its_job_was_submitted() {
     let echo = async |job: filedrop::Job| Ok::<_, String>(job.data().to_vec());
     drop.consumer().drain(true).run(echo).await.unwrap();
     watches.ring();
-    assert_eq!(told(waiting).await.unwrap().data(), b"given");
+    assert_eq!(answer(waiting).await.unwrap().data(), b"given");
 
     // An id that looks like a minted one, of another day than its job: found by the look everywhere.
     let odd = Id::mint(Millis::new(1_600_000_000_000).unwrap(), 7);
     let waiting = wait(&dispatcher, &odd, None);
     decide_in(&drop, &today, &odd, "odd");
-    assert_eq!(told(waiting).await.unwrap().data(), b"odd");
+    assert_eq!(answer(waiting).await.unwrap().data(), b"odd");
 }
 
 #[tokio::test]
@@ -224,7 +224,7 @@ async fn a_lost_hint_costs_time_and_nothing_else() {
     let waiting = wait(&dispatcher, &id, None);
     looked_for_all(&watches, &dispatcher, &drop).await;
     decide(&drop, &id, "nobody rang");
-    assert_eq!(told(waiting).await.unwrap().data(), b"nobody rang");
+    assert_eq!(answer(waiting).await.unwrap().data(), b"nobody rang");
 }
 
 #[tokio::test]
@@ -239,14 +239,14 @@ async fn notifications_that_are_used_up_leave_polling() {
     for (id, waiting) in ids.iter().zip(waiting) {
         watches.ring();
         decide(&drop, id, "1");
-        told(waiting).await.unwrap();
+        answer(waiting).await.unwrap();
     }
     watches.until_closed().await;
 
     // None to begin with, where they were demanded: all are told, and who comes later has another try.
     let refused = [wait(&dispatcher, &new_id(), None), wait(&dispatcher, &new_id(), None)];
     for refused in refused {
-        assert_eq!(told(refused).await.unwrap_err().kind(), ErrorKind::Unsupported);
+        assert_eq!(answer(refused).await.unwrap_err().kind(), ErrorKind::Unsupported);
     }
     watches.used_up.store(false, Ordering::SeqCst);
     let waiting = wait(&dispatcher, &new_id(), None);
@@ -267,13 +267,13 @@ async fn what_is_no_outcome_is_an_error_for_all_who_wait_for_it() {
     fs::write(day(&drop, &bad).join(format!("{bad}.outcome.json")), "no outcome").unwrap();
     watches.ring();
     for waiting in [one, two] {
-        let e = told(waiting).await.unwrap_err();
+        let e = answer(waiting).await.unwrap_err();
         assert_eq!(e.kind(), ErrorKind::Invalid);
         assert!(e.path().unwrap().ends_with(format!("{bad}.outcome.json")), "{e}");
     }
     decide(&drop, &good, "1");
     watches.ring();
-    told(other).await.unwrap();
+    answer(other).await.unwrap();
 }
 
 /// More than is held for one who takes its time. A deaf watch looks again only in an hour, so it is the taking that brings the rest.

@@ -128,8 +128,8 @@ pub(crate) fn wait(dispatcher: &Listening, id: &Id, patience: Option<Duration>) 
     tokio::spawn(async move { dispatcher.outcome(&id, patience).await })
 }
 
-/// What it was told; never by the look that is taken when a time is over.
-pub(crate) async fn told(waiting: Waiting) -> Result<Outcome> {
+/// What it is told; never by the look that is taken when a time is over.
+pub(crate) async fn answer(waiting: Waiting) -> Result<Outcome> {
     tokio::time::timeout(LONG.unwrap(), waiting).await.expect("it is told").unwrap()
 }
 
