@@ -14,6 +14,8 @@ use crate::words::{ErrorKind, Id};
 const FIRST_RESCAN: Duration = Duration::from_secs(1);
 /// The longest pause between safety rescans.
 const LAST_RESCAN: Duration = Duration::from_secs(30);
+/// A look at no more ids than this is followed by no rest.
+const FEW: usize = 64;
 /// The longest rest after a look, however long the look took.
 const LONGEST_REST: Duration = Duration::from_millis(500);
 
@@ -75,8 +77,11 @@ impl<S: Store> Listener<'_, S> {
             };
             let ids: Vec<Id> = round.everywhere.iter().chain(&round.at_home).cloned().collect();
             let hears = !all || self.arm(self.shared.store.hints(Interest::Outcomes(&ids)));
+            let armed = Instant::now();
             self.look(round.everywhere, true);
             self.look(round.at_home, false);
+            // What so few cost was spent on flushing what had come, and not on names that are not there.
+            let rest = if ids.len() > FEW { armed.elapsed().min(LONGEST_REST) } else { Duration::ZERO };
             self.shared.desk().dismiss(looked);
 
             let pause = if hears { self.rescan } else { self.shared.poll_interval };
@@ -86,12 +91,12 @@ impl<S: Store> Listener<'_, S> {
             } else if !hears {
                 self.next_rescan = self.next_rescan.min(looked + pause);
             }
-            rang = self.wait(looked.elapsed());
+            rang = self.wait(rest);
         }
     }
 
-    /// Waits for a ring, or until there is something to do. Whether it rang.
-    fn wait(&self, look_took: Duration) -> bool {
+    /// Waits for a ring, or until there is something to do; after a ring, rests. Whether it rang.
+    fn wait(&self, rest: Duration) -> bool {
         let deadline = self.shared.desk().next_deadline();
         let left = |until: Instant| until.saturating_duration_since(Instant::now());
         let patience = || deadline.map_or(left(self.next_rescan), |at| left(at.min(self.next_rescan)));
@@ -99,9 +104,8 @@ impl<S: Store> Listener<'_, S> {
             return false;
         }
         // Many outcomes ring many times: a look at many ids must not follow a look at many ids at once.
-        let rest = look_took.min(LONGEST_REST).min(patience());
         if rest > Duration::from_millis(1) {
-            thread::sleep(rest);
+            thread::sleep(rest.min(patience()));
             // What rang meanwhile is seen by the look that follows.
             self.shared.bell.wait(Duration::ZERO);
         }
