@@ -21,7 +21,7 @@ use desk::{Answers, Desk, MOST_HELD};
 type Watcher = dyn Fn(&Bell) -> Result<(Box<dyn Watch>, Chosen)> + Send + Sync;
 
 /// Waits for outcomes on behalf of any number of callers, with one thread and one watch: both begin with the first who
-/// waits, and end with the last.
+/// waits, and end a second after the last.
 pub struct Dispatcher<S>(Arc<Shared<S>>);
 
 impl<S> Clone for Dispatcher<S> {

@@ -16,10 +16,12 @@ const FIRST_RESCAN: Duration = Duration::from_secs(1);
 const LAST_RESCAN: Duration = Duration::from_secs(30);
 /// A look at no more ids than this is followed by no rest.
 const FEW: usize = 64;
+/// How long it stays when nobody waits any more.
+const LINGER: Duration = Duration::from_secs(1);
 /// The longest rest after a look, however long the look took.
 const LONGEST_REST: Duration = Duration::from_millis(500);
 
-/// Serves all who wait, until nobody does.
+/// Serves all who wait, until nobody does for a while.
 pub(super) fn attend<S: Store>(shared: &Shared<S>) {
     let _lest_all_wait_for_ever = Close(shared);
     loop {
@@ -64,11 +66,11 @@ impl<S: Store> Listener<'_, S> {
             let everywhere = looked >= self.next_rescan;
             // With a deaf watch, a ring only says that somebody new is there.
             let all = everywhere || (rang && self.watch.hears());
+            if !self.lingers() {
+                return;
+            }
             let round = {
                 let mut desk = self.shared.desk();
-                if desk.is_empty() {
-                    return;
-                }
                 if desk.has_fresh() && self.watch.hears() {
                     self.rescan = FIRST_RESCAN;
                     self.next_rescan = self.next_rescan.min(looked + FIRST_RESCAN);
@@ -92,6 +94,21 @@ impl<S: Store> Listener<'_, S> {
                 self.next_rescan = self.next_rescan.min(looked + pause);
             }
             rang = self.wait(rest);
+        }
+    }
+
+    /// Whether somebody waits, or comes before long: who calls once and again needs no new thread and watch each time.
+    fn lingers(&self) -> bool {
+        let until = Instant::now() + LINGER;
+        loop {
+            if !self.shared.desk().is_empty() {
+                return true;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            self.shared.bell.wait(left);
         }
     }
 
