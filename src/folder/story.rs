@@ -33,6 +33,15 @@ pub struct Story {
     pub redriven_as: Option<Id>,
 }
 
+impl Story {
+    /// The name of the flow that the job belongs to: that of the job that began it, or its own.
+    pub fn flow(&self) -> &str {
+        let outcome = self.outcome.as_ref().map(|outcome| &outcome.envelope);
+        let named = [self.envelope.as_ref(), outcome].into_iter().flatten();
+        named.filter_map(|envelope| envelope.text("correlationid")).next().unwrap_or(self.id.as_str())
+    }
+}
+
 impl DropFolder {
     /// All that is known of a job, wherever it is. `None` if there is no trace of it.
     ///

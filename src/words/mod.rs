@@ -2,6 +2,7 @@
 
 mod arrival;
 mod attempt;
+mod cause;
 mod checksum;
 mod consignment;
 mod envelope;
@@ -25,6 +26,7 @@ mod turns;
 
 pub use arrival::{Evidence, Marked, Patience, Pending, Sighting, Version, Writer, judge};
 pub use attempt::{Attempt, MOST_ATTEMPTS_TOLD, vanished};
+pub use cause::{Cause, is_trace_parent};
 pub use checksum::parse_checksum;
 pub use consignment::{Consignment, TakenFile};
 pub use envelope::Envelope;

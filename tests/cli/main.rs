@@ -10,6 +10,7 @@ mod envelopes;
 mod errors;
 mod events;
 mod explain;
+mod flow;
 mod full_disk;
 mod gc;
 mod help;

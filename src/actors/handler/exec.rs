@@ -43,7 +43,7 @@ const LARGE_ATTRIBUTES: usize = 64 << 10;
 ///
 /// In its environment are `FILEDROP_DROP`, `FILEDROP_ID`, `FILEDROP_TYPE`, `FILEDROP_SUBJECT` (if the job has one; of a bare file
 /// that became a job: its name, as [`shown`](crate::words::shown)),
-/// `FILEDROP_ATTEMPT`, `FILEDROP_JOB` (the path of the envelope), `FILEDROP_PAYLOAD` (the folder with the files that are attached
+/// `FILEDROP_CORRELATION_ID` (the flow that it belongs to), `FILEDROP_ATTEMPT`, `FILEDROP_JOB` (the path of the envelope), `FILEDROP_PAYLOAD` (the folder with the files that are attached
 /// to the job, if it has any; of a bare file that became a job: [that file](Job::data_file)), `FILEDROP_RESULT_DIR` and `TRACEPARENT` (if the job has one). What it leaves in the folder
 /// `FILEDROP_RESULT_DIR` travels with the outcome if it succeeds: regular files, also in folders; anything else there is removed.
 ///
@@ -98,6 +98,7 @@ impl Exec {
         command.arg0(&self.name).args(&self.args);
         command.env("FILEDROP_DROP", &self.told).env("FILEDROP_JOB", path);
         command.env("FILEDROP_ID", job.id.as_str()).env("FILEDROP_TYPE", job.kind());
+        command.env("FILEDROP_CORRELATION_ID", job.correlation_id());
         command.env("FILEDROP_ATTEMPT", job.attempt.to_string());
         let text = |name| job.envelope.text(name).map(OsString::from);
         let payload = job.files_ref().map(|check| {
@@ -229,8 +230,9 @@ impl Exec {
     }
 
     fn not_started(&self, job: &Job, e: io::Error) -> Ended {
-        let attributes =
-            ["type", "subject", "traceparent"].into_iter().filter_map(|name| job.envelope.text(name));
+        let attributes = ["type", "subject", "correlationid", "traceparent"]
+            .into_iter()
+            .filter_map(|name| job.envelope.text(name));
         let size: usize = attributes.clone().map(str::len).sum();
         // That is the job's fault, at every attempt; anything else is the machine's.
         if attributes.clone().any(|text| text.contains('\0')) {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::ports::{AttachBy, Attachment};
 use crate::words::{
-    Envelope, Error, ErrorKind, Id, InboxName, Job, Millis, Payload, Priority, Result, Topic,
+    Cause, Envelope, Error, ErrorKind, Id, InboxName, Job, Millis, Payload, Priority, Result, Topic,
 };
 
 /// A job to be dropped.
@@ -21,6 +21,7 @@ pub struct Submission {
     source: Option<String>,
     /// Further attributes of the envelope.
     attributes: Vec<(String, Value)>,
+    cause: Option<Cause>,
     id: Option<Id>,
     due: Option<When>,
     expires: Option<When>,
@@ -70,6 +71,7 @@ impl Submission {
             priority: Priority::default(),
             source: None,
             attributes: Vec::new(),
+            cause: None,
             id: None,
             due: None,
             expires: None,
@@ -125,9 +127,52 @@ impl Submission {
         self
     }
 
+    /// The Return Address that its outcome is delivered to, beside the place where [`wait`](crate::DropFolder::wait) finds it:
+    /// whoever [collects](crate::DropFolder::collector) there gets it, this program or another, now or later.
+    pub fn reply_to(self, address: &Id) -> Self {
+        self.attribute("replyto", address.as_str())
+    }
+
+    /// What it follows from: a job, as its handler has it, or an outcome that was collected. So it has a cause (`causationid`),
+    /// and belongs to the same flow (`correlationid`) and trace (`traceparent`), wherever it is dropped. What is said of these
+    /// expressly stands.
+    ///
+    /// ```
+    /// # #[tokio::main]
+    /// # async fn main() -> filedrop::Result<()> {
+    /// # let place = tempfile::tempdir().unwrap();
+    /// # let drop = filedrop::DropFolder::init(place.path().join("drop"))?;
+    /// # let (orders, invoices) = (&drop, filedrop::DropFolder::init(place.path().join("invoices"))?);
+    /// use filedrop::{Job, Submission};
+    ///
+    /// let id = orders.submit(Submission::new("order").data("7"))?;
+    /// let handler = move |job: Job| {
+    ///     let invoice = invoices.submit(Submission::new("invoice").caused_by(&job));
+    ///     async move { invoice.map(|id| id.to_string()) }
+    /// };
+    /// # let invoices = filedrop::DropFolder::open(place.path().join("invoices"))?;
+    /// orders.consumer().drain(true).run(handler).await?;
+    ///
+    /// let invoice = String::from_utf8_lossy(orders.wait(&id, None).await?.data()).parse().unwrap();
+    /// let envelope = invoices.story(&invoice)?.unwrap().envelope.unwrap();
+    /// assert_eq!(envelope.text("causationid"), Some(id.as_str()));
+    /// assert_eq!(envelope.text("correlationid"), Some(id.as_str()), "it began the flow");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn caused_by(mut self, cause: impl Into<Cause>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
     /// The Correlation Identifier of the flow that it belongs to. By default its own id.
     pub fn correlation_id(self, id: impl Into<String>) -> Self {
         self.attribute("correlationid", id.into())
+    }
+
+    /// What it follows from directly: usually the id of a job.
+    pub fn causation_id(self, id: impl Into<String>) -> Self {
+        self.attribute("causationid", id.into())
     }
 
     /// The W3C trace context that its handler and its outcome are to carry on.
@@ -224,6 +269,11 @@ impl Submission {
         let mut envelope = Job::envelope(&id, source, &self.kind, submitted);
         for (name, value) in self.attributes {
             envelope.set(&name, value);
+        }
+        for (name, value) in self.cause.iter().flat_map(Cause::attributes) {
+            if envelope.attribute(name).is_none() {
+                envelope.set(name, value);
+            }
         }
         for (name, time) in [("notbefore", due), ("expirytime", expires)] {
             if let Some(time) = time {

@@ -10,6 +10,7 @@ use clap::builder::NonEmptyStringValueParser;
 
 use super::attach;
 use super::exit::{Exit, Failure};
+use super::flow::{self, Flow};
 use super::job::{self, JobArgs};
 use super::output::Voice;
 use super::policies::Policies;
@@ -34,17 +35,23 @@ pub(super) struct CallArgs {
     policies: Policies,
 
     #[command(flatten)]
+    flow: Flow,
+
+    #[command(flatten)]
     patience: Patience,
 }
 
 fn after_help() -> String {
     let codes = Exit::ALL.into_iter().filter(|exit| !matches!(exit, Exit::NoHandler | Exit::CannotCreate));
-    format!("{EXAMPLES}\n{}", Exit::table(&codes.collect::<Vec<_>>()))
+    let text = EXAMPLES.replace("{FLOW}", flow::HELP);
+    format!("{text}\n{}", Exit::table(&codes.collect::<Vec<_>>()))
 }
 
 const EXAMPLES: &str = "\
 It prints what the handler wrote, byte for byte. Of a failed job nothing is on stdout; why it failed is on \
 stderr. If it times out or is interrupted, the job goes on: its id, and the command that waits for it, are on stderr.
+
+{FLOW}
 
 Examples:
   producer call /srv/drop --type add --data '[1, 2]'
@@ -57,7 +64,7 @@ pub(super) fn run(args: CallArgs, voice: &Voice) -> Result<Exit, Failure> {
     args.policies.check()?;
     let bytes = args.job.attachments.size()?;
     let source = args.job.file.clone();
-    let job = args.policies.of(args.job.into_submission(args.kind)?);
+    let job = args.flow.of(args.policies.of(args.job.into_submission(args.kind)?));
     let submitted = Arc::new(Mutex::new(None::<Id>));
     say_the_id_when_stopped(&submitted, folder.path().to_owned(), *voice)?;
     let prepared = attach::prepare(&folder, job, bytes, voice);

@@ -38,6 +38,10 @@ pub(super) struct JobArgs {
     #[arg(long, value_name = "ID")]
     id: Option<Id>,
 
+    /// Deliver its outcome to this Return Address, too: `producer collect --as ADDRESS` takes it there
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) reply_to: Option<Id>,
+
     #[command(flatten)]
     pub(super) attachments: Attachments,
 }
@@ -68,6 +72,9 @@ impl JobArgs {
         let mut subject = self.subject;
         if let Some(id) = self.id {
             job = job.id(id);
+        }
+        if let Some(address) = &self.reply_to {
+            job = job.reply_to(address);
         }
         if let Some(Json(data)) = self.data {
             job = job.payload(Payload::typed(data, "application/json"));

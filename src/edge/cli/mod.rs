@@ -11,6 +11,7 @@ mod duration;
 mod exit;
 mod explain;
 mod filedrop;
+mod flow;
 mod gc;
 mod group;
 mod init;

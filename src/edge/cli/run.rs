@@ -91,7 +91,7 @@ const EXAMPLES: &str = "\
 The handler gets the job's data on stdin; what it writes to stdout is the outcome's data. If it exits with 0 \
 the job succeeded; with 65, no further attempt is worth it; with anything else it is tried again, after a pause \
 (--max-attempts, --backoff). In its environment are FILEDROP_DROP, FILEDROP_ID, FILEDROP_TYPE, FILEDROP_SUBJECT (of \
-a file: its name, percent-encoded if it has control characters, or is no UTF-8), FILEDROP_ATTEMPT, FILEDROP_JOB (the path of the envelope), FILEDROP_PAYLOAD (the folder with the files that travel with the \
+a file: its name, percent-encoded if it has control characters, or is no UTF-8), FILEDROP_CORRELATION_ID and TRACEPARENT (what it submits with `producer` follows from this job by itself), FILEDROP_ATTEMPT, FILEDROP_JOB (the path of the envelope), FILEDROP_PAYLOAD (the folder with the files that travel with the \
 job, if there are any; for a file that was dropped, or taken in by itself, that file) and FILEDROP_RESULT_DIR: files that it leaves in \
 that folder, also in folders of its own, travel with the outcome if the job succeeds; anything else there is removed. Each line of its \
 stderr is logged, and the last ones are told when it fails.

@@ -32,6 +32,9 @@ pub(super) fn as_json(story: &Story) -> Value {
         "id": story.id,
         "type": attribute("type"),
         "subject": attribute("subject"),
+        "causationid": attribute("causationid"),
+        "correlationid": story.flow(),
+        "traceparent": attribute("traceparent"),
         "submitted": name.as_ref().map(|name| name.submitted.rfc3339()),
         "priority": name.as_ref().map(|name| name.priority.get()),
         "notbefore": attribute("notbefore"),
@@ -54,6 +57,13 @@ pub(super) fn in_words(story: &Story, drop: &Path, out: &mut dyn Write) -> io::R
     out.line("job", story.id.as_str())?;
     if let Some(job) = &story.envelope {
         what_it_is(job, out)?;
+        // Of a redriven job that is told below.
+        if story.redriven_from.is_none() {
+            out.line("cause", job.text("causationid").unwrap_or_default())?;
+        }
+    }
+    if story.flow() != story.id.as_str() {
+        out.line("flow", story.flow())?;
     }
     if let Some(name) = story.places.iter().find_map(Place::job) {
         out.line("submitted", &name.submitted.rfc3339())?;

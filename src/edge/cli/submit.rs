@@ -8,6 +8,7 @@ use clap::builder::NonEmptyStringValueParser;
 use super::attach;
 use super::batch;
 use super::exit::{Exit, Failure};
+use super::flow::{self, Flow};
 use super::job::{self, JobArgs};
 use super::output::{self, Voice};
 use super::policies::Policies;
@@ -31,11 +32,14 @@ pub(super) struct SubmitArgs {
     batch: Option<PathBuf>,
 
     /// Each line of the batch is a whole envelope (CloudEvents) that says all about its job
-    #[arg(long, requires = "batch", conflicts_with_all = ["kind", "subject", "priority", "delay", "at", "expires", "max_attempts"])]
+    #[arg(long, requires = "batch", conflicts_with_all = ["kind", "subject", "reply_to", "priority", "delay", "at", "expires", "max_attempts", "correlation_id", "causation_id", "trace_parent"])]
     envelopes: bool,
 
     #[command(flatten)]
     policies: Policies,
+
+    #[command(flatten)]
+    flow: Flow,
 }
 
 const USAGE: &str = "\
@@ -55,7 +59,7 @@ fn after_help() -> String {
         Exit::ClosedPipe,
         Exit::Terminated,
     ];
-    format!("{EXAMPLES}\n{}", Exit::table(&codes))
+    format!("{}\n{}", EXAMPLES.replace("{FLOW}", flow::HELP), Exit::table(&codes))
 }
 
 const EXAMPLES: &str = "\
@@ -69,6 +73,8 @@ others are submitted, and the exit code is 65. With --envelopes a line is a whol
 `time`; its `id`, if it has one, is given; and what its attributes priority, notbefore, expirytime, maxattempts, replyto and \
 correlationid ask for is done.
 
+{FLOW}
+
 Files of any size travel with a job beside its envelope: each under its own name, two of one name are refused, and so is what is \
 no regular file (--attach follows a symbolic link, --move and --link refuse it). --attach shares blocks where the file system can. \
 --move is quick on the drop folder's own file system, and copies elsewhere; if anything fails the file stays. Name DROP first: \
@@ -79,6 +85,7 @@ Examples:
   producer submit /srv/drop --type resize --file photo.jpg
   producer submit /srv/drop --type invoice --id invoice-4711 --delay 2h --expires 7d
   producer submit /srv/drop --type transcode --move take1.mov take2.mov
+  producer submit /srv/drop --type invoice --reply-to billing --data '{\"order\": 4711}'
   mysqldump shop | producer submit /srv/drop --type backup --subject shop --file -
   producer submit /srv/drop --type order.created --batch orders.ndjson > ids
 ";
@@ -89,7 +96,8 @@ pub(super) fn run(args: SubmitArgs, voice: &Voice) -> Result<Exit, Failure> {
     let Some(file) = &args.batch else {
         let bytes = args.job.attachments.size()?;
         let source = args.job.file.clone();
-        let job = args.policies.of(args.job.into_submission(args.kind.unwrap_or_default())?);
+        let job = args.job.into_submission(args.kind.unwrap_or_default())?;
+        let job = args.flow.of(args.policies.of(job));
         let prepared = attach::prepare(&folder, job, bytes, voice);
         let prepared = prepared.map_err(|e| job::refused(e, source.as_deref()))?;
         let id = job::publish(&folder, prepared, voice)?;
@@ -97,9 +105,14 @@ pub(super) fn run(args: SubmitArgs, voice: &Voice) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     };
     if args.envelopes {
-        return batch::submit(&folder, file, &|line| Submission::from_event(&line), voice);
+        let cause = flow::of_environment();
+        let event = |line: Vec<u8>| Ok(Submission::from_event(&line)?.caused_by(cause.clone()));
+        return batch::submit(&folder, file, &event, voice);
     }
-    let mut job = args.policies.of(Submission::new(args.kind.unwrap_or_default()));
+    let mut job = args.flow.of(args.policies.of(Submission::new(args.kind.unwrap_or_default())));
+    if let Some(address) = &args.job.reply_to {
+        job = job.reply_to(address);
+    }
     if let Some(subject) = args.job.subject {
         job = job.subject(subject);
     }
