@@ -61,7 +61,7 @@ mod folder;
 pub mod ports;
 pub mod words;
 
-pub use actors::collector::Collected;
+pub use actors::collector::{Collected, Handing};
 pub use actors::consumer::{Stopper, Summary};
 pub use actors::handler::{Exec, Rejected};
 pub use actors::intake::{JobRule, ManifestRule, TakenIn};
@@ -73,7 +73,7 @@ pub use folder::{
     Trace, Untaken, Why,
 };
 pub use ports::{
-    Broom, Census, Chosen, ConsumerCensus, DeadLetter, Delivery, Group, Place, Recipient, RoomCounts,
+    Broom, Census, Chosen, ConsumerCensus, DeadLetter, Delivery, Group, Place, Recipient, Refusal, RoomCounts,
     Subscribed, Swept, Takeover, WatchMode,
 };
 pub use words::*;

@@ -128,6 +128,17 @@ pub enum Event<'a> {
         /// Whether nobody had collected it before.
         first: bool,
     },
+    /// Whoever collects did not take an outcome over. It goes back.
+    NotCollected {
+        /// The job.
+        id: &'a Id,
+        /// Which collection it was, from 1.
+        collection: u32,
+        /// Why.
+        error: &'a Error,
+        /// When it goes back to be tried again. `None`: it comes again when somebody collects the next time.
+        retry_in: Option<Duration>,
+    },
     /// A dead letter lay in the inbox. It was moved to where it belongs.
     PutBack {
         /// The job.
@@ -232,6 +243,14 @@ fn log(event: &Event<'_>) {
         Event::Collected { id, collection, disposition, first } => {
             debug!(%id, collection, first, "collected: {}", disposition.as_str());
         }
+        Event::NotCollected { id, collection, error, retry_in } => match retry_in {
+            Some(pause) => {
+                warn!(%id, collection, %error, "an outcome was not taken over; trying again in {pause:?}")
+            }
+            None => {
+                warn!(%id, collection, %error, "an outcome was not taken over; it comes again the next time")
+            }
+        },
         Event::PutBack { id, path } => {
             warn!(%id, path = %path.display(), "moved a dead letter back: its outcome stands; use `filedrop dead redrive`");
         }

@@ -1,22 +1,55 @@
 //! The collector of a Return Address, as its users see it.
 
+use std::fmt::Display;
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{DropFolder, Outgoing};
-use crate::actors::collector::{self, Collected, CollectorOptions, Setup};
+use super::outgoing::gone;
+use super::{DropFolder, Outgoing, blocking};
+use crate::actors::collector::{self, Collected, CollectorOptions, Handing, Setup};
 use crate::actors::consumer::Stopper;
+use crate::actors::handler::Exec;
 use crate::actors::observer::Observer;
 use crate::adapters::fs::OsFs;
 use crate::adapters::host::OsHost;
 use crate::adapters::store::local::LocalStore;
 use crate::adapters::watch::watch;
-use crate::ports::{Fs as _, Recipient};
-use crate::words::{Error, Id, NamePattern, Result};
+use crate::ports::{Delivery, Fs as _, Recipient, Refusal};
+use crate::words::{Error, ErrorKind, Id, NamePattern, Outcome, Result};
 
 /// A collector that is still to be run. It hands over each outcome that was delivered to a Return Address, and then settles it.
-/// Any number of them share the work. After a crash, of a collector or of the machine, an outcome may be handed over again.
+/// Any number of them share the work: each outcome is taken by one of them, whoever submitted the job, and also if that is gone for
+/// good. After a crash, of a collector or of the machine, an outcome may be handed over again.
+///
+/// A service of several instances asks, and any of them takes the answer:
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> filedrop::Result<()> {
+/// # let place = tempfile::tempdir().unwrap();
+/// # let drop = filedrop::DropFolder::init(place.path().join("drop"))?;
+/// use filedrop::{Job, Outcome, Submission};
+///
+/// let billing = "billing".parse().expect("an address");
+/// let id = drop.submit(Submission::new("sum").data("[1,2]").reply_to(&billing))?;
+///
+/// // Somebody, somewhere, some time:
+/// drop.consumer().drain(true).run(async |_: Job| Ok::<_, String>("3")).await?;
+///
+/// // Another instance, perhaps after the first one has died. What it takes well is settled, and comes to nobody else.
+/// let (send, taken) = std::sync::mpsc::channel();
+/// let collected = drop.collector(&billing)?.each(move |outcome: Outcome| {
+///     let sent = send.send((outcome.job_id(), outcome.data().to_vec()));
+///     async move { sent }
+/// });
+/// assert_eq!(collected.await?.succeeded, 1);
+/// assert_eq!(taken.recv().unwrap(), (id.clone(), b"3".to_vec()));
+/// assert_eq!(drop.wait(&id, None).await?.data(), b"3", "to wait is to look without taking");
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a collector does nothing until it is run"]
 pub struct Collector {
     folder: DropFolder,
@@ -85,11 +118,60 @@ impl Collector {
         Outgoing::of(self.folder.clone(), dir.into(), pattern, Box::new(each))
     }
 
-    /// Hands outcomes over until nothing is left, or until it is stopped. Blocks.
+    /// A command as the recipient, for [`run`](Self::run). It gets an outcome as a consumer's handler gets a job: data on stdin (of a
+    /// job that failed the [`Problem`](crate::Problem), as JSON), `FILEDROP_ID` (of the job), `FILEDROP_OUTCOME` (`succeeded`, `failed`
+    /// or `expired`), `FILEDROP_ATTEMPT` (which collection this is, from 1), `FILEDROP_JOB` (the path of the outcome's envelope) and the
+    /// others, but no `FILEDROP_RESULT_DIR`. Its stdout is ours. If it exits with 0 the outcome is taken.
     ///
     /// # Errors
-    /// If it cannot begin. If it does not [follow](Self::follow), also with the first error of the recipient, when the others
-    /// were handed over; what was not comes again the next time. If it follows it tells the observer, and tries again.
+    /// [`ErrorKind::Io`] if the system has no more descriptors or threads.
+    pub fn command(&self, command: Exec) -> Result<Handing<Exec>> {
+        let folder = self.folder.clone();
+        let command = command.of(folder.path()).for_outcomes();
+        Handing::new(command, self.stopper(), Box::new(move |outcome| folder.if_gone(outcome)))
+    }
+
+    /// Hands each outcome to an async closure, until nothing is left, or it is stopped. If the closure fails, or panics, the outcome
+    /// comes again after a pause. To drop the future stops the collector, after the outcome that it has in hand.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn each<F, Fut, E>(self, mut take: F) -> Result<Collected>
+    where
+        F: FnMut(Outcome) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), E>> + Send + 'static,
+        E: Display,
+    {
+        let _ends_with_us = StopOnDrop(self.stopper());
+        let runtime = tokio::runtime::Handle::current();
+        let mut recipient = move |delivery: &Delivery<'_>| {
+            runtime.block_on(take(delivery.outcome.clone())).map_err(Refusal::because)
+        };
+        blocking(move || self.run(&mut recipient)).await
+    }
+
+    /// Hands outcomes over until nothing is left, or until it is stopped. Blocks. The recipient may be a closure:
+    ///
+    /// ```
+    /// # fn main() -> filedrop::Result<()> {
+    /// # let place = tempfile::tempdir().unwrap();
+    /// # let drop = filedrop::DropFolder::init(place.path().join("drop"))?;
+    /// use filedrop::{Delivery, Refusal};
+    ///
+    /// let mut print = |delivery: &Delivery<'_>| -> Result<(), Refusal> {
+    ///     let Delivery { outcome, again, .. } = delivery;
+    ///     println!("{} {} {again}", outcome.job_id(), outcome.disposition.as_str());
+    ///     Ok(())
+    /// };
+    /// drop.collector(&"billing".parse().expect("an address"))?.run(&mut print)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// If it cannot begin, or the recipient says that it is [`Over`](Refusal::Over). If it does not [follow](Self::follow), also
+    /// with the first error of the recipient, when the others were handed over; what was not comes again the next time. If it
+    /// follows it tells the observer, and tries again.
     pub fn run(self, recipient: &mut dyn Recipient) -> Result<Collected> {
         let (watch, chosen) = watch(self.folder.mode, self.replies.fs().is_local(), self.stopper.bell())?;
         let setup = Setup {
@@ -101,5 +183,29 @@ impl Collector {
             stopper: &self.stopper,
         };
         collector::run(setup, recipient)
+    }
+}
+
+impl DropFolder {
+    /// What is to be handed over instead of an outcome whose result was kept for its time, and is gone.
+    fn if_gone(&self, outcome: &Outcome) -> Result<Option<Outcome>> {
+        let files = outcome.files_ref().map_or(Ok(()), |check| self.files(&check).map(drop));
+        let data = outcome.data_ref().map_or(Ok(()), |_| self.read(outcome).map(drop));
+        match files.and(data) {
+            Err(e) if e.kind() == ErrorKind::NotFound => {
+                tracing::warn!(id = %outcome.job_id(), error = %e, "handing over that the result is gone");
+                Ok(Some(outcome.lost(&gone())))
+            }
+            answer => answer.map(|()| None),
+        }
+    }
+}
+
+/// Stops a collector whose future is dropped.
+struct StopOnDrop(Stopper);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop();
     }
 }

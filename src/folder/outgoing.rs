@@ -13,7 +13,7 @@ use super::DropFolder;
 use super::places::outside_of_drop_folders;
 use super::travel::have_same_content;
 use crate::adapters::fs::{Aside, remove_asides};
-use crate::ports::{Delivery, Fs as _, Recipient};
+use crate::ports::{Delivery, Fs as _, Recipient, Refusal};
 use crate::words::{
     Disposition, Error, ErrorKind, NameFields, NamePattern, Outcome, PlainName, Problem, Result,
 };
@@ -72,7 +72,7 @@ impl<'a> Outgoing<'a> {
     }
 
     fn deliver(&mut self, delivery: &Delivery<'_>) -> Result<()> {
-        let Delivery { outcome, name, again } = *delivery;
+        let Delivery { outcome, name, again, .. } = *delivery;
         let day = name.day();
         let fields =
             NameFields { subject: outcome.envelope.text("subject"), id: &name.id, name: None, date: &day };
@@ -160,15 +160,15 @@ impl<'a> Outgoing<'a> {
 }
 
 impl Recipient for Outgoing<'_> {
-    fn take(&mut self, delivery: &Delivery<'_>) -> Result<()> {
-        self.deliver(delivery)
+    fn take(&mut self, delivery: &Delivery<'_>) -> Result<(), Refusal> {
+        Ok(self.deliver(delivery)?)
     }
 }
 
 /// Of a job that succeeded: its result was kept for as long as it is, and then nobody had collected it.
 const GONE: &str = "gone";
 
-fn gone() -> Problem {
+pub(super) fn gone() -> Problem {
     Problem {
         kind: "urn:filedrop:problem:gone".to_owned(),
         title: "the result is not there any more".to_owned(),

@@ -13,7 +13,7 @@ pub use foreign::{Batch, Clerk, Folders, Foreign, Taking};
 pub(crate) use fs::hold_by_name;
 pub use fs::{FileId, FileKind, Fs, Held, Listed, Meta};
 pub use host::Host;
-pub use recipient::{Delivery, Recipient};
+pub use recipient::{Delivery, Recipient, Refusal};
 pub(crate) use store::Sighting;
 pub use store::{
     Admitted, Arrivals, Arrived, AttachBy, Attachment, Beat, Broom, Census, Claim, Claimed, ConsumerCensus,

@@ -32,6 +32,8 @@ pub enum ErrorKind {
     NoHandler,
     /// Somebody else is at it. Nothing was done; it is theirs to do, or try again later.
     Busy,
+    /// Whoever an outcome was handed to did not take it. It was not settled, and comes again.
+    Refused,
     /// The time given ran out. Nothing was lost; ask again later.
     TimedOut,
 }

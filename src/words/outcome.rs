@@ -153,6 +153,16 @@ impl Outcome {
         self
     }
 
+    /// What is left of an outcome whose result is lost: a failure, of this problem.
+    pub(crate) fn lost(&self, problem: &Problem) -> Self {
+        let mut lost = Self { disposition: Disposition::Failed, ..self.clone() };
+        lost.envelope.set("outcome", lost.disposition.as_str());
+        ["dataref", "filesref", "datacontenttype"].into_iter().for_each(|name| lost.envelope.unset(name));
+        let json = serde_json::to_vec(problem).expect("a problem serialises");
+        lost.envelope.payload = Some(Payload::typed(json, "application/problem+json"));
+        lost
+    }
+
     /// Where the files are that travel with it.
     pub fn files_ref(&self) -> Option<ClaimCheck> {
         self.envelope.claim_check("filesref")

@@ -106,6 +106,14 @@ impl Problem {
         matches!(self.kind.as_str(), Self::HANDLER | Self::TIMEOUT | Self::CHANGED)
     }
 
+    /// On one line, however many a handler's last words have.
+    pub fn in_words(&self) -> String {
+        let Self { title, detail, stderr, .. } = self;
+        let last_words =
+            if stderr.is_empty() { String::new() } else { format!("; its last words: {stderr:?}") };
+        format!("{title}: {detail}{last_words}")
+    }
+
     fn of(kind: &str, title: &str, detail: impl Into<String>) -> Self {
         Self {
             kind: kind.to_owned(),

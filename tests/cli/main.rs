@@ -3,6 +3,7 @@
 mod harness;
 mod terminal;
 
+mod answers;
 mod collect;
 mod dead;
 mod deployments;

@@ -211,6 +211,11 @@ contract! {
         let asker = replies.register(&name("asker"), LEASE).expect("register");
         let delivered = taken(replies.claim(&asker, &names[0]).expect("claim"));
         assert_eq!(Outcome::decode(&delivered.bytes).expect("an outcome").job_id(), job.name.id);
+        replies.uncollected(&asker, &delivered).expect("it goes back");
+        replies.uncollected(&asker, &delivered).expect("once");
+        let names = replies.scan(10).expect("scan").names;
+        assert_eq!(names, [job.name.delivery().next_attempt()], "as one more collection");
+        let delivered = taken(replies.claim(&asker, &names[0]).expect("claim"));
         assert!(replies.collected(&asker, &delivered).expect("collected"));
         assert!(!replies.collected(&asker, &delivered).expect("collected"));
         assert!(replies.scan(10).expect("scan").names.is_empty());

@@ -208,6 +208,12 @@ fn p17_leave() {
 }
 
 #[test]
+fn p15_not_taken() {
+    crash_everywhere("P15 not taken", delivered, programs::refuser);
+    errors_everywhere("P15 not taken", delivered, programs::refuser);
+}
+
+#[test]
 fn p15_collect() {
     crash_everywhere("P15 collect", delivered, collect);
     errors_everywhere("P15 collect", delivered, collect);

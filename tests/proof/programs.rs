@@ -322,6 +322,24 @@ pub(crate) fn collector(ledger: &Ledger, patience: Patience) -> Program {
     })
 }
 
+/// Claims what was delivered, and gives it back as one more collection: whoever it was handed to did not take it.
+pub(crate) fn refuser(ledger: &Ledger) -> Program {
+    let ledger = ledger.clone();
+    Box::new(move |fs| {
+        let host = fs.host();
+        let Ok(store) = LocalStore::open(fs, host, format!("{DROP}/replies/{ADDRESS}")) else { return };
+        let Some(room) = register(&store, "refuser") else { return };
+        let Ok(scan) = store.scan(100) else { return };
+        for name in scan.names {
+            if let Ok(Claimed::Taken(claim)) = store.claim(&room, &name) {
+                ledger.hand_over(&name.id);
+                let _ = (0..2).any(|_| store.uncollected(&room, &claim).is_ok());
+            }
+        }
+        let _ = store.retire(room);
+    })
+}
+
 fn collect(store: &SimStore<'_>, room: &SimRoom<'_>, name: &InboxName, ledger: &Ledger) {
     for _ in 0..3 {
         match store.claim(room, name) {

@@ -113,6 +113,12 @@ fn collectors_race_and_one_is_a_zombie() {
     interleave("collectors", one_delivered, collect, collect_after_the_lease);
 }
 
+/// P15: the one that gives an outcome back was taken for dead meanwhile, or the other collects what it has just given back.
+#[test]
+fn a_collector_gives_back_what_another_collects() {
+    interleave("collector and refuser", one_delivered, programs::refuser, collect_after_the_lease);
+}
+
 /// The victim dies at each of its calls, or the power fails there; then two recoverers race. After a kill: every history in
 /// which the first does i calls, the second j, the first the rest. After a power cut: those in which the second does all.
 fn two_recoverers(what: &str, setup: fn(World) -> (World, Ledger)) {

@@ -22,7 +22,7 @@ fn history(seed: u64, search: &mut Search) -> Vec<String> {
     let mut pids = 20..;
     let mut start = |dice: &mut Dice, world: &World, ledger: &Ledger| {
         let pid = pids.next().expect("there are many numbers");
-        let program = match dice.roll(9) {
+        let program = match dice.roll(10) {
             0 => programs::producer(ledger, &[Kind::Plain, Kind::Reply]),
             5 => programs::producer(ledger, &[Kind::Given(dice.roll(10) as u8), Kind::Expiring]),
             6 => programs::producer(ledger, &[Kind::Flaky, Kind::Delayed]),
@@ -30,6 +30,7 @@ fn history(seed: u64, search: &mut Search) -> Vec<String> {
             1 => programs::waiter(ledger),
             2 => programs::collector(ledger, Patience::Drain),
             3 => programs::returner(),
+            8 => programs::refuser(ledger),
             4 => programs::consumer(ledger, "random", Patience::Endless),
             _ => programs::consumer(ledger, "random", Patience::Drain),
         };

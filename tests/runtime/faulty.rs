@@ -211,6 +211,10 @@ impl Store for Faulty<'_> {
         self.local.collected(room, claim)
     }
 
+    fn uncollected(&self, room: &Self::Room, claim: &Claim) -> Result<()> {
+        self.local.uncollected(room, claim)
+    }
+
     fn recover(&self, room: &Self::Room, vigil: &mut Vigil) -> Result<Takeover> {
         (self.fault)(&Verb::Recover)?;
         self.local.recover(room, vigil)

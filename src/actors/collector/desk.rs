@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,26 +10,26 @@ use super::{Collected, CollectorOptions};
 use crate::actors::consumer::Stopper;
 use crate::actors::heart::Heart;
 use crate::actors::observer::{Event, Observer, tell};
-use crate::ports::{Claim, Claimed, Delivery, Interest, Recipient, Store, Vigil, Watch};
+use crate::ports::{Claim, Claimed, Delivery, Interest, Recipient, Refusal, Store, Vigil, Watch};
 use crate::words::{
-    DeliveryKind, Disposition, Error, ErrorKind, Id, InboxName, Outcome, Result, pause_after,
+    DeliveryKind, Disposition, Error, ErrorKind, Id, InboxName, Outcome, Result, Turns, pause_after,
 };
 
 /// So many are looked at a time.
 const AT_ONCE: usize = 1000;
-/// With so many that could not be handed over it is not the outcomes: no more are claimed until one of them can be.
-const MOST_HELD: usize = 64;
+/// With so many that were refused it is not the outcomes: no more are claimed until some of them may be tried again.
+const MOST_HELD: usize = 1000;
 /// The pause before a safety rescan, where there are notifications: doubled each time that it finds nothing.
 const FIRST_RESCAN: Duration = Duration::from_secs(1);
 const LAST_RESCAN: Duration = Duration::from_secs(30);
 
-/// An outcome in hand.
+/// A claim with which something is to be done when it is due. What was in it is forgotten: there may be many.
 struct Held<Room> {
     room: Arc<Room>,
     claim: Claim,
-    outcome: Outcome,
-    /// It was handed over, and could not be settled.
-    delivered: bool,
+    disposition: Disposition,
+    /// It was taken over, and is to be settled; else it is to go back.
+    taken: bool,
     failures: u32,
     due: Instant,
 }
@@ -44,6 +45,20 @@ struct Look {
     unjudged: bool,
 }
 
+/// Why a look was broken off.
+enum Halt {
+    /// This did not work. Later it may.
+    Pause(&'static str, Error),
+    /// It never will.
+    End(Error),
+}
+
+impl From<Error> for Halt {
+    fn from(error: Error) -> Self {
+        Halt::Pause("look for outcomes", error)
+    }
+}
+
 pub(super) struct Desk<'a, S: Store> {
     store: &'a S,
     heart: &'a Heart<'a, S>,
@@ -53,6 +68,7 @@ pub(super) struct Desk<'a, S: Store> {
     stopper: &'a Stopper,
     recipient: &'a mut dyn Recipient,
     vigil: Vigil,
+    turns: Turns,
     held: Vec<Held<S::Room>>,
     /// What is no outcome, and lies in the inbox again.
     refused: HashSet<Id>,
@@ -82,6 +98,7 @@ impl<'a, S: Store> Desk<'a, S> {
             stopper,
             recipient,
             vigil: Vigil::default(),
+            turns: Turns::default(),
             held: Vec::new(),
             refused: HashSet::new(),
             told: Vec::new(),
@@ -91,7 +108,18 @@ impl<'a, S: Store> Desk<'a, S> {
     }
 
     /// Works until the end. Returns what it did, and whether it leaves something in its rooms.
-    pub(super) fn work(mut self) -> Result<(Collected, bool)> {
+    pub(super) fn work(mut self) -> (Result<Collected>, bool) {
+        let ended = self.rounds();
+        // Others need not wait until we are known to be gone.
+        mem::take(&mut self.held).into_iter().for_each(|held| self.go_on(held));
+        let answer = match ended.err().or(self.failure) {
+            Some(e) => Err(e),
+            None => Ok(self.collected),
+        };
+        (answer, !self.held.is_empty())
+    }
+
+    fn rounds(&mut self) -> Result<()> {
         let mut rescan = FIRST_RESCAN;
         let mut failures = 0;
         while !self.stopper.is_stopping() {
@@ -107,21 +135,31 @@ impl<'a, S: Store> Desk<'a, S> {
                     let usual = if hears { rescan } else { self.options.poll_interval };
                     if look.busy { Duration::ZERO } else { usual.min(look.again.unwrap_or(usual)) }
                 }
-                Err(e) if !self.options.follow => return Err(e),
-                Err(e) => {
+                Err(Halt::End(e)) => return Err(e),
+                Err(Halt::Pause(_, e)) if !self.options.follow => return Err(e),
+                Err(Halt::Pause(doing, e)) => {
                     failures += 1;
                     let pause = pause_after(failures);
-                    self.trouble("look for outcomes", None, &e, Some(pause));
-                    pause
+                    self.trouble(doing, None, &e, Some(pause));
+                    self.rest(pause);
+                    continue;
                 }
             };
             let due = self.held.iter().map(|held| held.due).min();
             let due = due.map_or(pause, |due| due.saturating_duration_since(Instant::now()).min(pause));
             self.stopper.bell().wait(due);
         }
-        match self.failure {
-            Some(e) => Err(e),
-            None => Ok((self.collected, !self.held.is_empty())),
+        Ok(())
+    }
+
+    /// Waits, whatever rings but a stop: what goes back to the inbox rings, too.
+    fn rest(&self, pause: Duration) {
+        let end = Instant::now() + pause;
+        while !self.stopper.is_stopping() {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() || !self.stopper.bell().wait(left) {
+                return;
+            }
         }
     }
 
@@ -138,7 +176,7 @@ impl<'a, S: Store> Desk<'a, S> {
     }
 
     /// Everything that is to be done now.
-    fn look(&mut self) -> Result<Look> {
+    fn look(&mut self) -> Result<Look, Halt> {
         let mut busy = self.try_again();
         // Before the scan: what it brings back to the inbox is to be seen.
         let takeover = self.store.recover(&self.heart.room(), &mut self.vigil)?;
@@ -153,19 +191,19 @@ impl<'a, S: Store> Desk<'a, S> {
             tell(self.observer, &Event::Recovered(&takeover));
             self.told.clone_from(&takeover.strangers);
         }
-        for name in self.store.scan(AT_ONCE + self.refused.len())?.names {
-            if self.stopper.is_stopping() || self.held.len() >= MOST_HELD {
-                break;
-            }
-            if name.kind == DeliveryKind::Outcome && !self.refused.contains(&name.id) {
-                busy |= self.claim(&name)?;
-            }
+        let names = self.store.scan(AT_ONCE + self.refused.len())?.names;
+        let is_ours =
+            |name: &InboxName| name.kind == DeliveryKind::Outcome && !self.refused.contains(&name.id);
+        self.turns.renew(names.into_iter().filter(is_ours));
+        while !self.stopper.is_stopping() && self.held.len() < MOST_HELD {
+            let Some(name) = self.turns.next() else { break };
+            busy |= self.claim(&name)?;
         }
         Ok(Look { busy, again: takeover.look_again, unjudged: takeover.unjudged > 0 })
     }
 
     /// Whether it was ours.
-    fn claim(&mut self, name: &InboxName) -> Result<bool> {
+    fn claim(&mut self, name: &InboxName) -> Result<bool, Halt> {
         let room = self.heart.room();
         let (claim, decoded) = match self.store.claim(&room, name)? {
             Claimed::Lost => return Ok(false),
@@ -177,10 +215,7 @@ impl<'a, S: Store> Desk<'a, S> {
             }
         };
         match decoded {
-            Ok(outcome) => {
-                let due = Instant::now();
-                self.deliver(Held { room, claim, outcome, delivered: false, failures: 0, due });
-            }
+            Ok(outcome) => self.deliver(room, claim, &outcome)?,
             // It is nobody's to hand over. It goes back, and waits for people.
             Err(e) => {
                 self.refused.insert(name.id.clone());
@@ -194,9 +229,50 @@ impl<'a, S: Store> Desk<'a, S> {
         Ok(true)
     }
 
-    /// Hands over what could not be before, if its pause is over. Whether there was anything.
+    fn deliver(&mut self, room: Arc<S::Room>, claim: Claim, outcome: &Outcome) -> Result<(), Halt> {
+        let (name, path, again) = (&claim.name, &*claim.path, claim.name.attempt > 1);
+        let delivery = Delivery { outcome, name, path, again };
+        // It must not end the thread: a heart would beat for nobody.
+        let answer = catch_unwind(AssertUnwindSafe(|| self.recipient.take(&delivery)));
+        let answer = answer.unwrap_or_else(|_| Err(Refusal::because("whoever took it over panicked")));
+        let claim = Claim { bytes: Vec::new(), ..claim };
+        let (disposition, due) = (outcome.disposition, Instant::now());
+        let mut held = Held { room, claim, disposition, taken: true, failures: 0, due };
+        match answer {
+            Ok(()) => self.go_on(held),
+            Err(Refusal::Again(e)) => self.refuse(held, e),
+            Err(Refusal::NotNow(e)) => {
+                if let Err(e) = self.store.release(&held.room, &held.claim) {
+                    held.taken = false;
+                    self.hold(held, &e);
+                }
+                return Err(Halt::Pause("hand over outcomes", e));
+            }
+            Err(Refusal::Over(e)) => {
+                held.taken = false;
+                self.held.push(held);
+                return Err(Halt::End(e));
+            }
+        }
+        Ok(())
+    }
+
+    /// It stays here for a pause, and then goes back. One that does not follow tries each once.
+    fn refuse(&mut self, mut held: Held<S::Room>, error: Error) {
+        let Claim { name, .. } = &held.claim;
+        let pause = pause_after(name.attempt);
+        let retry_in = self.options.follow.then_some(pause);
+        self.collected.refused += 1;
+        let (id, collection) = (&name.id, name.attempt);
+        tell(self.observer, &Event::NotCollected { id, collection, error: &error, retry_in });
+        self.failure = self.failure.take().or((!self.options.follow).then_some(error));
+        (held.taken, held.due) = (false, held.due + pause);
+        self.held.push(held);
+    }
+
+    /// Does what is due. Whether there was anything.
     fn try_again(&mut self) -> bool {
-        // One that does not follow tries once; the next one tries again.
+        // One that does not follow does it at its end.
         if !self.options.follow {
             return false;
         }
@@ -205,41 +281,43 @@ impl<'a, S: Store> Desk<'a, S> {
             mem::take(&mut self.held).into_iter().partition(|held| held.due <= now);
         self.held = rest;
         let any = !due.is_empty();
-        due.into_iter().for_each(|held| self.deliver(held));
+        due.into_iter().for_each(|held| self.go_on(held));
         any
     }
 
-    fn deliver(&mut self, mut held: Held<S::Room>) {
-        let name = &held.claim.name;
-        if !held.delivered {
-            let again = held.failures > 0 || name.attempt > 1;
-            let delivery = Delivery { outcome: &held.outcome, name, again };
-            if let Err(e) = self.recipient.take(&delivery) {
-                return self.hold(held, "hand over an outcome", e);
-            }
-            held.delivered = true;
-        }
-        match self.store.collected(&held.room, &held.claim) {
-            Ok(first) => {
-                let (id, disposition) = (&held.claim.name.id, held.outcome.disposition);
+    /// Settles what was taken over; what was not goes back.
+    fn go_on(&mut self, held: Held<S::Room>) {
+        let Held { room, claim, disposition, taken, .. } = &held;
+        let answer = match taken {
+            true => self.store.collected(room, claim).map(Some),
+            false => self.store.uncollected(room, claim).map(|()| None),
+        };
+        match answer {
+            Ok(None) => {}
+            Ok(Some(first)) => {
                 match disposition {
                     Disposition::Succeeded => self.collected.succeeded += 1,
                     Disposition::Failed | Disposition::Expired => self.collected.failed += 1,
                 }
                 self.collected.twice += u64::from(!first);
-                let collection = held.claim.name.attempt;
+                let (id, collection, disposition) = (&claim.name.id, claim.name.attempt, *disposition);
                 tell(self.observer, &Event::Collected { id, collection, disposition, first });
             }
-            Err(e) => self.hold(held, "settle an outcome that was handed over", e),
+            Err(e) => {
+                self.hold(held, &e);
+                self.failure = self.failure.take().or((!self.options.follow).then_some(e));
+            }
         }
     }
 
-    fn hold(&mut self, mut held: Held<S::Room>, doing: &'static str, e: Error) {
+    /// What was to be done with it did not work.
+    fn hold(&mut self, mut held: Held<S::Room>, e: &Error) {
         held.failures += 1;
         let pause = pause_after(held.failures);
         held.due = Instant::now() + pause;
-        self.trouble(doing, Some(&held.claim.name.id), &e, self.options.follow.then_some(pause));
-        self.failure = self.failure.take().or((!self.options.follow).then_some(e));
+        let doing =
+            if held.taken { "settle an outcome that was handed over" } else { "hand an outcome back" };
+        self.trouble(doing, Some(&held.claim.name.id), e, self.options.follow.then_some(pause));
         self.held.push(held);
     }
 

@@ -1,8 +1,10 @@
 //! The collector: takes the outcomes that were delivered to a Return Address, and hands each over to whoever asked for it.
 //!
 //! A Return Address is a drop folder in which outcomes lie where jobs do in others. So collectors compete, and recover what
-//! each other leaves, as consumers do; and an outcome is settled, like a job, only when it has been handed over (P15).
+//! each other leaves, as consumers do; and an outcome is settled, like a job, only when it has been handed over (P15). What is not
+//! taken over stays with its collector for a pause, and then goes back as one more collection.
 
+mod command;
 mod desk;
 mod run;
 
@@ -12,6 +14,7 @@ use crate::actors::plain_name;
 use crate::ports::Host;
 use crate::words::{DEFAULT_LEASE, Id};
 
+pub use command::{Handing, Instead};
 pub use run::{Setup, run};
 
 /// How a collector works.
@@ -49,4 +52,6 @@ pub struct Collected {
     pub failed: u64,
     /// Outcomes that another collector handed over too: it was taken for dead, or we were.
     pub twice: u64,
+    /// How often an outcome was handed over, and not taken.
+    pub refused: u64,
 }

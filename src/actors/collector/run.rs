@@ -29,8 +29,8 @@ pub struct Setup<'a, S: Store> {
 /// Hands outcomes over until nothing is left, or, if it follows, until it is stopped. Blocks.
 ///
 /// # Errors
-/// If it cannot register. If it does not follow, also the first outcome that could not be handed over (the others were), and
-/// whatever keeps it from going on. If it follows, trouble is told to the observer, and tried again.
+/// If it cannot register, and [`Refusal::Over`](crate::ports::Refusal::Over). If it does not follow, also that of the first outcome that was not taken over (the
+/// others were), and whatever keeps it from going on. If it follows, trouble is told to the observer, and tried again.
 pub fn run<S>(setup: Setup<'_, S>, recipient: &mut dyn Recipient) -> Result<Collected>
 where
     S: Store + Sync,
@@ -44,16 +44,16 @@ where
     let answer = thread::scope(|scope| {
         let beat = || heart.beat();
         let started = thread::Builder::new().name("filedrop-pulse".to_owned()).spawn_scoped(scope, beat);
-        let answer = started
-            .map_err(|e| Error::io("start a thread", "pulse", e))
-            .and_then(|_| Desk::new(store, &heart, watch, options, observer, stopper, recipient).work());
+        let answer = match started {
+            Ok(_) => Desk::new(store, &heart, watch, options, observer, stopper, recipient).work(),
+            Err(e) => (Err(Error::io("start a thread", "pulse", e)), false),
+        };
         heart.stop();
         answer
     });
-    let left = answer.as_ref().map_or(true, |(_, left)| *left);
+    let (answer, left) = answer;
     for room in heart.into_rooms() {
-        // What could not be handed over is still in it. Dropping it lets go of the lock: others recover it, and count it as
-        // one more collection, so that its next collector knows that it may have been handed over.
+        // What could neither be settled nor given back is still in it. Dropping it lets go of the lock: others recover it.
         if left {
             continue;
         }
@@ -62,5 +62,5 @@ where
             tell(observer, &Event::Trouble { doing, id: None, error: &error, retry_in: None });
         }
     }
-    answer.map(|(collected, _)| collected)
+    answer
 }

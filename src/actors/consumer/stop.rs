@@ -1,5 +1,7 @@
 //! Asking a consumer to end.
 
+use std::time::Duration;
+
 use tokio::sync::watch;
 
 use crate::ports::Bell;
@@ -53,6 +55,14 @@ impl Stopper {
 
     pub(super) fn stage(&self) -> Stage {
         *self.stage.borrow()
+    }
+
+    /// Waits until handlers have to end: until [`stop_now`](Self::stop_now), or so long after [`stop`](Self::stop).
+    pub(crate) async fn handlers_must_end(&self, grace: Duration) {
+        let mut stage = self.stage.subscribe();
+        // Neither fails: the sender is ours.
+        let _ = stage.wait_for(|stage| *stage != Stage::Run).await;
+        let _ = tokio::time::timeout(grace, stage.wait_for(|stage| *stage == Stage::Now)).await;
     }
 
     /// Rung by a stop, and by the watch of the consumer that it stops.

@@ -307,7 +307,7 @@ where
             (true, Some(_)) => tally.failed += 1,
         });
         let id: &Id = &claim.name.id;
-        let why = problem.as_ref().map(in_words);
+        let why = problem.as_ref().map(Problem::in_words);
         let (attempt, problem) = (claim.name.attempt, why.as_deref());
         let disposition = outcome.disposition;
         self.tell(&Event::Settled { id, attempt, disposition, problem, counts, took });
@@ -316,17 +316,11 @@ where
 
     fn postponed(&self, claim: &Claim, due: Millis, attempt: &Attempt) {
         self.count(|tally| tally.postponed += 1);
-        let problem = &in_words(&attempt.problem);
+        let problem = &attempt.problem.in_words();
         let (id, attempt) = (&claim.name.id, attempt.attempt);
         self.tell(&Event::Postponed { id, attempt, due, problem });
         self.ready.done(&claim.name);
         // The keeper has to learn when it is due.
         self.stopper.bell().ring();
     }
-}
-
-/// On one line, however many a handler's last words have.
-fn in_words(Problem { title, detail, stderr, .. }: &Problem) -> String {
-    let last_words = if stderr.is_empty() { String::new() } else { format!("; its last words: {stderr:?}") };
-    format!("{title}: {detail}{last_words}")
 }

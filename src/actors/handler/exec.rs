@@ -60,6 +60,8 @@ pub struct Exec {
     drop: PathBuf,
     told: PathBuf,
     max_output: usize,
+    /// It is handed outcomes, not jobs.
+    outcomes: bool,
 }
 
 /// How a child was parted from.
@@ -77,7 +79,15 @@ impl Exec {
     pub fn find(program: impl Into<OsString>, args: Vec<OsString>) -> Result<Self> {
         let name = program.into();
         let program = find::program(&name)?;
-        Ok(Self { program, name, args, drop: PathBuf::new(), told: PathBuf::new(), max_output: USUAL_OUTPUT })
+        Ok(Self {
+            program,
+            name,
+            args,
+            drop: PathBuf::new(),
+            told: PathBuf::new(),
+            max_output: USUAL_OUTPUT,
+            outcomes: false,
+        })
     }
 
     /// So many bytes of its output are put into an outcome's envelope; if there is more, all is beside it. 1 MiB if nothing
@@ -90,6 +100,12 @@ impl Exec {
     /// The same command, for jobs of this drop folder, and told that it works for that one: of a group's, the one that the group is in.
     pub(crate) fn of(mut self, drop: impl Into<PathBuf>, told: impl Into<PathBuf>) -> Self {
         (self.drop, self.told) = (drop.into(), told.into());
+        self
+    }
+
+    /// The same command, handed outcomes: it knows how their jobs ended, and what it writes to stdout goes where ours does.
+    pub(crate) fn for_outcomes(mut self) -> Self {
+        self.outcomes = true;
         self
     }
 
@@ -108,6 +124,7 @@ impl Exec {
         let results = workspace.as_ref().map(|workspace| workspace.files.clone().into_os_string());
         for (variable, value) in [
             ("FILEDROP_SUBJECT", text("subject")),
+            ("FILEDROP_OUTCOME", text("outcome").filter(|_| self.outcomes)),
             ("FILEDROP_PAYLOAD", payload),
             ("FILEDROP_RESULT_DIR", results),
             ("TRACEPARENT", text("traceparent")),
@@ -119,7 +136,8 @@ impl Exec {
                 None => command.env_remove(variable),
             };
         }
-        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let stdout = if self.outcomes { Stdio::inherit() } else { Stdio::piped() };
+        command.stdin(stdin).stdout(stdout).stderr(Stdio::piped());
         group::lead(&mut command);
         command
     }

@@ -53,6 +53,11 @@ pub struct Call<'a> {
 pub struct Started<'a>(pub(super) &'a (dyn Fn() + Sync));
 
 impl Started<'_> {
+    /// Nobody has to know.
+    pub(crate) fn unheard() -> Started<'static> {
+        Started(&|| ())
+    }
+
     /// A handler has started: so others can be, too.
     pub fn tell(self) {
         (self.0)();

@@ -1,5 +1,7 @@
-//! `producer collect`: what was delivered to a Return Address becomes files in a folder of somebody else's.
+//! `producer collect`: what was delivered to a Return Address is printed, handed to a command, or becomes files in a folder of
+//! somebody else's.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,10 +10,10 @@ use clap::Args;
 use super::exit::{Exit, Failure};
 use super::watching::Watching;
 use super::{duration, output, signals};
-use crate::{Collected, Id, NamePattern};
+use crate::{Collected, Collector, Delivery, Error, ErrorKind, Exec, Id, NamePattern, Refusal};
 
 #[derive(Debug, Args)]
-#[command(after_help = after_help())]
+#[command(override_usage = USAGE, after_help = after_help())]
 pub(super) struct CollectArgs {
     /// The drop folder
     drop: PathBuf,
@@ -20,15 +22,15 @@ pub(super) struct CollectArgs {
     #[arg(long = "as", value_name = "ADDRESS")]
     address: Id,
 
-    /// The folder to deliver to
-    #[arg(long, value_name = "DIR")]
-    to: PathBuf,
+    /// Deliver outcomes as files, to this folder
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    to: Option<PathBuf>,
 
     /// What delivered files are called: a name with {subject} {name} {stem} {ext} {id} {date} in it
-    #[arg(long, value_name = "PATTERN", default_value = "{name}")]
+    #[arg(long, value_name = "PATTERN", requires = "to", default_value = "{name}")]
     name: NamePattern,
 
-    /// Go on until stopped; otherwise deliver what is there, and exit
+    /// Go on until stopped; otherwise take what is there, and exit
     #[arg(long)]
     follow: bool,
 
@@ -38,14 +40,33 @@ pub(super) struct CollectArgs {
     /// How long this collector may be silent before others take what it has in hand
     #[arg(long, value_name = "D", value_parser = duration::lease, default_value = "30s")]
     lease: Duration,
+
+    /// How long CMD may take for an outcome (1ms or more); then it is ended, and the outcome comes again [default: for ever]
+    #[arg(long, value_name = "D", requires = "command", allow_hyphen_values = true, value_parser = duration::some)]
+    handler_timeout: Option<Duration>,
+
+    /// How long CMD may go on after a gentle stop; then it is ended, and the outcome goes back
+    #[arg(long, value_name = "D", requires = "command", allow_hyphen_values = true, value_parser = duration::any, default_value = "10s")]
+    grace: Duration,
+
+    /// The handler of outcomes: a program and its arguments; no shell is involved
+    #[arg(last = true, value_names = ["CMD", "ARGS"])]
+    command: Vec<OsString>,
 }
+
+const USAGE: &str = "\
+producer collect [OPTIONS] --as <ADDRESS> <DROP>
+       producer collect [OPTIONS] --as <ADDRESS> <DROP> -- <CMD> [ARGS]...
+       producer collect [OPTIONS] --as <ADDRESS> --to <DIR> <DROP>";
 
 fn after_help() -> String {
     let codes = [
         Exit::Done,
+        Exit::Failed,
         Exit::Usage,
         Exit::BadData,
         Exit::NoInput,
+        Exit::NoHandler,
         Exit::Io,
         Exit::Unsupported,
         Exit::ClosedPipe,
@@ -54,11 +75,28 @@ fn after_help() -> String {
 }
 
 const EXAMPLES: &str = "\
-Of a job that succeeded, the data is one file in DIR, and so is each file that travels with the outcome (no data beside files \
+Any number of collectors may share an address, as the instances of a service do: each outcome is taken by one of them, also if \
+the one that submitted the job is gone for good, and is settled only when it was taken well. If a collector is killed, the next one \
+takes what it had in hand, as one more collection: so an outcome may be seen twice, but is settled once. `producer wait ID` looks \
+at an outcome without taking it.
+
+Without CMD and --to, each outcome is printed as an envelope (CloudEvents) on one line, failed ones too, and is settled when its line is \
+written: `causationid` is the job's id. When nobody reads any more, what was not written is not settled.
+
+CMD gets the outcome's data on stdin: what the job's handler wrote or, of a job that failed or expired, why (a JSON object with type, title \
+and detail). In its environment are FILEDROP_DROP, FILEDROP_ID (the job's), FILEDROP_OUTCOME (succeeded, failed or expired), FILEDROP_SUBJECT, \
+FILEDROP_CORRELATION_ID and TRACEPARENT (what it submits with `producer` follows from that job by itself), FILEDROP_ATTEMPT (which collection \
+this is, from 1), FILEDROP_JOB (the path of the outcome's envelope), FILEDROP_TYPE (of the outcome) and FILEDROP_PAYLOAD (the folder \
+with the files that travel with it, if there are any). Its stdout is that of `collect`; each line of its stderr is logged. If it exits \
+with 0 the outcome is settled. If not, it comes again with a higher FILEDROP_ATTEMPT: with --follow after a pause that grows up to 30s, \
+else the next time somebody collects, and the exit code is 1; the others go on. If CMD cannot be started, all wait.
+
+With --to, of a job that succeeded the data is one file in DIR, and so is each file that travels with the outcome (no data beside files \
 makes no empty file). Of a job that failed or expired it is NAME.failed.json: type, title and detail of the problem, \
 outcome, id, subject and time, but neither stderr nor earlier attempts. A file gets its name only when it is complete and \
 durable; until then it is .filedrop-*.part. Nothing is ever replaced: if the name x.csv is taken, it is x.2.csv, then x.3.csv. \
-The path of each file is printed on stdout when it is there.
+The path of each file is printed on stdout when it is there. Files that are there already, with the same content, from a collector that \
+was killed, are left as they are.
 
 In PATTERN, {subject} is that of the job, without one its id; {name} the file's own name, for data the subject (of a file \
 whose name has control characters: new%0Aline.csv); {stem} and \
@@ -66,26 +104,60 @@ whose name has control characters: new%0Aline.csv); {stem} and \
 characters, a dot in front, a dot or a space at the end) becomes _ or goes, and a long name is shortened to 200 bytes: files lie in DIR \
 and nowhere else, whatever the subject.
 
-Several collectors may share an address: each outcome is taken by one of them. It is settled only after its files are durable: \
-if a collector is killed, the next one delivers what it had in hand again; files that are there already, with the same content, are then \
-left as they are. On SIGTERM or SIGINT it ends after the outcome that it has in hand.
+On SIGTERM or SIGINT it ends after the outcome that it has in hand; CMD has --grace to finish, and a second signal ends it at once.
 
 Examples:
-  producer collect /srv/drop --as acme --to /srv/sftp/acme/outgoing
+  producer collect /srv/drop --as billing | jq -c '[.causationid, .outcome]'
+  producer collect /srv/drop --as billing --follow -- ./paid
   producer collect /srv/drop --as acme --to /srv/sftp/acme/outgoing --name '{stem}-{date}.{ext}' --follow
 ";
 
 pub(super) fn run(args: CollectArgs) -> Result<Exit, Failure> {
     let folder = args.watching.of(super::open(&args.drop)?);
+    let mut command = args.command.into_iter();
+    // Before anything is claimed: no outcome is to come again because of a mistyped command.
+    let command = command.next().map(|program| Exec::find(program, command.collect())).transpose()?;
     let collector = folder.collector(&args.address)?.follow(args.follow).lease(args.lease);
     let stopper = collector.stopper();
-    let asked = stopper.clone();
+    let mut told = false;
     signals::listen(move |signal| {
         tracing::info!("{}: stopping", signal.name());
-        asked.stop();
+        match std::mem::replace(&mut told, true) {
+            true => stopper.stop_now(),
+            false => stopper.stop(),
+        }
     })?;
+    let Collected { succeeded, failed, twice, refused } = match (command, args.to) {
+        (Some(command), _) => {
+            let handing = collector.command(command)?;
+            let mut handing = handing.timeout(args.handler_timeout).grace(args.grace);
+            collector.run(&mut handing)?
+        }
+        (None, Some(dir)) => deliver(collector, dir, args.name)?,
+        (None, None) => print(collector)?,
+    };
+    let some = |n: u64| (n > 0).then_some(n);
+    tracing::info!(succeeded, failed, twice = some(twice), refused = some(refused), "done");
+    Ok(Exit::Done)
+}
+
+/// What was printed is settled. What was not, or only in part, goes back.
+fn print(collector: Collector) -> Result<Collected, Failure> {
     let mut cannot = None;
-    let mut outgoing = collector.outgoing(args.to, args.name, |path| {
+    let answer = collector.run(&mut |delivery: &Delivery<'_>| {
+        let printed = output::json_line(&delivery.outcome.envelope).and_then(|()| output::make_durable());
+        printed.map_err(|failure| {
+            cannot = Some(failure);
+            Refusal::Over(Error::new(ErrorKind::Io, "cannot write to standard output"))
+        })
+    });
+    cannot.map_or_else(|| Ok(answer?), Err)
+}
+
+fn deliver(collector: Collector, dir: PathBuf, name: NamePattern) -> Result<Collected, Failure> {
+    let stopper = collector.stopper();
+    let mut cannot = None;
+    let mut outgoing = collector.outgoing(dir, name, |path| {
         if let Err(failure) = output::line(path) {
             // What is delivered is delivered; whoever read of it is gone.
             cannot.get_or_insert(failure);
@@ -94,11 +166,5 @@ pub(super) fn run(args: CollectArgs) -> Result<Exit, Failure> {
     })?;
     let answer = collector.run(&mut outgoing);
     drop(outgoing);
-    if let Some(failure) = cannot {
-        return Err(failure);
-    }
-    let Collected { succeeded, failed, twice } = answer?;
-    let twice = (twice > 0).then_some(twice);
-    tracing::info!(succeeded, failed, twice, "done");
-    Ok(Exit::Done)
+    cannot.map_or_else(|| Ok(answer?), Err)
 }

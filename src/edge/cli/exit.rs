@@ -12,7 +12,7 @@ use crate::{Error, ErrorKind};
 pub enum Exit {
     /// It did what was asked.
     Done = 0,
-    /// A job failed, no job has the id, or not all that was to be redriven was.
+    /// A job failed, no job has the id, not all that was to be redriven was, or a handler did not take an outcome over.
     Failed = 1,
     /// The command line is wrong.
     Usage = 2,
@@ -70,7 +70,7 @@ impl Exit {
         match self {
             Exit::Done => "done",
             Exit::Failed => {
-                "a job failed; of `filedrop`: no job has this id, or not all could be done (see stderr)"
+                "a job failed; of `collect`: an outcome was not taken; of `filedrop`: no job has this id, or not all could be done (see stderr)"
             }
             Exit::Usage => "the command line is wrong",
             Exit::BadData => "bad data, named on stderr; of a batch, the good lines were submitted",
@@ -106,6 +106,7 @@ impl Exit {
             ErrorKind::NotFound => Exit::NoInput,
             ErrorKind::NoHandler => Exit::NoHandler,
             ErrorKind::Uncertain | ErrorKind::Busy => Exit::Uncertain,
+            ErrorKind::Refused => Exit::Failed,
             ErrorKind::TimedOut => Exit::TimedOut,
             ErrorKind::Io => Exit::Io,
         }

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, Read, Write};
 
+use rustix::io::Errno;
 use serde::Serialize;
 
 use super::exit::{Exit, Failure};
@@ -96,10 +97,24 @@ pub(super) fn line(path: &std::path::Path) -> Result<(), Failure> {
 
 /// Writes one line of JSON.
 pub(super) fn json_line(value: &impl serde::Serialize) -> Result<(), Failure> {
+    // In one piece, as others may write to the same file or pipe.
     data(|out| {
-        serde_json::to_writer(&mut *out, value)?;
-        out.write_all(b"\n")
+        let mut line = serde_json::to_vec(value)?;
+        line.push(b'\n');
+        out.write_all(&line)
     })
+}
+
+/// What was written survives a power cut, if standard output is a file. What becomes of it elsewhere is not ours to know.
+///
+/// # Errors
+/// [`Exit::Io`].
+pub(super) fn make_durable() -> Result<(), Failure> {
+    match rustix::fs::fdatasync(io::stdout()) {
+        // A pipe, a terminal.
+        Ok(()) | Err(Errno::INVAL | Errno::ROFS | Errno::NOTSUP) => Ok(()),
+        Err(e) => Err(Failure::new(Exit::Io, format_args!("cannot flush standard output: {e}"))),
+    }
 }
 
 /// Text from elsewhere (file names, handlers' messages) with control characters shown, not obeyed by the terminal.

@@ -26,7 +26,7 @@ enum Command {
     Publish(publish::PublishArgs),
     /// Wait for jobs that were submitted before, and print their outcomes
     Wait(wait::WaitArgs),
-    /// Deliver the outcomes for a Return Address to a folder, as files
+    /// Take the outcomes for a Return Address, each once: print them, hand them to a command, or deliver them as files
     Collect(collect::CollectArgs),
     /// Take the files that somebody puts into a folder of theirs, and submit them as jobs
     Intake(intake::IntakeArgs),
@@ -44,11 +44,14 @@ Examples:
   producer publish /srv/drop --topic orders.created --data '{\"order\": 4711}'
   producer intake /srv/drop --from /srv/sftp/acme/incoming --reply-to acme
   producer collect /srv/drop --as acme --to /srv/sftp/acme/outgoing
+  producer submit /srv/drop --type invoice --reply-to billing --data '{\"order\": 4711}'
+  producer collect /srv/drop --as billing --follow -- ./paid
 ";
 
 impl Program for Producer {
     const NAME: &'static str = "producer";
-    const LOGS: &'static str = "warn";
+    /// What handlers write to stderr is shown, as by a consumer.
+    const LOGS: &'static str = "warn,filedrop::actors::handler=info";
 
     fn loudness(&self) -> &Loudness {
         &self.loudness

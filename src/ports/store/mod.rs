@@ -132,6 +132,9 @@ pub trait Store {
     /// Settles the claim of a delivered outcome that was handed over (P15). Returns whether this was its first collection.
     fn collected(&self, room: &Self::Room, claim: &Claim) -> Result<bool>;
 
+    /// Gives the claim of a delivered outcome back that was not handed over, or not wholly, as one more collection (P15).
+    fn uncollected(&self, room: &Self::Room, claim: &Claim) -> Result<()>;
+
     /// Takes over what absent consumers left, and clears their rooms (P13). `vigil` remembers what was seen before.
     fn recover(&self, room: &Self::Room, vigil: &mut Vigil) -> Result<Takeover>;
 

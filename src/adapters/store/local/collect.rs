@@ -19,6 +19,13 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         Ok(first)
     }
 
+    /// As P13 does it for the dead: whoever collects it next has to know that it may have been handed over.
+    pub(super) fn count_and_return(&self, room: &RoomName, name: &InboxName) -> Result<()> {
+        self.relocate(&self.layout.claim(room, name), &self.layout.ready(&name.next_attempt()))?;
+        self.flush_dir(&self.layout.room("inbox"))?;
+        self.flush_dir_if_there(&self.layout.claims(room))
+    }
+
     /// Whether this call made the link. The archive may be a link to this very file and yet another's doing: a zombie's
     /// claim went back to the inbox and was collected, or a power cut left one file under two names. So what is there
     /// already is never ours; what was not there before a lost answer is, if our claim still is where it was.

@@ -222,6 +222,10 @@ impl<F: Fs, H: Host> Store for LocalStore<F, H> {
         self.archive_delivery(room.name(), &claim.name)
     }
 
+    fn uncollected(&self, room: &Self::Room, claim: &Claim) -> Result<()> {
+        self.count_and_return(room.name(), &claim.name)
+    }
+
     fn recover(&self, room: &Self::Room, vigil: &mut Vigil) -> Result<Takeover> {
         let mut takeover = self.take_over(room.name(), vigil)?;
         self.help_on_events(&mut takeover);

@@ -1,0 +1,91 @@
+//! A handler, a command above all, as the recipient of outcomes: each is handled as a consumer handles a job.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+use crate::actors::consumer::Stopper;
+use crate::actors::handler::{Call, Cut, Ended, Handler, Started, Why};
+use crate::ports::{Delivery, Recipient, Refusal};
+use crate::words::{Error, ErrorKind, Job, Outcome, Problem, Result};
+
+/// What is handed over instead of an outcome, if that is necessary.
+pub type Instead = Box<dyn Fn(&Outcome) -> Result<Option<Outcome>> + Send>;
+
+/// Hands each outcome to a handler, and waits for it.
+pub struct Handing<H> {
+    handler: H,
+    runtime: Runtime,
+    stopper: Stopper,
+    timeout: Option<Duration>,
+    grace: Duration,
+    instead: Instead,
+}
+
+impl<H: Handler> Handing<H> {
+    /// `stopper` is that of the collector; `instead` may replace an outcome by another.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] if the system has no more descriptors or threads.
+    pub fn new(handler: H, stopper: Stopper, instead: Instead) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .thread_name("filedrop-io")
+            .build()
+            .map_err(|e| Error::new(ErrorKind::Io, "cannot start a runtime").because(e))?;
+        Ok(Self { handler, runtime, stopper, timeout: None, grace: Duration::from_secs(10), instead })
+    }
+
+    /// How long a handler may take before it is ended. By default for ever.
+    pub fn timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How long a handler may go on after a gentle stop before it is ended: 10 s by default.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+}
+
+impl<H: Handler> Recipient for Handing<H> {
+    fn take(&mut self, delivery: &Delivery<'_>) -> Result<(), Refusal> {
+        let other = (self.instead)(delivery.outcome)?;
+        let envelope = other.as_ref().unwrap_or(delivery.outcome).envelope.clone();
+        let job = Job { id: delivery.name.id.clone(), attempt: delivery.name.attempt, envelope };
+        let (stop, stopped) = watch::channel(false);
+        let stopping = async {
+            self.stopper.handlers_must_end(self.grace).await;
+            stop.send_replace(true);
+            std::future::pending::<Infallible>().await
+        };
+        let ended = self.runtime.block_on(async {
+            let cut = Cut::new(stopped, self.timeout);
+            let (path, started) = (delivery.path.to_owned(), Started::unheard());
+            let call = Call { job, path, workspace: None, cut, started };
+            tokio::select! {
+                ended = self.handler.handle(call) => ended,
+                never = stopping => match never {},
+            }
+        });
+        match ended {
+            Ended::Done(_) | Ended::Spilled { .. } => Ok(()),
+            Ended::Failed(problem) | Ended::Killed(problem) => Err(Refusal::because(problem.in_words())),
+            Ended::NotStarted(error) => Err(Refusal::NotNow(error)),
+            Ended::NotKept(error) => Err(Refusal::Again(error)),
+            Ended::Cut { why, stderr } => {
+                let why = match why {
+                    Why::Stopped => "the handler was ended, as the collector stops".to_owned(),
+                    Why::TimedOut => {
+                        format!("the handler was ended after {:?}", self.timeout.unwrap_or_default())
+                    }
+                };
+                Err(Refusal::because(Problem::timeout(why).with_stderr(stderr).in_words()))
+            }
+        }
+    }
+}
