@@ -132,7 +132,8 @@ impl Collector {
     }
 
     /// Hands each outcome to an async closure, until nothing is left, or it is stopped. If the closure fails, or panics, the outcome
-    /// comes again after a pause. To drop the future stops the collector, after the outcome that it has in hand.
+    /// comes again after a pause. [`Stopper::stop`] waits for it, [`Stopper::stop_now`] does not: then the outcome goes back. To drop
+    /// the future does the latter. Needs a runtime with timers, and a thread of its own, on which the closure may block.
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -143,9 +144,15 @@ impl Collector {
         E: Display,
     {
         let _ends_with_us = StopOnDrop(self.stopper());
-        let runtime = tokio::runtime::Handle::current();
+        let (runtime, stopper) = (tokio::runtime::Handle::current(), self.stopper());
         let mut recipient = move |delivery: &Delivery<'_>| {
-            runtime.block_on(take(delivery.outcome.clone())).map_err(Refusal::because)
+            runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    taken = take(delivery.outcome.clone()) => taken.map_err(Refusal::because),
+                    () = stopper.handlers_must_end(Duration::MAX) => Err(Refusal::because("the collector was stopped")),
+                }
+            })
         };
         blocking(move || self.run(&mut recipient)).await
     }
@@ -206,6 +213,6 @@ struct StopOnDrop(Stopper);
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
-        self.0.stop();
+        self.0.stop_now();
     }
 }

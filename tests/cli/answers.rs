@@ -296,6 +296,29 @@ fn a_stop_waits_for_the_command_and_a_second_one_does_not() {
     service.is_all_settled(&ids);
 }
 
+/// Each handler waits until all have begun.
+#[test]
+fn several_at_a_time() {
+    let service = Service::new();
+    let ids = service.answered(6);
+    let script = r#"
+        : > "began.$FILEDROP_ID"; until [ $(ls began.* | wc -l) -ge 3 ]; do sleep 0.01; done
+        [ "$FILEDROP_ATTEMPT" = 1 ] && exit 7; echo "$FILEDROP_ID""#;
+    let mut running = Running::start(service.handing("--follow --concurrency 3", script));
+    let taken = set(&running.wait_for_lines(6));
+    assert_eq!(taken, ids);
+    wait_until("all are settled", || (service.settled().len() == 6).then_some(()));
+    running.signal(Signal::TERM);
+    running.end().with(0);
+    service.is_all_settled(&ids);
+
+    let more = service.answered(6);
+    let ended = service.hand("--concurrency 3", r#"exit 7"#).with(1);
+    assert!(ended.err.contains("exit status 7"), "{ended:?}");
+    assert_eq!(service.hand("--concurrency 64", r#"echo "$FILEDROP_ID""#).with(0).text().lines().count(), 6);
+    service.is_all_settled(&ids.union(&more).cloned().collect());
+}
+
 /// Killed with an outcome in hand: its handler dies, too, and the next one takes it.
 #[test]
 fn a_collector_that_is_killed_leaves_it_to_the_next_one() {
@@ -340,7 +363,7 @@ fn the_flow_goes_on() {
 #[test]
 fn one_recipient_is_enough() {
     let service = Service::new();
-    for wrong in ["--to . -- cat", "--name {id}", "--grace 1s", "--handler-timeout 1s"] {
+    for wrong in ["--to . -- cat", "--name {id}", "--grace 1s", "--handler-timeout 1s", "--concurrency 2"] {
         service.0.run(&format!("{COLLECT} {wrong}"), &[]).with(2);
     }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod alive;
+mod collecting;
 mod commands;
 mod consuming;
 mod dispatching;

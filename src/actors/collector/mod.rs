@@ -8,6 +8,7 @@ mod command;
 mod desk;
 mod run;
 
+use std::ops::Add;
 use std::time::Duration;
 
 use crate::actors::plain_name;
@@ -54,4 +55,18 @@ pub struct Collected {
     pub twice: u64,
     /// How often an outcome was handed over, and not taken.
     pub refused: u64,
+}
+
+impl Add for Collected {
+    type Output = Self;
+
+    /// What two collectors did together.
+    fn add(self, other: Self) -> Self {
+        Self {
+            succeeded: self.succeeded + other.succeeded,
+            failed: self.failed + other.failed,
+            twice: self.twice + other.twice,
+            refused: self.refused + other.refused,
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 
 use clap::Args;
@@ -40,6 +41,10 @@ pub(super) struct CollectArgs {
     /// How long this collector may be silent before others take what it has in hand
     #[arg(long, value_name = "D", value_parser = duration::lease, default_value = "30s")]
     lease: Duration,
+
+    /// How many outcomes are handed to CMD at a time (1 to 64)
+    #[arg(long, value_name = "N", requires = "command", allow_hyphen_values = true, value_parser = clap::value_parser!(u16).range(1..=64), default_value = "1")]
+    concurrency: u16,
 
     /// How long CMD may take for an outcome (1ms or more); then it is ended, and the outcome comes again [default: for ever]
     #[arg(long, value_name = "D", requires = "command", allow_hyphen_values = true, value_parser = duration::some)]
@@ -89,7 +94,7 @@ FILEDROP_CORRELATION_ID and TRACEPARENT (what it submits with `producer` follows
 this is, from 1), FILEDROP_JOB (the path of the outcome's envelope), FILEDROP_TYPE (of the outcome) and FILEDROP_PAYLOAD (the folder \
 with the files that travel with it, if there are any). Its stdout is that of `collect`; each line of its stderr is logged. If it exits \
 with 0 the outcome is settled. If not, it comes again with a higher FILEDROP_ATTEMPT: with --follow after a pause that grows up to 30s, \
-else the next time somebody collects, and the exit code is 1; the others go on. If CMD cannot be started, all wait.
+else the next time somebody collects (with --concurrency perhaps at once), and the exit code is 1; the others go on. If CMD cannot be started, all wait.
 
 With --to, of a job that succeeded the data is one file in DIR, and so is each file that travels with the outcome (no data beside files \
 makes no empty file). Of a job that failed or expired it is NAME.failed.json: type, title and detail of the problem, \
@@ -117,28 +122,60 @@ pub(super) fn run(args: CollectArgs) -> Result<Exit, Failure> {
     let mut command = args.command.into_iter();
     // Before anything is claimed: no outcome is to come again because of a mistyped command.
     let command = command.next().map(|program| Exec::find(program, command.collect())).transpose()?;
-    let collector = folder.collector(&args.address)?.follow(args.follow).lease(args.lease);
-    let stopper = collector.stopper();
+    let collector = |_| Ok(folder.collector(&args.address)?.follow(args.follow).lease(args.lease));
+    let mut collectors = (0..args.concurrency).map(collector).collect::<crate::Result<Vec<_>>>()?;
+    let stoppers: Vec<_> = collectors.iter().map(Collector::stopper).collect();
     let mut told = false;
     signals::listen(move |signal| {
         tracing::info!("{}: stopping", signal.name());
-        match std::mem::replace(&mut told, true) {
-            true => stopper.stop_now(),
-            false => stopper.stop(),
-        }
+        let again = std::mem::replace(&mut told, true);
+        stoppers.iter().for_each(|stopper| if again { stopper.stop_now() } else { stopper.stop() });
     })?;
     let Collected { succeeded, failed, twice, refused } = match (command, args.to) {
         (Some(command), _) => {
-            let handing = collector.command(command)?;
-            let mut handing = handing.timeout(args.handler_timeout).grace(args.grace);
-            collector.run(&mut handing)?
+            let hand = |collector: Collector| {
+                let handing = collector.command(command.clone())?;
+                collector.run(&mut handing.timeout(args.handler_timeout).grace(args.grace))
+            };
+            all(collectors, args.follow, &hand)?
         }
-        (None, Some(dir)) => deliver(collector, dir, args.name)?,
-        (None, None) => print(collector)?,
+        // There is one: more need a command.
+        (None, Some(dir)) => deliver(collectors.remove(0), dir, args.name)?,
+        (None, None) => print(collectors.remove(0))?,
     };
     let some = |n: u64| (n > 0).then_some(n);
     tracing::info!(succeeded, failed, twice = some(twice), refused = some(refused), "done");
     Ok(Exit::Done)
+}
+
+/// Runs them all. If one does not follow and fails, the others still do what they can.
+fn all(
+    collectors: Vec<Collector>,
+    follow: bool,
+    run: &(dyn Fn(Collector) -> crate::Result<Collected> + Sync),
+) -> crate::Result<Collected> {
+    let stoppers: Vec<_> = collectors.iter().map(Collector::stopper).collect();
+    let stop_all = || stoppers.iter().for_each(crate::Stopper::stop);
+    let one = |collector| {
+        run(collector).inspect_err(|_| {
+            if follow {
+                stop_all()
+            }
+        })
+    };
+    let answers: Vec<_> = thread::scope(|scope| {
+        let start = |collector| {
+            let thread = thread::Builder::new().name("filedrop-desk".to_owned());
+            let started = thread.spawn_scoped(scope, move || one(collector));
+            started.map_err(|e| Error::io("start a thread", "desk", e)).inspect_err(|_| stop_all())
+        };
+        let running: Vec<_> = collectors.into_iter().map(start).collect();
+        let ended = |running: crate::Result<thread::ScopedJoinHandle<'_, _>>| {
+            running?.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        running.into_iter().map(ended).collect()
+    });
+    answers.into_iter().try_fold(Collected::default(), |sum, answer| Ok(sum + answer?))
 }
 
 /// What was printed is settled. What was not, or only in part, goes back.
