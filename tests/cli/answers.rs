@@ -118,6 +118,27 @@ fn a_closed_pipe_settles_nothing_that_was_not_written() {
     service.is_all_settled(&ids);
 }
 
+/// So it is with a disk that is full: half a line may be there, and whatever follows it would be worth nothing.
+#[test]
+fn what_cannot_be_written_ends_it() {
+    let service = Service::new();
+    let ids = service.answered(2);
+    let mut command = service.0.command(COLLECT, &["--follow"]);
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let ended = command.stdout(full).stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(74), "{said}");
+    assert!(said.contains("cannot write to standard output"), "{said}");
+    assert!(service.settled().is_empty());
+    // To a file it is flushed as well.
+    let mut command = service.0.command(COLLECT, &[]);
+    let file = fs::File::create(service.0.beside("answers")).unwrap();
+    assert!(command.stdout(file).status().unwrap().success());
+    let written = fs::read_to_string(service.0.beside("answers")).unwrap();
+    assert_eq!(set(&causes(&written)), ids);
+    service.is_all_settled(&ids);
+}
+
 /// It stands still in the middle of a line, in a pipe that nobody reads.
 #[test]
 fn what_is_not_written_wholly_comes_again() {
