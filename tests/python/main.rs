@@ -1,0 +1,9 @@
+//! `clients/python/filedrop.py` and the programs of this crate, in one folder.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
+mod crashes;
+mod harness;
+mod recovery;
+mod talking;
+mod together;
