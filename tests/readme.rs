@@ -1,4 +1,4 @@
-//! What the README tells people to type, typed.
+//! What the README, and the documents that have examples, tell people to type, typed.
 
 #![allow(clippy::unwrap_used)]
 
@@ -16,12 +16,22 @@ fn blocks(document: &str) -> Vec<String> {
     blocks
 }
 
-/// Runs in an empty folder, in one shell, with the three programs on its PATH. A line `#=> text` promises a line of output.
 #[test]
 fn the_readme_does_what_it_says() {
-    let document = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    does_what_it_says("README.md");
+}
+
+#[test]
+fn the_file_binding_does_what_it_says() {
+    does_what_it_says("docs/cloudevents-file-binding.md");
+}
+
+/// Runs in an empty folder, in one shell, with the three programs on its PATH. A line `#=> text` promises a line of output.
+#[track_caller]
+fn does_what_it_says(document: &str) {
+    let document = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(document)).unwrap();
     let script = blocks(&document).concat();
-    assert!(script.contains("filedrop init"), "the README has blocks to run");
+    assert!(script.contains("filedrop init"), "it has blocks to run");
     let place = tempfile::tempdir().unwrap();
     let programs = Path::new(env!("CARGO_BIN_EXE_producer")).parent().unwrap();
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
