@@ -51,7 +51,7 @@ import traceback
 import urllib.parse
 import uuid
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Set, Tuple, Union
+from typing import Any, Callable, Dict, Generator, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Set, Tuple, Union
 
 __all__ = ["DropFolder", "Job", "Outcome", "Data", "Summary", "Rejected", "FiledropError", "NotADropFolder", "Invalid",
            "Uncertain", "TimedOut", "JobFailed"]
@@ -361,7 +361,7 @@ class _Message:
     @property
     def type(self) -> str:
         """The event type."""
-        return self.attributes["type"]
+        return str(self.attributes["type"])
 
     @property
     def data(self) -> bytes:
@@ -400,7 +400,8 @@ class Job(_Message):
     @property
     def correlation_id(self) -> str:
         """The Correlation Identifier: that of the flow that the job belongs to, else its own id."""
-        return str(self.attributes.get("correlationid", self.id))
+        flow = self.attributes.get("correlationid")
+        return flow if isinstance(flow, str) else self.id
 
 
 class Outcome(_Message):
@@ -416,12 +417,12 @@ class Outcome(_Message):
     @property
     def job_id(self) -> str:
         """The id of the job that it answers."""
-        return self.attributes["causationid"]
+        return str(self.attributes["causationid"])
 
     @property
     def disposition(self) -> str:
         """`succeeded`, `failed` or `expired`."""
-        return self.attributes["outcome"]
+        return str(self.attributes["outcome"])
 
     @property
     def problem(self) -> Dict[str, Any]:
@@ -452,10 +453,11 @@ def _flow() -> Tuple[Optional[str], Optional[str], Optional[str]]:
         trace = job.attributes.get("traceparent")
         return job.correlation_id, job.id, trace if isinstance(trace, str) else None
     found: List[Optional[str]] = []
-    trace_looks = "00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"
-    for name, looks in (("FILEDROP_CORRELATION_ID", "[^\\x00-\\x1f]{1,1024}"), ("FILEDROP_ID", _ID.pattern), ("TRACEPARENT", trace_looks)):
+    looks = {"FILEDROP_CORRELATION_ID": "[^\\x00-\\x1f]{1,1024}", "FILEDROP_ID": _ID.pattern,
+             "TRACEPARENT": "00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"}
+    for name, pattern in looks.items():
         value = os.environ.get(name) or None
-        if value and not re.fullmatch(looks, value):
+        if value and not re.fullmatch(pattern, value):
             log.warning("ignoring $%s: %r", name, value)
             value = None
         found.append(value)
@@ -729,7 +731,8 @@ class _Folder:
         outcome, there = self.outcome(slot), _ident(slot)
         if outcome and outcome.disposition == "succeeded":
             day = self.path("done", name.day)
-            return self.inside(day, lambda: _move(claim, os.path.join(day, name.archived)))
+            self.inside(day, lambda: _move(claim, os.path.join(day, name.archived)))
+            return
         is_invalid = outcome and outcome.problem.get("type") == PROBLEM + "invalid"
         grave = self.path("invalid" if is_invalid else "dead")
         if there:
@@ -739,7 +742,7 @@ class _Folder:
 
     def decide(self, name: _Name, link: Callable[[], bool]) -> bool:
         """P10. Whether it is this outcome that counts; either way the slot is durable."""
-        counts = self.inside(self.path("outcomes", name.day), link)
+        counts = bool(self.inside(self.path("outcomes", name.day), link))
         _flush(self.path("outcomes", name.day))
         return counts
 
@@ -886,9 +889,9 @@ class _Folder:
         folders += [self.path("claimed", room) for room in _names(self.path("claimed")) if _ROOM.fullmatch(room)]
         folders += [self.path(room, day) for room in ("outcomes", "done") for day in _names(self.path(room))]
         folders += [self.path(room) for room in ("dead", "invalid")]
-        slot, middle = f"{id}.outcome.json", f".{id}."
-        return [folder for folder in folders
-                if any(name == slot or middle in name and name.endswith(".job.json") for name in _names(folder))]
+        job = re.compile(r"([0-9]{13}\.)?[0-9]\.[0-9]{13}\." + re.escape(id) + r"(\.[0-9]+)?\.job\.json")
+        slot = f"{id}.outcome.json"
+        return [folder for folder in folders if any(name == slot or job.fullmatch(name) for name in _names(folder))]
 
     def vouch_for(self, id: str) -> bool:
         """Whether there is a job or a slot of this id; either is durable then."""
@@ -988,7 +991,7 @@ class _Seat:
         self.name = _id(name or f"{host}-{os.getpid()}", "a consumer's name")
         if not 0.05 <= lease <= 86400 * 365:
             raise Invalid(f"a lease has to be 0.05 s to a year, not {lease!r} s")
-        self.folder, self.lease, self.beats, self.heard = folder, lease, 0, time.monotonic()
+        self.folder, self.lease, self.beats, self.heard, self.pid = folder, lease, 0, time.monotonic(), os.getpid()
         self.fds: Dict[str, int] = {}
         self.room = self.register()
         self.over = threading.Event()
@@ -1026,16 +1029,27 @@ class _Seat:
         """P5, until it is over. Who was taken for dead registers anew, for new claims."""
         while not self.over.wait(min(self.lease / 5, 60.0)):
             try:
-                os.pwrite(self.fds[self.room], self.says(), 0)
-                if _ident(self.room + ".presence") != _ident(self.fds[self.room]) or not _look(self.room):
+                if not self.is_housed():
                     log.warning("taken for dead; registering anew")
                     self.room = self.register()
                 self.heard = time.monotonic()
             except OSError as e:
                 log.warning("cannot say that it lives: %s", e)
 
+    def is_housed(self) -> bool:
+        fd = self.fds[self.room]
+        try:
+            os.pwrite(fd, self.says(), 0)
+            return _ident(self.room + ".presence") == _ident(fd) and _look(self.room) is not None
+        except OSError as e:
+            if e.errno != errno.ESTALE:  # NFS: another machine removed it
+                raise
+            return False
+
     def leave(self) -> None:
-        """P17. What is left in a room is for others, who see that the lock is free."""
+        """P17. What is left in a room is for others, who see that the lock is free. A child that was forked has nothing to leave."""
+        if os.getpid() != self.pid:
+            return
         self.over.set()
         self.pulse.join()
         for room, fd in self.fds.items():
@@ -1073,7 +1087,7 @@ class _Desk:
             else:
                 self.later.append((time.monotonic() + min(0.1 * 2 ** min(tried, 9), 30.0), tried + 1, step))
 
-    def taken(self) -> Iterator[Tuple[str, _Name, Union[bytes, _Unreadable]]]:
+    def taken(self) -> Generator[Tuple[str, _Name, Union[bytes, _Unreadable]], None, None]:
         """Claims, with their rooms, until nothing is left or it is told to stop."""
         vigil: Dict[str, Tuple[bytes, float, bool]] = {}
         try:
@@ -1114,7 +1128,8 @@ class _Desk:
         with os.scandir(self.folder.path("inbox")) as entries:
             regular = (entry.name for entry in entries if entry.is_file(follow_symlinks=False))
             parsed = (_Name.parse(text) for text in regular if text not in self.aside)
-            return heapq.nsmallest(200, (name for name in parsed if name and name.kind == self.kind and not name.nonce), key=str)
+            ready = (name for name in parsed if name and name.kind == self.kind and not name.nonce)
+            return heapq.nsmallest(200, ready, key=str)
 
     def claim(self, room: str, name: _Name) -> Union[bytes, _Unreadable, None]:
         try:
@@ -1164,8 +1179,8 @@ class _Worker:
         return self.done
 
     def attempt(self, room: str, name: _Name, job: Job) -> None:
-        began, most = _now(), job.attributes.get("maxattempts")
-        most = most if _whole(most, 1, MAX_ATTEMPT) else self.max_attempts
+        began, asked = _now(), job.attributes.get("maxattempts")
+        most = int(asked or 1) if _whole(asked, 1, MAX_ATTEMPT) else self.max_attempts
         expiry = _millis(job.attributes["expirytime"]) if "expirytime" in job.attributes else 10**13
         if expiry <= began:  # P27
             return self.settle(room, name, job, "expired", f"it was to be handled before {_rfc3339(expiry)}")
@@ -1182,7 +1197,8 @@ class _Worker:
         except Exception as e:
             detail, last_words = f"{type(e).__name__}: {e}"[:4096], traceback.format_exc()[-4096:]
         except BaseException as e:
-            self.desk.put_aside(room, name, FiledropError(f"the worker ends ({type(e).__name__})"))
+            if os.getpid() == self.desk.seat.pid:  # else a child that the handler forked ends
+                self.desk.put_aside(room, name, FiledropError(f"the worker ends ({type(e).__name__})"))
             raise
         finally:
             _handling.reset(token)
@@ -1205,10 +1221,12 @@ class _Worker:
             "specversion": "1.0", "id": id, "source": f"//{self.desk.seat.name}/filedrop.py", "type": "filedrop.outcome",
             "time": _rfc3339(_now()), "causationid": name.id, "correlationid": job.correlation_id if job else name.id,
             "outcome": how, "attempt": name.attempt}
-        for passed_on in ("replyto", "subject", "traceparent") if job else ():
-            attributes[passed_on] = job and job.attributes.get(passed_on)
+        passed_on = job.attributes if job else {}
+        for key in ("replyto", "subject", "traceparent"):
+            attributes[key] = passed_on[key] if isinstance(passed_on.get(key), str) else None
         if what is not None:
-            problem = {"type": PROBLEM + what, "title": TITLES[what], "detail": data, "stderr": last_words}
+            detail, last_words = (text.encode(errors="replace").decode() for text in (data, last_words))
+            problem = {"type": PROBLEM + what, "title": TITLES[what], "detail": detail, "stderr": last_words}
             records = [*self.records(name), *([record] if record else [])]
             problem = {key: value for key, value in {**problem, "attempts": records}.items() if value}
             data = Data(json.dumps(problem, ensure_ascii=True), "application/problem+json")
@@ -1291,7 +1309,8 @@ class DropFolder:
             "correlationid": correlation_id or flow, "causationid": causation_id or cause,
             "traceparent": trace_parent or trace}
         for name, value in (attributes or {}).items():
-            if name in envelope or name in ("data", "datacontenttype", "filesref", "dataref") or not re.fullmatch("[a-z0-9]{1,64}", name):
+            taken = name in envelope or name in ("data", "datacontenttype", "filesref", "dataref")
+            if taken or not re.fullmatch("[a-z0-9]{1,64}", name):
                 raise Invalid(f"{name!r} cannot be a further attribute: it has another way, or is not of a-z 0-9")
             envelope[name] = value
         files = [Path(file) for file in attach]
@@ -1375,8 +1394,8 @@ class DropFolder:
         """Handles jobs, one at a time, until nothing is ready (`drain`), or until `stop` is set, looked for every `poll` seconds.
 
         What the handler returns is the outcome's data. If it raises, there is another attempt after a random pause of at most
-        `backoff` · 2^(attempt − 1) seconds, up to `max_attempts`; none after Rejected. Killed, it loses nothing: others take the job
-        over, at once on a local file system, after `lease` seconds of silence elsewhere. So its handler must not keep Python's
+        `backoff` · 2^(attempt − 1) seconds, up to `max_attempts`; none after Rejected. Killed, it loses nothing: others take the
+        job over, at once on a local file system, after `lease` seconds of silence elsewhere. So its handler must not keep Python's
         other threads from running for that long. KeyboardInterrupt and SystemExit hand the job back.
         """
         desk = _Desk(self._folder, "job", not drain, 5 if drain else math.inf, name, lease, poll, stop)

@@ -165,6 +165,22 @@ fn python_carries_on_a_flow() {
     assert_eq!(child[0]["flow"], of_command.as_str());
 }
 
+/// P8: what this Python cannot read, but others can, is handed back.
+#[test]
+fn python_leaves_to_others_what_is_nested_too_deep() {
+    if no_python() {
+        return;
+    }
+    let place = Place::new();
+    let data = ["[".repeat(200_000), "]".repeat(200_000)].concat();
+    let deep = format!(r#"{{"specversion":"1.0","id":"deep","source":"/s","type":"test","data":{data}}}"#);
+    std::fs::write(place.drop.join("inbox/5.1764000000000.deep.1.job.json"), deep).unwrap();
+    assert_eq!(place.says("work", &[])[0]["succeeded"], 0);
+    place.run("consumer run DROP --drain -q -- cat", &[]);
+    assert_eq!(place.run("producer wait DROP", &["deep"]), data);
+    place.is_at_rest();
+}
+
 /// A call, with a consumer of ours that stays.
 #[test]
 fn python_calls() {

@@ -73,7 +73,7 @@ fn ids_given_from_both_sides_make_one_job() {
     let place = Place::new();
     let minted = "0199aaaa-bbbb-7ccc-8ddd-eeeeeeeeeeee";
     let given: Vec<String> =
-        (0..25).map(|n| format!("order-{n}")).chain(["x".to_owned(), minted.to_owned()]).collect();
+        (0..25).map(|n| format!("order-{n}")).chain(["x", "1", "5", minted].map(str::to_owned)).collect();
     let envelope = |id: &String| {
         format!(r#"{{"specversion":"1.0","id":"{id}","source":"/s","type":"ours","priority":3}}"#)
     };
