@@ -938,7 +938,7 @@ class _Folder:
         submitted = _millis(attributes.get("time", "1970-01-01T00:00:00Z")) if ms is None else ms
         digit = str(priority) if _whole(priority, 0, 9) else "5"
         due = _millis(attributes["notbefore"]) if "notbefore" in attributes else None
-        drafts = [os.path.join(shelf, text) for text in _names(shelf) if text.startswith(id + ".")]
+        drafts = [os.path.join(shelf, text) for text in _names(shelf) if re.fullmatch(re.escape(id) + r"\.[0-9a-f]{16}", text)]
         for draft in drafts:
             if _ident(draft) == ident:
                 if ms is not None and self.vouch_for(id):  # a job without an entry may have this id, too
@@ -1047,7 +1047,7 @@ class _Seat:
             return False
 
     def leave(self) -> None:
-        """P17. What is left in a room is for others, who see that the lock is free. A child that was forked has nothing to leave."""
+        """P17. What is left in a room is for others, who see that the lock is free. A forked child has nothing to leave."""
         if os.getpid() != self.pid:
             return
         self.over.set()
