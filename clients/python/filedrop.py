@@ -594,7 +594,9 @@ class _Folder:
 
     def reply(self, address: str) -> _Folder:
         """The drop folder of a Return Address, durable (R6)."""
-        reply = self._replies.setdefault(address, _Folder(self.path("replies", address), self))
+        if address not in self._replies:
+            self._replies[address] = _Folder(self.path("replies", address), self)
+        reply = self._replies[address]
         if _look(reply.path("filedrop.json")) is None:
             reply.make(ROOMS)
         reply.ensure_dir(reply.root)
