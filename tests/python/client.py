@@ -118,7 +118,28 @@ def crash_at(nth):
         setattr(os, name, dying(getattr(os, name)))
 
 
+def trace(drop):
+    """Says on stderr what is done to which files: each name below a room is `*`, and unlinks, which need no order, are left out."""
+    def shown(path):
+        path = os.readlink(f"/proc/self/fd/{path}") if isinstance(path, int) else str(path)
+        parts = pathlib.Path(path).relative_to(os.path.realpath(drop)).parts
+        return "/".join([*parts[:1], *("*" for _ in parts[1:])]) or "."
+
+    def telling(name, call):
+        def wrapped(*args, **named):
+            paths = [shown(path) for path in args[:1 if name in ("fsync", "mkdir", "rmdir") else 2]]
+            answer = call(*args, **named)
+            print(name, *paths, file=sys.stderr)
+            return answer
+        return wrapped
+
+    for name in ("rename", "link", "mkdir", "rmdir", "fsync"):
+        setattr(os, name, telling(name, getattr(os, name)))
+
+
 def main():
+    if "TRACE" in os.environ:
+        trace(sys.argv[2])
     if "CRASH_AT" in os.environ:
         crash_at(int(os.environ["CRASH_AT"]))
     what, path, *rest = sys.argv[1:]
