@@ -102,20 +102,26 @@ def collect(drop, address, how="all"):
             break
 
 
-def crash_at(nth):
-    """Ends this process, as SIGKILL does, before its nth call of the system that changes a file or makes it durable."""
+def at_call(nth, act):
+    """Does something before the nth call of the system that changes a file or makes it durable."""
     left = [nth]
 
-    def dying(call):
+    def counting(call):
         def wrapped(*args, **named):
             left[0] -= 1
             if left[0] == 0:
-                os._exit(99)
+                act()
             return call(*args, **named)
         return wrapped
 
     for name in ("rename", "link", "unlink", "mkdir", "rmdir", "fsync"):
-        setattr(os, name, dying(getattr(os, name)))
+        setattr(os, name, counting(getattr(os, name)))
+
+
+def pause():
+    say(paused=True)
+    while not os.path.exists("go"):
+        time.sleep(0.01)
 
 
 def trace(drop):
@@ -141,7 +147,9 @@ def main():
     if "TRACE" in os.environ:
         trace(sys.argv[2])
     if "CRASH_AT" in os.environ:
-        crash_at(int(os.environ["CRASH_AT"]))
+        at_call(int(os.environ["CRASH_AT"]), lambda: os._exit(99))  # as SIGKILL does
+    if "PAUSE_AT" in os.environ:
+        at_call(int(os.environ["PAUSE_AT"]), pause)
     what, path, *rest = sys.argv[1:]
     globals()[what](filedrop.DropFolder(path), *rest)
 

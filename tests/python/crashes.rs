@@ -1,11 +1,11 @@
-//! Python is killed before each of its calls that change a file or make it durable, one after the other; our programs, or
-//! another Python, do the rest.
+//! Python is killed, or stops, before each of its calls that change a file or make it durable, one after the other; our
+//! programs, or another Python, do the rest.
 
 use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Place, no_python};
+use crate::harness::{Place, Running, no_python};
 
 /// Far more calls than anything here needs.
 const MOST_CALLS: usize = 200;
@@ -115,4 +115,34 @@ fn a_submission_that_dies_before_each_of_its_calls() {
             },
         );
     }
+}
+
+/// P20: two give an id, and one of them stops before each of its calls, until the other has done all.
+#[test]
+fn a_submission_that_stops_before_each_of_its_calls() {
+    if no_python() {
+        return;
+    }
+    for nth in 1..MOST_CALLS {
+        let place = Place::new();
+        std::fs::write(place.beside("line"), format!("{}\n", json!({"id": "given", "data": 1}))).unwrap();
+        let mut command = place.python("submit", &[]);
+        command.stdin(std::fs::File::open(place.beside("line")).unwrap()).env("PAUSE_AT", nth.to_string());
+        let mut submitting = Running::start(command);
+        let paused = submitting.line().contains("paused");
+        place.run("producer submit -q DROP --type test --data 1 --id given", &[]);
+        if nth % 2 == 0 {
+            place.run("consumer run DROP --drain -q -- cat", &[]);
+        }
+        std::fs::write(place.beside("go"), "").unwrap();
+        submitting.rest();
+        let jobs = [place.in_room("inbox"), place.in_room("done")].concat();
+        assert_eq!(jobs.len(), 1, "call {nth}: {:?}", place.files());
+        assert_eq!(place.in_room("ids"), ["ids/en/given"], "call {nth}");
+        if !paused {
+            assert!(nth > 3, "it stopped before some of its calls");
+            return;
+        }
+    }
+    panic!("it never got through");
 }
