@@ -16,6 +16,9 @@
     for outcome in drop.collect("billing"):              # each outcome is taken by one of all who collect there
         print(outcome.job_id, outcome.json())            # settled when the loop asks for the next one
 
+    drop.publish("orders.created", {"item": "bat"})      # each group that subscribed to it gets it as a job of its own
+    DropFolder("/srv/drop/subscribers/audit").work(handle)
+
 Data is `bytes` (JSON, text or neither: that is found out), `str` (text), None (nothing), or anything else that is JSON;
 `Data(content, content_type)` says what it is. A time is seconds from now, a timedelta, or a datetime with a time zone.
 
@@ -232,6 +235,8 @@ def _data_member(kind: Optional[str], content: bytes) -> Tuple[str, str]:
 
 _ID = re.compile(r"[a-z0-9_-]{1,64}")
 _NAME = re.compile(r"([0-9])\.([0-9]{13})\.([a-z0-9_-]{1,64})\.([1-9][0-9]{0,9})\.(?:([0-9a-f]{16})\.)?(job|outcome)\.json")
+_EVENT = re.compile(r"([0-9])\.([0-9]{13})\.([a-z0-9_-]{1,64})\.[0-9a-f]{16}\.event")
+_DELIVERY = re.compile(r"(?:([0-9]{13})\.)?([a-z0-9_-]{1,64})\.job\.json")
 _ROOM = re.compile(r"[a-z0-9_-]{1,64}-[0-9a-f]{16}")
 _CHECK = re.compile(r"payload/[a-z0-9_-]{1,64}\.[0-9a-f]{16}(/|\.data)")
 _UUID7 = re.compile(r"([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -328,6 +333,22 @@ def _id(id: Any, what: str) -> str:
     if not isinstance(id, str) or not _ID.fullmatch(id):
         raise Invalid(f"{what} has to be 1 to 64 of a-z 0-9 _ -, not {id!r}")
     return id
+
+
+def _topic(text: Any, wild: bool = False) -> str:
+    """A topic, or, if it may be `wild`, a pattern of topics."""
+    tokens = text.split(".") if isinstance(text, str) and len(text) <= 255 else [""]
+    for nth, token in enumerate(tokens):
+        if not (re.fullmatch("[A-Za-z0-9_-]+", token) or wild and (token == "*" or token == ">" and nth + 1 == len(tokens))):
+            raise Invalid(f"{text!r} is no topic: 1 to 255 bytes, tokens of A-Z a-z 0-9 _ - with dots between them")
+    return str(text)
+
+
+def _matches(pattern: str, topic: str) -> bool:
+    wanted, tokens = pattern.split("."), topic.split(".")
+    if wanted[-1] == ">":
+        wanted[-1:] = ["*"] * max(1, len(tokens) - len(wanted) + 1)
+    return len(wanted) == len(tokens) and all(want in ("*", token) for want, token in zip(wanted, tokens))
 
 
 def _refers(attributes: Mapping[str, Any], name: str) -> Optional[str]:
@@ -539,6 +560,17 @@ def _link(source: str, ident: Ident, to: str) -> bool:
     return _ident(to) == ident
 
 
+def _link_or_copy(source: str, to: str) -> None:
+    """A file that travels. Not every user may link what is another's."""
+    try:
+        os.link(source, to, follow_symlinks=False)
+    except FileExistsError:
+        pass
+    except OSError:
+        shutil.copyfile(source, to, follow_symlinks=False)
+        _flush(to)
+
+
 def _move(source: str, to: str) -> None:
     """Renames a file to a name that only it can own, and sees to it that the old name is gone (R3, R4)."""
     failure = OSError(errno.EINTR, "a rename did nothing", source)
@@ -578,7 +610,7 @@ class _Folder:
         self.root, self.outer, self.local = root, outer or self, _is_local(root)
         self.marker: Dict[str, Any] = outer.marker if outer else {"protocol": 0}
         self._durable: Dict[str, Ident] = {}
-        self._replies: Dict[str, _Folder] = {}
+        self._nested: Dict[str, _Folder] = {}
 
     def path(self, *parts: str) -> str:
         return os.path.join(self.root, *parts)
@@ -594,14 +626,17 @@ class _Folder:
 
     def reply(self, address: str) -> _Folder:
         """The drop folder of a Return Address, durable (R6)."""
-        if address not in self._replies:
-            self._replies[address] = _Folder(self.path("replies", address), self)
-        reply = self._replies[address]
-        if _look(reply.path("filedrop.json")) is None:
-            reply.make(ROOMS)
-        reply.ensure_dir(reply.root)
-        reply.ensure_dir(reply.path("inbox"))
-        return reply
+        return self.nested(os.path.join("replies", address))
+
+    def nested(self, path: str) -> _Folder:
+        if path not in self._nested:
+            self._nested[path] = _Folder(self.path(path), self)
+        folder = self._nested[path]
+        if _look(folder.path("filedrop.json")) is None:
+            folder.make(ROOMS)
+        folder.ensure_dir(folder.root)
+        folder.ensure_dir(folder.path("inbox"))
+        return folder
 
     def publish(self, content: bytes, to: str, shared: bool = False) -> bool:
         """P2, and its first name. If that is `shared`, another file may have it: then that one stays, and the answer is False.
@@ -893,7 +928,12 @@ class _Folder:
         folders += [self.path(room) for room in ("dead", "invalid")]
         job = re.compile(r"([0-9]{13}\.)?[0-9]\.[0-9]{13}\." + re.escape(id) + r"(\.[0-9]+)?\.job\.json")
         slot = f"{id}.outcome.json"
-        return [folder for folder in folders if any(name == slot or job.fullmatch(name) for name in _names(folder))]
+        outbox = self.path("outbox", "inbox")
+        events = [(os.path.join(outbox, name), _EVENT.fullmatch(name)) for name in _names(outbox)]
+        folders += [self.path("outbox", "done", day) for day in _names(self.path("outbox", "done"))]
+        found = [folder for folder in folders if any(name == slot or job.fullmatch(name) for name in _names(folder))]
+        found += [event for event, match in events if match and match[3] == id and _look(os.path.join(event, "event.json"))]
+        return found
 
     def vouch_for(self, id: str) -> bool:
         """Whether there is a job or a slot of this id; either is durable then."""
@@ -905,12 +945,29 @@ class _Folder:
             _flush(self.path("outcomes"))
         return bool(places)
 
-    def place(self, name: _Name, due: Optional[int]) -> str:
-        return self.path("inbox", str(name)) if due is None else self.path("delayed", f"{due:013}.{name}")
+    def place(self, name: _Name, due: Optional[int], group: str = "") -> str:
+        root = self.path("subscribers", group) if group else self.root
+        return os.path.join(root, *(("inbox", str(name)) if due is None else ("delayed", f"{due:013}.{name}")))
 
-    def submit_given(self, name: _Name, content: bytes, due: Optional[int]) -> None:
+    def publish_draft(self, draft: str, name: _Name, due: Optional[int], attributes: Mapping[str, Any], event: bool) -> bool:
+        """The one name of a draft that is ever renamed: to the inbox, or, of an event, to `event.json`. Durable, if it was ours."""
+        to = self.place(name, due) if not event else os.path.join(self.stage_event(draft, name, due, attributes), "event.json")
+        try:
+            os.rename(draft, to)
+        except OSError:
+            if event and _look(to) is None:
+                shutil.rmtree(os.path.dirname(to), ignore_errors=True)
+            if _look(draft):
+                raise
+        ours = _look(draft) is None and _look(to) is not None
+        if ours:
+            _flush(os.path.dirname(to))
+        return ours
+
+    def submit_given(self, name: _Name, content: bytes, due: Optional[int], event: bool) -> None:
         shelf = self.path("ids", (name.id * 2)[-2:])
-        entry, draft = os.path.join(shelf, name.id), os.path.join(shelf, f"{name.id}.{secrets.token_hex(8)}")
+        stamp = f"{name.id}.{secrets.token_hex(8)}{'.event' if event else ''}"
+        entry, draft = os.path.join(shelf, name.id), os.path.join(shelf, stamp)
         self.ensure_dir(shelf)
         for _ in range(3):
             if _look(entry) is None:
@@ -918,11 +975,8 @@ class _Folder:
                 ours = _link(draft, _ident(draft), entry)
                 _flush(shelf)
                 if ours and not (_minted_at(name.id) is not None and self.vouch_for(name.id)):
-                    try:
-                        return os.rename(draft, self.place(name, due))
-                    except OSError:
-                        if _look(draft):
-                            raise
+                    if self.publish_draft(draft, name, due, _decode(content)[0], event):
+                        return
                 _remove(draft)  # there is a job already; or another gave the id too, and has published this very draft
             if self._settle_given(name.id, shelf, entry):
                 return
@@ -940,15 +994,14 @@ class _Folder:
         submitted = _millis(attributes.get("time", "1970-01-01T00:00:00Z")) if ms is None else ms
         digit = str(priority) if _whole(priority, 0, 9) else "5"
         due = _millis(attributes["notbefore"]) if "notbefore" in attributes else None
-        drafts = [os.path.join(shelf, text) for text in _names(shelf) if re.fullmatch(re.escape(id) + r"\.[0-9a-f]{16}", text)]
-        for draft in drafts:
-            if _ident(draft) == ident:
+        name = _Name(digit, f"{submitted:013}", id, 1, "job")
+        for text in _names(shelf):
+            draft, match = os.path.join(shelf, text), re.fullmatch(re.escape(id) + r"\.[0-9a-f]{16}(\.event)?", text)
+            if match and _ident(draft) == ident:
                 if ms is not None and self.vouch_for(id):  # a job without an entry may have this id, too
                     _remove(draft)
                     return True
-                to = self.place(_Name(digit, f"{submitted:013}", id, 1, "job"), due)
-                _move(draft, to)
-                _flush(os.path.dirname(to))
+                self.publish_draft(draft, name, due, attributes, match[1] is not None)
         if any(self.vouch_for(id) for _ in range(3)):
             return True
         return self._take_out(entry, ident)
@@ -968,6 +1021,95 @@ class _Folder:
         except FileNotFoundError:
             pass
         return False
+
+    # P35 to P37: events.
+
+    def stage_event(self, draft: str, name: _Name, due: Optional[int], attributes: Mapping[str, Any]) -> str:
+        """The folder of an event, in which it is decided, durably, who gets it. The rename of the draft to `event.json` there
+        publishes it."""
+        outbox = self.nested("outbox")
+        folder = outbox.path("inbox", f"{name.stem}.{secrets.token_hex(8)}.event")
+        os.mkdir(folder)
+        try:
+            _flush(outbox.path("inbox"))
+            for group in sorted(_names(self.path("subscribers"))):
+                if _ID.fullmatch(group) and any(_matches(topic, attributes["topic"]) for topic in self.topics(group)):
+                    self._bring_files(self.path("subscribers", group), attributes)
+                    prefix = "" if due is None else f"{due:013}."
+                    _link(draft, _ident(draft), os.path.join(folder, f"{prefix}{group}.job.json"))
+            _flush(folder)
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return folder
+
+    def topics(self, group: str) -> List[str]:
+        """What a group subscribed to. OSError, if nobody can tell: then nothing is published past it."""
+        path = self.path("subscribers", group, "subscription.json")
+        try:
+            return [_topic(topic, wild=True) for topic in json.loads(_read(path))["topics"]]
+        except FileNotFoundError:
+            return []
+        except (_Unreadable, ValueError, KeyError, TypeError, RecursionError) as e:
+            raise OSError(errno.EINVAL, f"no subscription ({e})", path) from e
+
+    def _bring_files(self, group: str, attributes: Mapping[str, Any]) -> None:
+        """What travels with an event lies in the group's own `payload/` too."""
+        ref = _refers(attributes, "filesref")
+        if ref is None or not os.path.isdir(group):
+            return
+        place = os.path.join(group, ref[:-1])
+        shutil.copytree(self.path(ref[:-1]), place, copy_function=_link_or_copy, dirs_exist_ok=True)
+        for folder, _, _ in os.walk(place, topdown=False):
+            _flush(folder)
+        _flush(os.path.dirname(place))
+
+    def publish_event(self, name: _Name, content: bytes, due: Optional[int]) -> None:
+        """P35, of an id that was minted."""
+        draft = self.path("tmp", secrets.token_hex(16))
+        self.publish(content, draft)
+        try:
+            self.publish_draft(draft, name, due, _decode(content)[0], event=True)
+        finally:
+            _remove(draft)
+
+    def exchange(self) -> _Folder:
+        """The drop folder whose events are helped on: this one, or that in which it is a group."""
+        above, place = os.path.split(os.path.dirname(self.root))
+        is_group = place == "subscribers" and _look(os.path.join(above, "filedrop.json")) is not None
+        return _Folder(above) if is_group else self
+
+    def fan_out(self) -> None:
+        """P36, P37, of all events that are published. What keeps one here keeps no other."""
+        inbox = self.path("outbox", "inbox")
+        for text in sorted(_names(inbox)):
+            match = _EVENT.fullmatch(text)
+            try:
+                if match:
+                    self._deliver(os.path.join(inbox, text), _Name(match[1], match[2], match[3], 1, "job"))
+            except OSError as e:
+                log.warning("an event is not delivered to all yet: %s: %s", text, e)
+
+    def _deliver(self, folder: str, name: _Name) -> None:
+        published = os.path.join(folder, "event.json")
+        if _look(published) is None:
+            return
+        _flush_if_there(folder)  # R5
+        for text in _names(folder):
+            match = _DELIVERY.fullmatch(text)
+            if match:
+                to = self.place(name, int(match[1]) if match[1] else None, group=match[2])
+                try:
+                    _move(os.path.join(folder, text), to)
+                except OSError:
+                    if _look(os.path.dirname(to)):
+                        raise
+                    _remove(os.path.join(folder, text))  # somebody removed the group with all that it had
+        _flush_if_there(folder)
+        outbox = self.nested("outbox")
+        day = outbox.path("done", name.day)
+        outbox.inside(day, lambda: _move(published, os.path.join(day, name.archived)))
+        _remove(folder, os.rmdir)
 
 
 # Who takes what is ready.
@@ -1092,6 +1234,7 @@ class _Desk:
     def taken(self) -> Generator[Tuple[str, _Name, Union[bytes, _Unreadable]], None, None]:
         """Claims, with their rooms, until nothing is left or it is told to stop."""
         vigil: Dict[str, Tuple[bytes, float, bool]] = {}
+        exchange = self.folder.exchange()
         try:
             while not self.stop.is_set():
                 now, later, self.later = time.monotonic(), self.later, []
@@ -1102,6 +1245,7 @@ class _Desk:
                         self.later.append((due, tried, step))
                 unjudged = self.folder.recover(self.seat.room, vigil)
                 if self.kind == "job":
+                    exchange.fan_out()
                     self.folder.promote()
                 busy = False
                 for name in self.window():
@@ -1283,7 +1427,8 @@ class DropFolder:
                priority: int = 5, delay: Optional[When] = None, expires: Optional[When] = None,
                max_attempts: Optional[int] = None, subject: Optional[str] = None, source: Optional[str] = None,
                correlation_id: Optional[str] = None, causation_id: Optional[str] = None, trace_parent: Optional[str] = None,
-               attach: Iterable[PathLike] = (), attributes: Optional[Mapping[str, Any]] = None) -> str:
+               attach: Iterable[PathLike] = (), attributes: Optional[Mapping[str, Any]] = None,
+               _event: Optional[str] = None) -> str:
         """Submits a job, and returns its id when it is durable (P3).
 
         With an `id` of your own (P20) it can be submitted again by whoever is not sure: it is one job. `priority` is 0 (first)
@@ -1310,6 +1455,8 @@ class DropFolder:
             "notbefore": due and _rfc3339(due), "expirytime": expiry and _rfc3339(expiry), "maxattempts": max_attempts,
             "correlationid": correlation_id or flow, "causationid": causation_id or cause,
             "traceparent": trace_parent or trace}
+        if _event is not None:
+            envelope["topic"] = _event
         for name, value in (attributes or {}).items():
             taken = name in envelope or name in ("data", "datacontenttype", "filesref", "dataref")
             if taken or not re.fullmatch("[a-z0-9]{1,64}", name):
@@ -1327,16 +1474,30 @@ class DropFolder:
         if files:
             self._attach(self._folder.path(envelope["filesref"][:-1]), files)
         place = self._folder.place(name_, due)
-        if given is None:
+        if given is None and _event is None:
             self._folder.publish(content, place)
         try:
             if given is not None:
-                self._folder.submit_given(name_, content, due)
-            _flush(os.path.dirname(place))
+                self._folder.submit_given(name_, content, due, _event is not None)
+            elif _event is not None:
+                self._folder.publish_event(name_, content, due)
+            else:
+                _flush(os.path.dirname(place))
         except OSError as e:
             error = Uncertain(f"{id} may or may not have been submitted; submit it again with this id ({e})")
             error.id = id
             raise error from e
+        return id
+
+    def publish(self, topic: str, data: Any = None, *, type: Optional[str] = None, **job: Any) -> str:
+        """Publishes an event (P35), and returns its id when it is durable: each group that subscribed to its topic before gets it
+        as a job of its own, once, whether it is up or not. Its `type` is the topic, if nothing else is said. The rest is as with
+        `submit`, also that the same `id` is one event."""
+        id = self.submit(topic if type is None else type, data, _event=_topic(topic), **job)
+        try:
+            self._folder.fan_out()
+        except OSError as e:
+            log.warning("%s is published; others deliver it: %s", id, e)
         return id
 
     def _attach(self, folder: str, files: List[Path]) -> None:

@@ -30,11 +30,20 @@ def submit(drop):
         say(id=drop.submit(job.pop("type", "test"), data, **job))
 
 
+def publish(drop):
+    """An event for each line of stdin: the arguments of `publish`."""
+    for line in sys.stdin:
+        event = json.loads(line)
+        say(id=drop.publish(event.pop("topic"), event.pop("data", None), **event))
+
+
 def refuse(drop):
     """Each line has to be refused."""
     for line in sys.stdin:
         job = json.loads(line)
         try:
+            if "topic" in job:
+                drop.publish(job["topic"])
             drop.submit(job.pop("type", "test"), job.pop("data", None), **job)
             say(refused=None)
         except filedrop.Invalid as e:

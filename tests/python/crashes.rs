@@ -12,7 +12,7 @@ const MOST_CALLS: usize = 200;
 
 /// Runs it until it gets through, killed one call later each time. `what` is checked after each.
 #[track_caller]
-fn at_each_call(
+pub(crate) fn at_each_call(
     command: impl Fn(&Place) -> std::process::Command,
     prepare: impl Fn(&Place),
     check: impl Fn(&Place, usize),

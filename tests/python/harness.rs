@@ -122,6 +122,14 @@ impl Place {
         lines(&said(&output))
     }
 
+    /// Likewise, of another drop folder.
+    #[track_caller]
+    pub(crate) fn says_in(&self, drop: &Path, what: &str) -> Vec<Value> {
+        let mut command = Command::new("python3");
+        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/client.py")).arg(what).arg(drop);
+        lines(&said(&command.stdin(Stdio::null()).output().expect("it starts")))
+    }
+
     /// Likewise, with these lines on its stdin.
     #[track_caller]
     pub(crate) fn says_to(&self, what: &str, input: &[Value]) -> Vec<Value> {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod crashes;
+mod events;
 mod flushes;
 mod harness;
 mod recovery;
