@@ -36,7 +36,7 @@ pub use intake::Intake;
 pub use outgoing::Outgoing;
 #[cfg(feature = "cli")]
 pub(crate) use permission::advice;
-pub use story::Story;
+pub use story::{GroupStory, Story};
 pub use trace::Trace;
 
 /// A drop folder.

@@ -69,11 +69,11 @@ pub use actors::observer::{Event, Observer};
 pub use actors::producer::{Receipt, Submission};
 pub use adapters::fs::Holder;
 pub use folder::{
-    Autopsy, Collector, Consumer, DropFolder, Explainer, InitOptions, Intake, Oddity, Outgoing, Story, Taker,
-    Trace, Untaken, Why,
+    Autopsy, Collector, Consumer, DropFolder, Explainer, GroupStory, InitOptions, Intake, Oddity, Outgoing,
+    Story, Taker, Trace, Untaken, Why,
 };
 pub use ports::{
-    Broom, Census, Chosen, ConsumerCensus, DeadLetter, Delivery, Group, Place, Recipient, Refusal, RoomCounts,
-    Subscribed, Swept, Takeover, WatchMode,
+    Broom, Census, Chosen, ConsumerCensus, DeadLetter, Delivery, Group, Place, Recipient, Refusal,
+    RoomCounts, Subscribed, Swept, Takeover, WatchMode,
 };
 pub use words::*;

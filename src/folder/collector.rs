@@ -127,7 +127,7 @@ impl Collector {
     /// [`ErrorKind::Io`] if the system has no more descriptors or threads.
     pub fn command(&self, command: Exec) -> Result<Handing<Exec>> {
         let folder = self.folder.clone();
-        let command = command.of(folder.path()).for_outcomes();
+        let command = command.of(folder.path(), folder.path()).for_outcomes();
         Handing::new(command, self.stopper(), Box::new(move |outcome| folder.if_gone(outcome)))
     }
 

@@ -31,6 +31,19 @@ pub struct Story {
     pub redriven_from: Option<Id>,
     /// The job that it is now, if it failed and was redriven.
     pub redriven_as: Option<Id>,
+    /// Of an event: what has become of it in each group that got it.
+    pub groups: Vec<GroupStory>,
+}
+
+/// An event in a group.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GroupStory {
+    /// The group.
+    pub group: Id,
+    /// Where it is in the group's folder.
+    pub places: Vec<Place>,
+    /// How it ended there.
+    pub disposition: Option<Disposition>,
 }
 
 impl Story {
@@ -86,6 +99,7 @@ impl DropFolder {
         let redriven_from =
             envelope.as_ref().map(|envelope| self.cause_of(id, envelope)).transpose()?.flatten();
         let redriven_as = outcome.as_ref().and_then(|outcome| redriven_as(&places, outcome));
+        let groups = self.in_groups(id, &places)?;
         let id = id.clone();
         Ok(Some(Story {
             id,
@@ -98,7 +112,25 @@ impl DropFolder {
             vanished,
             redriven_from,
             redriven_as,
+            groups,
         }))
+    }
+
+    /// Only an event is in the outbox.
+    fn in_groups(&self, id: &Id, places: &[Place]) -> Result<Vec<GroupStory>> {
+        let mut groups = Vec::new();
+        if places.iter().all(|place| place.room != "outbox") {
+            return Ok(groups);
+        }
+        for group in self.groups()? {
+            let folder = self.group(&group.name)?;
+            let (places, outcome) = (folder.locate(id)?, folder.outcome(id)?);
+            if !places.is_empty() || outcome.is_some() {
+                let disposition = outcome.map(|outcome| outcome.disposition);
+                groups.push(GroupStory { group: group.name, places, disposition });
+            }
+        }
+        Ok(groups)
     }
 
     fn travelling_with(&self, envelope: Option<&Envelope>) -> Result<Vec<(PathBuf, u64)>> {

@@ -46,6 +46,13 @@ fn each_group_gets_what_it_asked_for_once() {
     assert_eq!(handled(&folder, "mail"), ["1", "3"], "two patterns that match are one event");
     assert_eq!(handled(&folder, "audit").len(), 5, "once");
     assert!(folder.names("outbox/inbox").is_empty());
+    let id = publish(&folder, "orders.paid", "6");
+    assert_eq!(handled(&folder, "billing"), ["1", "5", "6"]);
+    let show = folder.run("filedrop show DROP", &[&id]).with(0);
+    golden("show-event.txt", &folder.normal(show.text(), &[&id]));
+    assert_eq!(folder.story(&id)["groups"][1], serde_json::json!({"group": "billing", "state": "succeeded"}));
+    let explain = folder.run("filedrop explain DROP", &[&id]).with(0);
+    assert!(explain.text().contains("2 groups got it"), "{}", explain.text());
 }
 
 #[test]

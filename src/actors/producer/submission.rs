@@ -255,6 +255,10 @@ impl Submission {
                 return Err(Error::new(ErrorKind::Invalid, format!("a job's {what} must not be empty")));
             }
         }
+        if self.topic.is_some() && self.attributes.iter().any(|(name, _)| name == "replyto") {
+            let why = "an event has no Return Address: it has an outcome in each group that gets it";
+            return Err(Error::new(ErrorKind::Invalid, why));
+        }
         let given = self.id.is_some();
         let id = self.id.unwrap_or(minted);
         // Who repeats a submission has to find the first one under the name that it had.

@@ -45,6 +45,7 @@ fn state(story: &Story) -> Option<String> {
     Some(match (place.room, place.due) {
         (_, Some(due)) => format!("is delayed until {}", due.rfc3339()),
         ("inbox", _) => "is ready".to_owned(),
+        ("outbox", _) => "is published".to_owned(),
         ("claimed", _) => "is being handled".to_owned(),
         ("done", _) => "is done".to_owned(),
         ("dead", _) => format!("{ended}, and is a dead letter"),

@@ -11,7 +11,7 @@ use clap::builder::NonEmptyStringValueParser;
 use super::attach;
 use super::exit::{Exit, Failure};
 use super::flow::{self, Flow};
-use super::job::{self, JobArgs};
+use super::job::{self, JobArgs, Reply};
 use super::output::Voice;
 use super::policies::Policies;
 use super::signals;
@@ -30,6 +30,9 @@ pub(super) struct CallArgs {
 
     #[command(flatten)]
     job: JobArgs,
+
+    #[command(flatten)]
+    reply: Reply,
 
     #[command(flatten)]
     policies: Policies,
@@ -64,7 +67,7 @@ pub(super) fn run(args: CallArgs, voice: &Voice) -> Result<Exit, Failure> {
     args.policies.check()?;
     let bytes = args.job.attachments.size()?;
     let source = args.job.file.clone();
-    let job = args.flow.of(args.policies.of(args.job.into_submission(args.kind)?));
+    let job = args.flow.of(args.policies.of(args.reply.of(args.job.into_submission(args.kind)?)));
     let submitted = Arc::new(Mutex::new(None::<Id>));
     say_the_id_when_stopped(&submitted, folder.path().to_owned(), *voice)?;
     let prepared = attach::prepare(&folder, job, bytes, voice);

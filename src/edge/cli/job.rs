@@ -38,12 +38,25 @@ pub(super) struct JobArgs {
     #[arg(long, value_name = "ID")]
     id: Option<Id>,
 
-    /// Deliver its outcome to this Return Address, too: `producer collect --as ADDRESS` takes it there
-    #[arg(long, value_name = "ADDRESS")]
-    pub(super) reply_to: Option<Id>,
-
     #[command(flatten)]
     pub(super) attachments: Attachments,
+}
+
+/// Where the outcome goes: of a job; an event has an outcome in each group.
+#[derive(Debug, Args)]
+pub(super) struct Reply {
+    /// Deliver its outcome to this Return Address, too: `producer collect --as ADDRESS` takes it there
+    #[arg(long, value_name = "ADDRESS")]
+    reply_to: Option<Id>,
+}
+
+impl Reply {
+    pub(super) fn of(&self, job: Submission) -> Submission {
+        match &self.reply_to {
+            Some(address) => job.reply_to(address),
+            None => job,
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -72,9 +85,6 @@ impl JobArgs {
         let mut subject = self.subject;
         if let Some(id) = self.id {
             job = job.id(id);
-        }
-        if let Some(address) = &self.reply_to {
-            job = job.reply_to(address);
         }
         if let Some(Json(data)) = self.data {
             job = job.payload(Payload::typed(data, "application/json"));

@@ -8,6 +8,7 @@ use clap::builder::NonEmptyStringValueParser;
 use super::attach;
 use super::batch;
 use super::exit::{Exit, Failure};
+use super::flow::{self, Flow};
 use super::job::{self, JobArgs};
 use super::output::{self, Voice};
 use super::policies::Policies;
@@ -36,6 +37,9 @@ pub(super) struct PublishArgs {
 
     #[command(flatten)]
     policies: Policies,
+
+    #[command(flatten)]
+    flow: Flow,
 }
 
 fn after_help() -> String {
@@ -51,13 +55,15 @@ fn after_help() -> String {
         Exit::ClosedPipe,
         Exit::Terminated,
     ];
-    format!("{EXAMPLES}\n{}", Exit::table(&codes))
+    format!("{}\n{}", EXAMPLES.replace("{FLOW}", flow::HELP), Exit::table(&codes))
 }
 
 const EXAMPLES: &str = "\
 Each group that subscribed to the topic before (`consumer subscribe`, `filedrop topics`) gets the event as a job of its own, \
 whether it is up now or not. The event's id is printed when that is durable. If nobody subscribed, nobody gets it; that is no error. \
 To publish again under an --id that was given before changes nothing, as with `producer submit`.
+
+{FLOW}
 
 Examples:
   producer publish /srv/drop --topic orders.created --data '{\"order\": 4711}'
@@ -69,10 +75,10 @@ pub(super) fn run(args: PublishArgs, voice: &Voice) -> Result<Exit, Failure> {
     let folder = super::open(&args.drop)?;
     args.policies.check()?;
     let event = Submission::event(args.topic);
-    let event = args.policies.of(match args.kind {
+    let event = args.flow.of(args.policies.of(match args.kind {
         Some(kind) => event.kind(kind),
         None => event,
-    });
+    }));
     let Some(file) = &args.batch else {
         let bytes = args.job.attachments.size()?;
         let source = args.job.file.clone();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::output::plain;
 use super::shell;
-use crate::{Attempt, Disposition, Envelope, Outcome, Place, Problem, Story};
+use crate::{Attempt, Disposition, Envelope, GroupStory, Outcome, Place, Problem, Story};
 
 /// The width of a label.
 const LABEL: usize = 9;
@@ -48,13 +48,27 @@ pub(super) fn as_json(story: &Story) -> Value {
         "results": files(&story.results),
         "redriven_from": story.redriven_from,
         "redriven_as": story.redriven_as,
+        "topic": attribute("topic"),
+        "groups": story.groups.iter().map(|group| json!({"group": group.group, "state": state_in(group)})).collect::<Vec<_>>(),
     })
+}
+
+/// In one word, as the rooms are called; how it ended, if it has.
+fn state_in(group: &GroupStory) -> &'static str {
+    match (group.disposition, group.places.first()) {
+        (Some(Disposition::Succeeded), _) => "succeeded",
+        (Some(Disposition::Failed), _) => "failed",
+        (Some(Disposition::Expired), _) => "expired",
+        (None, Some(place)) => place.room,
+        (None, None) => "gone",
+    }
 }
 
 /// For people; `drop` as they named it.
 pub(super) fn in_words(story: &Story, drop: &Path, out: &mut dyn Write) -> io::Result<()> {
     let out = &mut Page(out);
-    out.line("job", story.id.as_str())?;
+    let is_event = story.places.iter().any(|place| place.room == "outbox");
+    out.line(if is_event { "event" } else { "job" }, story.id.as_str())?;
     if let Some(job) = &story.envelope {
         what_it_is(job, out)?;
         // Of a redriven job that is told below.
@@ -89,6 +103,14 @@ pub(super) fn in_words(story: &Story, drop: &Path, out: &mut dyn Write) -> io::R
         out.line(if nth == 0 { "where" } else { "" }, &where_it_is)?;
         out.line("", &place.path.to_string_lossy())?;
     }
+    if is_event {
+        // An event has no outcome of its own: each group has one.
+        for (nth, group) in story.groups.iter().enumerate() {
+            out.line(if nth == 0 { "groups" } else { "" }, &format!("{}: {}", group.group, state_in(group)))?;
+        }
+        let nobody = if story.groups.is_empty() { "none got it, or has it any more" } else { "" };
+        return out.line("groups", nobody);
+    }
     the_attempts(story, out)?;
     match &story.outcome {
         Some(outcome) => {
@@ -118,7 +140,7 @@ impl Page<'_> {
 }
 
 fn what_it_is(job: &Envelope, out: &mut Page<'_>) -> io::Result<()> {
-    for label in ["type", "subject"] {
+    for label in ["type", "topic", "subject"] {
         out.line(label, job.text(label).unwrap_or_default())?;
     }
     Ok(())

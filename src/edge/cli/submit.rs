@@ -9,7 +9,7 @@ use super::attach;
 use super::batch;
 use super::exit::{Exit, Failure};
 use super::flow::{self, Flow};
-use super::job::{self, JobArgs};
+use super::job::{self, JobArgs, Reply};
 use super::output::{self, Voice};
 use super::policies::Policies;
 use crate::{Payload, Submission};
@@ -26,6 +26,9 @@ pub(super) struct SubmitArgs {
 
     #[command(flatten)]
     job: JobArgs,
+
+    #[command(flatten)]
+    reply: Reply,
 
     /// Submit a job for each line of this file of JSON lines; `-` is standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "file", "id", "attach", "move_in", "link"])]
@@ -97,7 +100,7 @@ pub(super) fn run(args: SubmitArgs, voice: &Voice) -> Result<Exit, Failure> {
         let bytes = args.job.attachments.size()?;
         let source = args.job.file.clone();
         let job = args.job.into_submission(args.kind.unwrap_or_default())?;
-        let job = args.flow.of(args.policies.of(job));
+        let job = args.flow.of(args.policies.of(args.reply.of(job)));
         let prepared = attach::prepare(&folder, job, bytes, voice);
         let prepared = prepared.map_err(|e| job::refused(e, source.as_deref()))?;
         let id = job::publish(&folder, prepared, voice)?;
@@ -109,10 +112,8 @@ pub(super) fn run(args: SubmitArgs, voice: &Voice) -> Result<Exit, Failure> {
         let event = |line: Vec<u8>| Ok(Submission::from_event(&line)?.caused_by(cause.clone()));
         return batch::submit(&folder, file, &event, voice);
     }
-    let mut job = args.flow.of(args.policies.of(Submission::new(args.kind.unwrap_or_default())));
-    if let Some(address) = &args.job.reply_to {
-        job = job.reply_to(address);
-    }
+    let job = args.reply.of(Submission::new(args.kind.unwrap_or_default()));
+    let mut job = args.flow.of(args.policies.of(job));
     if let Some(subject) = args.job.subject {
         job = job.subject(subject);
     }

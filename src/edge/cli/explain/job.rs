@@ -68,6 +68,14 @@ pub(super) fn tell(story: &Story, explainer: &Explainer, drop: &Path) -> Result<
             };
             told("claimed", format!("{alive}{since}"), next)
         }
+        ("outbox", _) => {
+            let why = match story.groups.len() {
+                0 => "it is an event that no group asked for".to_owned(),
+                1 => "it is an event; 1 group got it".to_owned(),
+                n => format!("it is an event; {n} groups got it"),
+            };
+            told("published", why, show())
+        }
         _ => told("invalid", "it has no outcome, and lies where jobs with one do".to_owned(), show()),
     }
 }
