@@ -201,7 +201,11 @@ impl DropFolder {
     /// # Errors
     /// [`ErrorKind::Io`] if it cannot begin. What cannot be removed is [counted](Swept::failed).
     pub fn sweep(&self, broom: &mut Broom<'_>) -> Result<Swept> {
-        self.store.sweep(broom)
+        let mut swept = self.store.sweep(broom)?;
+        for group in self.group_folders()? {
+            swept += group.store.sweep(broom)?;
+        }
+        Ok(swept)
     }
 
     /// A consumer of this folder, still to be run.

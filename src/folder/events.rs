@@ -102,6 +102,24 @@ impl DropFolder {
         Ok(DropFolder { store: Arc::new(store), ..self.clone() })
     }
 
+    /// Those of all groups, also of those that unsubscribed.
+    pub(super) fn group_folders(&self) -> Result<Vec<DropFolder>> {
+        let subscribers = self.store.layout().room("subscribers");
+        let failed = |e| Error::io("list a folder", &subscribers, e);
+        let mut folders = Vec::new();
+        for entry in std::fs::read_dir(&subscribers).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            let Some(group) = name.to_str().and_then(|name| name.parse::<Id>().ok()) else { continue };
+            match self.group(&group) {
+                Ok(folder) => folders.push(folder),
+                // Just being made, or no drop folder at all.
+                Err(e) if e.kind() == ErrorKind::NotADropFolder => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(folders)
+    }
+
     /// A consumer of a group's events, still to be run. Consumers of one group compete for its events. It also delivers, to all groups,
     /// what a publisher that died has left on its way.
     ///

@@ -223,3 +223,31 @@ fn bad_input_is_refused() {
     assert!(folder.names("outbox/inbox").is_empty());
     golden("topics-refused.txt", &folder.normal(&said.replace(&long, "LONG"), &[]));
 }
+
+#[test]
+fn what_is_kept_long_enough_goes_in_the_outbox_and_in_groups_too() {
+    let folder = Folder::new();
+    add(&folder, "a", &["t"]);
+    publish(&folder, "t", "1");
+    folder.run("producer publish DROP --topic t --id event-1 --data 2", &[]).with(0);
+    assert_eq!(handled(&folder, "a"), ["1", "2"]);
+    let left = |room: &str| {
+        let all = walk(&folder.path.join(room));
+        all.into_iter()
+            .filter(|path| !path.ends_with("filedrop.json") && !path.ends_with("subscription.json"))
+            .count()
+    };
+    wait_until("it is a millisecond old", || {
+        folder.run("filedrop gc DROP --keep 1ms", &[]).with(0);
+        (left("outbox") == 0 && left("subscribers/a") == 0 && left("ids") == 0).then_some(())
+    });
+}
+
+fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files.extend(walk(&path)) } else { files.push(path) }
+    }
+    files
+}

@@ -56,8 +56,8 @@ The group gets every matching event that is published from now on, also while no
 unsubscribed (`filedrop topics DROP remove GROUP`). A subscription can be made before its consumer first runs: `filedrop topics DROP add`. \
 If the group had subscribed to other topics before, that is an error that says what would change; --update changes it.
 
-Everything else is as with `consumer run`: the handler's environment (FILEDROP_TYPE is the event's type, which is its topic unless \
-the publisher gave another one; FILEDROP_DROP is DROP), attempts, outcomes, stopping. A group's folder, DROP/subscribers/GROUP, is a drop \
+Everything else is as with `consumer run`: the handler's environment (FILEDROP_TOPIC is the topic, FILEDROP_TYPE the event's type, which is the topic \
+unless the publisher gave another one; FILEDROP_DROP is DROP), attempts, outcomes, stopping. A group's folder, DROP/subscribers/GROUP, is a drop \
 folder: `filedrop status`, `show`, `dead` and `explain` work on it.
 
 Examples:

@@ -36,6 +36,19 @@ pub struct Swept {
     pub busy: bool,
 }
 
+impl std::ops::AddAssign for Swept {
+    /// Of another folder. Whether one was busy is not asked: the other was swept.
+    fn add_assign(&mut self, other: Self) {
+        self.drafts += other.drafts;
+        self.jobs += other.jobs;
+        self.outcomes += other.outcomes;
+        self.payloads += other.payloads;
+        self.ids += other.ids;
+        self.failed += other.failed;
+        self.unfinished |= other.unfinished;
+    }
+}
+
 impl Swept {
     /// How much went.
     pub fn total(&self) -> usize {

@@ -4,7 +4,9 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use super::layout::{OUTER_ROOMS, ROOMS};
-use crate::words::{ClaimCheck, DelayedName, Id, InboxName, Millis, RoomName, StagedName, StampedId};
+use crate::words::{
+    ClaimCheck, DelayedName, DeliveryName, EventName, Id, InboxName, Millis, RoomName, StagedName, StampedId,
+};
 
 /// Whether what lies at this path, relative to the drop folder, has a name of ours. Of the files that travel with a job all are:
 /// people choose their names.
@@ -17,6 +19,18 @@ pub(crate) fn is_ours(below: &Path, is_dir: bool) -> bool {
             let below: std::path::PathBuf = below.iter().skip(2).collect();
             if below.as_os_str().is_empty() { is_dir } else { is_in_folder(&below, is_dir) }
         }
+        ("subscribers", Some(Some(group))) if is::<Id>(group) => {
+            let below: std::path::PathBuf = below.iter().skip(2).collect();
+            match below.to_str() {
+                Some("") => is_dir,
+                Some("subscription.json") => !is_dir,
+                _ => is_ours(&below, is_dir),
+            }
+        }
+        ("outbox", Some(_)) => {
+            let below: std::path::PathBuf = below.iter().skip(1).collect();
+            is_on_its_way(&below, is_dir) || is_in_folder(&below, is_dir)
+        }
         ("payload", Some(Some(name))) => {
             let is_data = name.ends_with(".data");
             let is_top = parts.next().is_none();
@@ -28,6 +42,19 @@ pub(crate) fn is_ours(below: &Path, is_dir: bool) -> bool {
             _ => false,
         },
         _ => is_in_folder(below, is_dir),
+    }
+}
+
+/// An event, below the outbox.
+fn is_on_its_way(below: &Path, is_dir: bool) -> bool {
+    let Some(parts) = below.iter().map(OsStr::to_str).collect::<Option<Vec<_>>>() else { return false };
+    match (&parts[..], is_dir) {
+        (["inbox", event], true) => is::<EventName>(event),
+        (["inbox", event, file], false) => {
+            let known = [EventName::DRAFT, EventName::PUBLISHED].contains(file);
+            is::<EventName>(event) && (known || is::<DeliveryName>(file))
+        }
+        _ => false,
     }
 }
 
