@@ -246,7 +246,7 @@ fn what_is_kept_long_enough_goes_in_the_outbox_and_in_groups_too() {
 fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten() {
-        let path = entry.unwrap().path();
+        let path = entry.expect("an entry").path();
         if path.is_dir() { files.extend(walk(&path)) } else { files.push(path) }
     }
     files

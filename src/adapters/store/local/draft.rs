@@ -73,7 +73,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     pub(super) fn replace(&self, bytes: &[u8], to: &Path) -> Result<()> {
         for _ in 0..TRIES {
             let (draft, path) = self.create_in_tmp()?;
-            let written = self.fs.write(&draft.file, bytes).and_then(|()| self.fs.flush(&draft.file));
+            let written = self.fill(&draft, bytes);
             if let Err(e) = written {
                 self.discard(draft);
                 return Err(Error::io("write and flush a file", path, e));
@@ -112,7 +112,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             Some(Err(e)) => return Err(Error::io("create a file", dir, e)),
             None => self.create_in_tmp()?,
         };
-        let written = self.fs.write(&draft.file, bytes).and_then(|()| self.fs.flush(&draft.file));
+        let written = self.fill(&draft, bytes);
         match written {
             Ok(()) => Ok(draft),
             // After a failed flush the kernel may have dropped the data and call the next flush a success.
@@ -121,6 +121,10 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                 Err(Error::io("write and flush a file", shown, e))
             }
         }
+    }
+
+    fn fill(&self, draft: &Draft<F::File>, bytes: &[u8]) -> io::Result<()> {
+        self.fs.write(&draft.file, bytes).and_then(|()| self.fs.flush(&draft.file))
     }
 
     /// `None` where there are no unnamed files.
