@@ -113,7 +113,7 @@ impl DropFolder {
             match self.group(&group) {
                 Ok(folder) => folders.push(folder),
                 // Just being made, or no drop folder at all.
-                Err(e) if e.kind() == ErrorKind::NotADropFolder => {}
+                Err(e) if matches!(e.kind(), ErrorKind::NotADropFolder | ErrorKind::NotFound) => {}
                 Err(e) => return Err(e),
             }
         }

@@ -249,7 +249,7 @@ fn race(
     for model in [Model::A, Model::B] {
         let mut search = Search::with(drain, 0);
         let fresh = || setup(World::new(model, 6), groups);
-        search.interleave(fresh, &a, &b, |i| stops_each(7, i), true);
+        search.interleave(fresh, &a, &b, |i| stops_each(15, i), true);
         search.expect_none(&format!("{what}, model {model:?}"));
     }
 }
@@ -303,7 +303,7 @@ fn p36_two_finish_one_fan_out() {
             drop(dead);
             let fresh = || (world.fork(), ledger.fork());
             let consume = |ledger: &Ledger| subscriber(ledger, "bill", Patience::Drain);
-            search.interleave(fresh, help, consume, |i| stops_each(5, i), is_full());
+            search.interleave(fresh, help, consume, |i| stops_each(9, i), is_full());
         }
         search.expect_none(&format!("two finish one fan-out, model {model:?}"));
     }

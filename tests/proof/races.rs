@@ -15,7 +15,7 @@ pub(crate) type Make = fn(&Ledger) -> Program;
 
 /// Every history of the form: `a` does i calls, `b` does j, `a` does the rest, `b` does the rest.
 pub(crate) fn interleave(what: &str, setup: fn(World) -> (World, Ledger), a: Make, b: Make) -> Counts {
-    interleave_each(5, what, setup, a, b)
+    interleave_each(9, what, setup, a, b)
 }
 
 /// The same, where much is not durable for long, so that a crash leaves very many disks: of `b`'s calls each so many'th.

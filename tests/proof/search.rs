@@ -199,10 +199,10 @@ impl Dice {
     }
 }
 
-/// Which calls of a second program to stop at, when the first has stopped at its call `i`: all, or each fifth, another fifth
+/// Which calls of a second program to stop at, when the first has stopped at its call `i`: all, or each ninth, another ninth
 /// for each `i`.
 pub(crate) fn stops(i: usize) -> impl Iterator<Item = usize> {
-    stops_each(5, i)
+    stops_each(9, i)
 }
 
 /// Likewise, each so many'th.

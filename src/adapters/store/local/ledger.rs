@@ -68,8 +68,8 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             let (place, staged) = self.destination(job, &draft)?;
             match self.fs.rename(&draft, &place) {
                 Ok(()) => {
-                    if staged.is_some() {
-                        self.flush_dir(parent(&place))?;
+                    if let Some(staged) = &staged {
+                        self.keep_published(staged)?;
                     }
                     Ok(Some(Submitted::New))
                 }

@@ -20,7 +20,8 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             } else {
                 self.publish(&job.bytes, &self.first_place(&job.name, job.due)).map(|()| Submitted::New)
             };
-            answers.push(published.map_err(|e| if nth == 0 { e } else { uncertain(e) })?);
+            let first = nth == 0 && events.is_empty();
+            answers.push(published.map_err(|e| if first { e } else { uncertain(e) })?);
         }
         for (room, delayed) in [("inbox", false), ("delayed", true)] {
             if jobs.iter().any(|job| job.topic.is_none() && job.due.is_some() == delayed) {

@@ -85,12 +85,18 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             // Unless it was archived meanwhile, somebody is still at it.
             return Ok(self.look(&folder)?.is_none().then_some(0));
         }
-        let mut delivered = 0;
+        let (mut delivered, mut trouble) = (0, None);
         for entry in self.names(&folder)? {
             if let Some(delivery) = entry.name.to_str().and_then(|name| name.parse::<DeliveryName>().ok()) {
-                self.deliver_to(&delivery, &folder.join(&entry.name), &event.job)?;
-                delivered += 1;
+                // A group that cannot get it keeps it from no other.
+                match self.deliver_to(&delivery, &folder.join(&entry.name), &event.job) {
+                    Ok(()) => delivered += 1,
+                    Err(e) => trouble = trouble.or(Some(e)),
+                }
             }
+        }
+        if let Some(e) = trouble {
+            return Err(e);
         }
         // A delivery that a power cut undid would not be repeated once the event is archived. That its link is gone from here is
         // durable only with its new name.

@@ -45,16 +45,39 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             staged.iter().for_each(|staged| self.abandon(staged));
             return Err(e);
         }
-        for (nth, staged) in staged.iter().enumerate() {
-            let published = self
-                .relocate(&staged.draft(), &staged.published())
-                .and_then(|()| self.flush_dir(&staged.folder));
+        for (nth, event) in staged.iter().enumerate() {
+            let published =
+                self.relocate(&event.draft(), &event.published()).and_then(|()| self.keep_published(event));
             if let Err(e) = published {
-                let unsure = nth > 0 || self.look(&staged.draft()).ok().flatten().is_none();
+                let unsure = nth > 0 || self.look(&event.draft()).ok().flatten().is_none();
+                self.deliver_events(&staged[..nth]);
+                staged[nth..]
+                    .iter()
+                    .filter(|event| self.is_draft(event))
+                    .for_each(|event| self.abandon(event));
                 return Err(if unsure { uncertain(e) } else { e });
             }
         }
         Ok(staged)
+    }
+
+    /// Makes it durable that an event is published. Whoever has delivered it already, and archived it, has done that before.
+    pub(in crate::adapters::store::local) fn keep_published(&self, event: &Staged) -> Result<()> {
+        match self.flush_dir(&event.folder) {
+            Err(e) if self.look(&event.folder)?.is_none() => {
+                let archived = self.exchange.outbox().archived(&event.name.job);
+                match self.look(&archived)? {
+                    Some(_) => self.flush_dir(parent(&archived)),
+                    None => Err(e),
+                }
+            }
+            answer => answer,
+        }
+    }
+
+    /// Whether it is certain that it is not published.
+    fn is_draft(&self, event: &Staged) -> bool {
+        self.look(&event.draft()).is_ok_and(|draft| draft.is_some())
     }
 
     fn stage_all(
