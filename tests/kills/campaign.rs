@@ -52,7 +52,8 @@ fn campaign(what: &str, options: &[&str]) {
     let submitted = start.elapsed();
 
     let mut options = options.to_vec();
-    options.extend(["--concurrency", CONCURRENCY]);
+    // A slow machine may have one job in the hands of one victim after the other: that is no reason to give it up here.
+    options.extend(["--concurrency", CONCURRENCY, "--max-attempts", "1000"]);
     let kills = kill_and_kill_again(&place, &options, jobs, &traps);
     // A consumer springs so many traps at most before it dies.
     let concurrency: usize = CONCURRENCY.parse().expect("a number");
