@@ -3,8 +3,14 @@
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 
-use filedrop::{Collected, Delivery, DropFolder, Error, ErrorKind, Id, Job, Outcome, Refusal, Submission};
+use filedrop::actors::collector::{self, CollectorOptions, Setup};
+use filedrop::ports::Chosen;
+use filedrop::{
+    Collected, Delivery, DropFolder, Error, ErrorKind, Id, Job, Outcome, Refusal, Stopper, Submission,
+    WatchMode,
+};
 
+use crate::faulty::{Deaf, Faulty, Verb, broken};
 use crate::{Diary, folder, names, until};
 
 fn billing() -> Id {
@@ -108,4 +114,40 @@ async fn a_future_that_is_dropped_gives_back_what_it_has_in_hand() {
     let back =
         move || until("it is back", || inbox(&drop).pop().filter(|name| name.ends_with(".2.outcome.json")));
     tokio::task::spawn_blocking(back).await.unwrap();
+}
+
+/// The outcome is in the room of one who lives and does not know: nobody else would look there.
+#[tokio::test]
+async fn a_claim_whose_answer_was_lost_goes_back() {
+    let (_place, drop) = folder();
+    answered(&drop, 1).await;
+    let replies = DropFolder::open(drop.path().join("replies/billing")).unwrap();
+    let lost = Mutex::new(true);
+    let store = Faulty::new(&replies, |verb| match verb {
+        Verb::Claimed if std::mem::take(&mut *lost.lock().unwrap()) => Err(broken()),
+        _ => Ok(()),
+    });
+    let (stopper, diary) = (Stopper::default(), Diary::default());
+    let mut again = None;
+    let mut take = |delivery: &Delivery<'_>| {
+        again = Some(delivery.again);
+        stopper.stop();
+        Ok(())
+    };
+    let poll_interval = std::time::Duration::from_millis(10);
+    let setup = Setup {
+        store: &store,
+        watch: Box::new(Deaf),
+        chosen: Chosen { mode: WatchMode::Poll, why: "for the test".to_owned() },
+        options: &CollectorOptions {
+            follow: true,
+            poll_interval,
+            ..CollectorOptions::new(&filedrop::adapters::host::OsHost)
+        },
+        observer: &diary,
+        stopper: &stopper,
+    };
+    let collected = collector::run(setup, &mut take).unwrap();
+    assert_eq!((collected.succeeded, again), (1, Some(true)), "{}", diary.has("as asked for"));
+    assert!(inbox(&drop).is_empty() && names(&replies.path().join("claimed")).is_empty());
 }

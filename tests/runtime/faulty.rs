@@ -31,6 +31,8 @@ pub(crate) enum Verb<'a> {
     /// At what strangers dropped.
     Look,
     Claim(&'a Id),
+    /// A claim that was made: an error is a lost answer.
+    Claimed,
     Workspace,
     Harvest,
     Settle(&'a Id),
@@ -169,7 +171,9 @@ impl Store for Faulty<'_> {
 
     fn claim(&self, room: &Self::Room, name: &InboxName) -> Result<Claimed> {
         (self.fault)(&Verb::Claim(&name.id))?;
-        self.local.claim(room, name)
+        let claimed = self.local.claim(room, name)?;
+        (self.fault)(&Verb::Claimed)?;
+        Ok(claimed)
     }
 
     fn promote(&self, limit: usize) -> Result<Promotion> {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,11 +28,17 @@ const LAST_RESCAN: Duration = Duration::from_secs(30);
 struct Held<Room> {
     room: Arc<Room>,
     claim: Claim,
-    disposition: Disposition,
     /// It was taken over, and is to be settled; else it is to go back.
-    taken: bool,
+    taken: Option<Disposition>,
     failures: u32,
     due: Instant,
+}
+
+impl<Room> Held<Room> {
+    fn new(room: Arc<Room>, claim: Claim, taken: Option<Disposition>) -> Self {
+        let claim = Claim { bytes: Vec::new(), ..claim };
+        Self { room, claim, taken, failures: 0, due: Instant::now() }
+    }
 }
 
 /// What a look at everything showed.
@@ -205,11 +212,17 @@ impl<'a, S: Store> Desk<'a, S> {
     /// Whether it was ours.
     fn claim(&mut self, name: &InboxName) -> Result<bool, Halt> {
         let room = self.heart.room();
-        let (claim, decoded) = match self.store.claim(&room, name)? {
-            Claimed::Lost => return Ok(false),
-            Claimed::Settled => return Ok(true),
-            Claimed::Unreadable(claim, why) => (claim, Err(Error::new(ErrorKind::Invalid, why))),
-            Claimed::Taken(claim) => {
+        let (claim, decoded) = match self.store.claim(&room, name) {
+            Ok(Claimed::Lost) => return Ok(false),
+            Ok(Claimed::Settled) => return Ok(true),
+            Err(e) => {
+                // It may have come to our room all the same, where nobody else looks as long as we live.
+                let claim = Claim { name: name.clone(), bytes: Vec::new(), path: PathBuf::new() };
+                self.held.push(Held::new(room, claim, None));
+                return Err(e.into());
+            }
+            Ok(Claimed::Unreadable(claim, why)) => (claim, Err(Error::new(ErrorKind::Invalid, why))),
+            Ok(Claimed::Taken(claim)) => {
                 let decoded = Outcome::decode(&claim.bytes);
                 (claim, decoded)
             }
@@ -219,7 +232,10 @@ impl<'a, S: Store> Desk<'a, S> {
             // It is nobody's to hand over. It goes back, and waits for people.
             Err(e) => {
                 self.refused.insert(name.id.clone());
-                self.store.release(&room, &claim)?;
+                if let Err(e) = self.store.release(&room, &claim) {
+                    self.held.push(Held::new(room, claim, None));
+                    return Err(e.into());
+                }
                 let e = Error::new(ErrorKind::Invalid, format!("what was delivered is no outcome ({e})"));
                 let e = e.at(claim.path.file_name().unwrap_or_default());
                 self.trouble("hand over an outcome", Some(&name.id), &e, None);
@@ -235,21 +251,17 @@ impl<'a, S: Store> Desk<'a, S> {
         // It must not end the thread: a heart would beat for nobody.
         let answer = catch_unwind(AssertUnwindSafe(|| self.recipient.take(&delivery)));
         let answer = answer.unwrap_or_else(|_| Err(Refusal::because("whoever took it over panicked")));
-        let claim = Claim { bytes: Vec::new(), ..claim };
-        let (disposition, due) = (outcome.disposition, Instant::now());
-        let mut held = Held { room, claim, disposition, taken: true, failures: 0, due };
+        let held = Held::new(room, claim, answer.is_ok().then_some(outcome.disposition));
         match answer {
             Ok(()) => self.go_on(held),
             Err(Refusal::Again(e)) => self.refuse(held, e),
             Err(Refusal::NotNow(e)) => {
                 if let Err(e) = self.store.release(&held.room, &held.claim) {
-                    held.taken = false;
                     self.hold(held, &e);
                 }
                 return Err(Halt::Pause("hand over outcomes", e));
             }
             Err(Refusal::Over(e)) => {
-                held.taken = false;
                 self.held.push(held);
                 return Err(Halt::End(e));
             }
@@ -266,7 +278,7 @@ impl<'a, S: Store> Desk<'a, S> {
         let (id, collection) = (&name.id, name.attempt);
         tell(self.observer, &Event::NotCollected { id, collection, error: &error, retry_in });
         self.failure = self.failure.take().or((!self.options.follow).then_some(error));
-        (held.taken, held.due) = (false, held.due + pause);
+        held.due += pause;
         self.held.push(held);
     }
 
@@ -287,20 +299,20 @@ impl<'a, S: Store> Desk<'a, S> {
 
     /// Settles what was taken over; what was not goes back.
     fn go_on(&mut self, held: Held<S::Room>) {
-        let Held { room, claim, disposition, taken, .. } = &held;
+        let Held { room, claim, taken, .. } = &held;
         let answer = match taken {
-            true => self.store.collected(room, claim).map(Some),
-            false => self.store.uncollected(room, claim).map(|()| None),
+            Some(disposition) => self.store.collected(room, claim).map(|first| Some((*disposition, first))),
+            None => self.store.uncollected(room, claim).map(|()| None),
         };
         match answer {
             Ok(None) => {}
-            Ok(Some(first)) => {
+            Ok(Some((disposition, first))) => {
                 match disposition {
                     Disposition::Succeeded => self.collected.succeeded += 1,
                     Disposition::Failed | Disposition::Expired => self.collected.failed += 1,
                 }
                 self.collected.twice += u64::from(!first);
-                let (id, collection, disposition) = (&claim.name.id, claim.name.attempt, *disposition);
+                let (id, collection) = (&claim.name.id, claim.name.attempt);
                 tell(self.observer, &Event::Collected { id, collection, disposition, first });
             }
             Err(e) => {
@@ -315,8 +327,10 @@ impl<'a, S: Store> Desk<'a, S> {
         held.failures += 1;
         let pause = pause_after(held.failures);
         held.due = Instant::now() + pause;
-        let doing =
-            if held.taken { "settle an outcome that was handed over" } else { "hand an outcome back" };
+        let doing = match held.taken {
+            Some(_) => "settle an outcome that was handed over",
+            None => "hand an outcome back",
+        };
         self.trouble(doing, Some(&held.claim.name.id), e, self.options.follow.then_some(pause));
         self.held.push(held);
     }
