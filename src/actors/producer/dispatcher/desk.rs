@@ -167,9 +167,14 @@ impl Desk {
         room
     }
 
-    /// Those whose time was over at `then`, when a round began, have waited long enough. Who came after it began has a look first.
+    /// Those whose time was over at `then`, when a round began, have waited long enough. Who came after it began has a look first, and
+    /// so has whoever was put off.
     pub(super) fn dismiss(&mut self, then: Instant) {
-        let late = self.waiters.iter().filter(|(_, waiter)| waiter.seen && waiter.is_late(then));
+        let fresh: HashSet<&Id> = self.fresh.iter().collect();
+        let put_off =
+            |waiter: &Waiter| !fresh.is_empty() && waiter.missing.iter().any(|id| fresh.contains(id));
+        let is_due = |waiter: &Waiter| waiter.seen && waiter.is_late(then) && !put_off(waiter);
+        let late = self.waiters.iter().filter(|(_, waiter)| is_due(waiter));
         let late: Vec<u64> = late.map(|(number, _)| *number).collect();
         late.into_iter().for_each(|number| self.leave(number));
     }
@@ -190,5 +195,25 @@ impl Desk {
     /// Sends everybody away.
     pub(super) fn close(&mut self) {
         *self = Self { last_number: self.last_number, ..Self::default() };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_put_off_has_a_look_before_the_end() {
+        let (mut desk, now) = (Desk::default(), Instant::now());
+        let id: Id = "a".parse().unwrap();
+        let (send, mut told) = oneshot::channel();
+        desk.enter(BTreeSet::from([id.clone()]), Some(now), Answers::One(send));
+        desk.round(now, true, false);
+        desk.put_off(vec![id]);
+        desk.dismiss(now);
+        assert_eq!(told.try_recv().unwrap_err(), oneshot::error::TryRecvError::Empty, "it waits still");
+        assert_eq!(desk.round(now, false, false).everywhere.len(), 1, "it is looked for");
+        desk.dismiss(now);
+        assert_eq!(told.try_recv().unwrap_err(), oneshot::error::TryRecvError::Closed);
     }
 }

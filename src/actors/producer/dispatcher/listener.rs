@@ -62,13 +62,15 @@ impl<S: Store> Listener<'_, S> {
     fn serve(mut self) {
         let mut rang = true;
         loop {
+            // Whoever comes while it lingers rings; and then the time is another.
+            rang |= self.shared.desk().is_empty();
+            if !self.lingers() {
+                return;
+            }
             let looked = Instant::now();
             let everywhere = looked >= self.next_rescan;
             // With a deaf watch, a ring only says that somebody new is there.
             let all = everywhere || (rang && self.watch.hears());
-            if !self.lingers() {
-                return;
-            }
             let round = {
                 let mut desk = self.shared.desk();
                 if desk.has_fresh() && self.watch.hears() {
