@@ -9,7 +9,7 @@ use crate::actors::producer::{self, Prepared, Receipt, Submission};
 use crate::adapters::fs::OsFs;
 use crate::adapters::host::OsHost;
 use crate::adapters::store::local::LocalStore;
-use crate::ports::{Broom, Census, Place, Store as _, Swept, WatchMode};
+use crate::ports::{Broom, Census, Exchange as _, Place, Store as _, Swept, WatchMode};
 use crate::words::{Error, ErrorKind, Id, Outcome, Result};
 
 mod collector;
@@ -30,6 +30,7 @@ mod wait;
 pub use collector::Collector;
 pub use consumer::Consumer;
 pub use dead::Autopsy;
+pub use events::Subscribed;
 pub use explain::{Explainer, Oddity, Taker, Untaken, Why};
 pub use init::InitOptions;
 pub use intake::Intake;
@@ -201,9 +202,13 @@ impl DropFolder {
     /// # Errors
     /// [`ErrorKind::Io`] if it cannot begin. What cannot be removed is [counted](Swept::failed).
     pub fn sweep(&self, broom: &mut Broom<'_>) -> Result<Swept> {
-        let mut swept = self.store.sweep(broom)?;
-        for group in self.group_folders()? {
-            swept += group.store.sweep(broom)?;
+        if !broom.dry_run {
+            // There may be nobody else who does that.
+            self.store.fan_out()?;
+        }
+        let mut swept = self.store.sweep_up(broom)?;
+        for (_, group) in self.group_folders()? {
+            swept += group.store.sweep_up(broom)?;
         }
         Ok(swept)
     }

@@ -70,10 +70,10 @@ pub use actors::producer::{Receipt, Submission};
 pub use adapters::fs::Holder;
 pub use folder::{
     Autopsy, Collector, Consumer, DropFolder, Explainer, GroupStory, InitOptions, Intake, Oddity, Outgoing,
-    Story, Taker, Trace, Untaken, Why,
+    Story, Subscribed, Taker, Trace, Untaken, Why,
 };
 pub use ports::{
     Broom, Census, Chosen, ConsumerCensus, DeadLetter, Delivery, Group, Place, Recipient, Refusal,
-    RoomCounts, Subscribed, Swept, Takeover, WatchMode,
+    Resubscribed, RoomCounts, Swept, Takeover, WatchMode,
 };
 pub use words::*;

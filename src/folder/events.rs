@@ -1,14 +1,43 @@
 //! Events: published once, and handled by each group that subscribed to their topic.
 
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::{Consumer, DropFolder};
 use crate::actors::producer::{Receipt, Submission};
 use crate::adapters::fs::OsFs;
 use crate::adapters::host::OsHost;
 use crate::adapters::store::local::LocalStore;
-use crate::ports::{Exchange as _, Group, Subscribed};
-use crate::words::{Error, ErrorKind, Id, Result, Subscription};
+use crate::ports::{Exchange as _, Group, Resubscribed, Wish};
+use crate::words::{Error, ErrorKind, Id, Result, Subscription, TopicPattern};
+
+/// How long others may keep us from changing a subscription, and how often we try.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// What became of a subscription.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subscribed {
+    /// The group is there from now on.
+    New,
+    /// It had asked for just that before.
+    Before,
+    /// It had asked for this before, and what it is asking for now counts instead.
+    Changed(Subscription),
+    /// It had asked for this before, and that still counts.
+    Differs(Subscription),
+}
+
+impl Subscribed {
+    fn after(before: Option<Subscription>, now: &Subscription) -> Self {
+        match before {
+            None => Subscribed::New,
+            Some(before) if before == *now => Subscribed::Before,
+            Some(before) => Subscribed::Changed(before),
+        }
+    }
+}
 
 impl DropFolder {
     /// Publishes an event. Each group that had subscribed to its topic before gets it as a job of its own, with the same id, whether it
@@ -57,9 +86,13 @@ impl DropFolder {
     /// for other topics before, nothing changes, and those are [returned](Subscribed::Differs).
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] if the system refuses.
+    /// [`ErrorKind::Io`] if the system refuses; [`ErrorKind::Busy`] if others go on changing it.
     pub fn subscribe(&self, group: &Id, wanted: &Subscription) -> Result<Subscribed> {
-        self.store.subscribe(group, wanted, false)
+        let answer = self.ask_for(group, &|before| Ok(Some(before.unwrap_or(wanted).clone())))?;
+        Ok(match answer.before {
+            Some(before) if before != *wanted => Subscribed::Differs(before),
+            before => Subscribed::after(before, wanted),
+        })
     }
 
     /// The same, and if the group had asked for other topics before, these count instead, from now on.
@@ -67,15 +100,60 @@ impl DropFolder {
     /// # Errors
     /// As [`subscribe`](Self::subscribe).
     pub fn resubscribe(&self, group: &Id, wanted: &Subscription) -> Result<Subscribed> {
-        self.store.subscribe(group, wanted, true)
+        let answer = self.ask_for(group, &|_| Ok(Some(wanted.clone())))?;
+        Ok(Subscribed::after(answer.before, wanted))
+    }
+
+    /// Has a group get events of these topics, too. Returns what it asks for now, and had asked for before.
+    ///
+    /// # Errors
+    /// As [`subscribe`](Self::subscribe); [`ErrorKind::Invalid`] if these are too many.
+    pub fn add_topics(&self, group: &Id, topics: &[TopicPattern]) -> Result<Resubscribed> {
+        self.ask_for(group, &|before| {
+            let had = before.map_or(&[][..], Subscription::topics);
+            Subscription::new(had.iter().chain(topics).cloned()).map(Some)
+        })
+    }
+
+    /// Has a group get no more events of these topics, each as it had asked for it; of none at all if these are all. What it got already
+    /// stays. Returns what it asks for now, and had asked for before.
+    ///
+    /// # Errors
+    /// As [`subscribe`](Self::subscribe); [`ErrorKind::NotFound`] if it had not asked for one of them.
+    pub fn remove_topics(&self, group: &Id, topics: &[TopicPattern]) -> Result<Resubscribed> {
+        self.ask_for(group, &|before| {
+            let had = before.ok_or_else(|| self.no_group(group))?;
+            if let Some(strange) = topics.iter().find(|topic| !had.topics().contains(topic)) {
+                let why = format!("{group} is not subscribed to {strange}, but to {had}");
+                return Err(Error::new(ErrorKind::NotFound, why));
+            }
+            let left: Vec<_> = had.topics().iter().filter(|topic| !topics.contains(topic)).cloned().collect();
+            if left.is_empty() { Ok(None) } else { Subscription::new(left).map(Some) }
+        })
     }
 
     /// Has a group get no more events. What it got already stays, and can be handled. Returns what it had asked for, if it had.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] if the system refuses.
+    /// As [`subscribe`](Self::subscribe).
     pub fn unsubscribe(&self, group: &Id) -> Result<Option<Subscription>> {
-        self.store.unsubscribe(group)
+        Ok(self.ask_for(group, &|_| Ok(None))?.before)
+    }
+
+    /// Somebody else who is at it is so for some milliseconds.
+    fn ask_for(&self, group: &Id, wish: &Wish<'_>) -> Result<Resubscribed> {
+        let since = Instant::now();
+        loop {
+            match self.store.subscribe(group, wish) {
+                Err(e) if e.kind() == ErrorKind::Busy && since.elapsed() < PATIENCE => thread::sleep(PAUSE),
+                answer => return answer,
+            }
+        }
+    }
+
+    fn no_group(&self, group: &Id) -> Error {
+        let why = format!("there is no group {group} (see `filedrop topics {}`)", self.path().display());
+        Error::new(ErrorKind::NotFound, why)
     }
 
     /// Who subscribed to what.
@@ -93,17 +171,16 @@ impl DropFolder {
     pub fn group(&self, group: &Id) -> Result<DropFolder> {
         let layout = self.store.layout().group(group);
         if !layout.root().is_dir() {
-            let why = format!("there is no group {group} (see `filedrop topics`)");
-            return Err(Error::new(ErrorKind::NotFound, why).at(layout.root()));
+            return Err(self.no_group(group));
         }
         let fs =
             OsFs::at(layout.root()).map_err(|e| Error::io("look at the file system", layout.root(), e))?;
-        let store = LocalStore::open(fs, OsHost, layout.root())?.of_group_at(self.store.layout().clone());
+        let store = LocalStore::open(fs, OsHost, layout.root())?.of_group_in(self.store.clone());
         Ok(DropFolder { store: Arc::new(store), ..self.clone() })
     }
 
     /// Those of all groups, also of those that unsubscribed.
-    pub(super) fn group_folders(&self) -> Result<Vec<DropFolder>> {
+    pub(super) fn group_folders(&self) -> Result<Vec<(Id, DropFolder)>> {
         let subscribers = self.store.layout().room("subscribers");
         let failed = |e| Error::io("list a folder", &subscribers, e);
         let mut folders = Vec::new();
@@ -111,12 +188,13 @@ impl DropFolder {
             let name = entry.map_err(failed)?.file_name();
             let Some(group) = name.to_str().and_then(|name| name.parse::<Id>().ok()) else { continue };
             match self.group(&group) {
-                Ok(folder) => folders.push(folder),
+                Ok(folder) => folders.push((group, folder)),
                 // Just being made, or no drop folder at all.
                 Err(e) if matches!(e.kind(), ErrorKind::NotADropFolder | ErrorKind::NotFound) => {}
                 Err(e) => return Err(e),
             }
         }
+        folders.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         Ok(folders)
     }
 

@@ -1,6 +1,6 @@
 //! Making and opening drop folders.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::permission::explain;
@@ -105,6 +105,17 @@ impl DropFolder {
             _ => explain(Error::io("look at the file system", &path, e), &path),
         })?;
         let store = LocalStore::open(fs, OsHost, &path).map_err(|e| explain(e, &path))?;
-        Ok(Self::of(store))
+        Ok(Self::of(match home_of_group(&path) {
+            Some(home) => store.of_group_in(Self::open(home)?.store),
+            None => store,
+        }))
     }
+}
+
+/// The drop folder that has this one below its `subscribers/`.
+fn home_of_group(path: &Path) -> Option<PathBuf> {
+    let path = path.canonicalize().ok()?;
+    let subscribers = path.parent().filter(|parent| parent.ends_with("subscribers"))?;
+    let home = subscribers.parent()?;
+    home.join("filedrop.json").is_file().then(|| home.to_owned())
 }

@@ -122,12 +122,11 @@ impl DropFolder {
         if places.iter().all(|place| place.room != "outbox") {
             return Ok(groups);
         }
-        for group in self.groups()? {
-            let folder = self.group(&group.name)?;
+        for (group, folder) in self.group_folders()? {
             let (places, outcome) = (folder.locate(id)?, folder.outcome(id)?);
             if !places.is_empty() || outcome.is_some() {
                 let disposition = outcome.map(|outcome| outcome.disposition);
-                groups.push(GroupStory { group: group.name, places, disposition });
+                groups.push(GroupStory { group, places, disposition });
             }
         }
         Ok(groups)

@@ -11,18 +11,17 @@ pub struct Group {
     pub subscription: Subscription,
 }
 
-/// What became of a subscription.
+/// What a group asked for before something was done about it, and asks for now; `None`: it gets nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Subscribed {
-    /// The group is there from now on.
-    New,
-    /// It had asked for just that before.
-    Before,
-    /// It had asked for this before, and what it is asking for now counts instead.
-    Changed(Subscription),
-    /// It had asked for this before, and that still counts.
-    Differs(Subscription),
+pub struct Resubscribed {
+    /// Before.
+    pub before: Option<Subscription>,
+    /// From now on.
+    pub now: Option<Subscription>,
 }
+
+/// What a group is to ask for, of what it asks for now. An error leaves it as it is.
+pub type Wish<'a> = dyn Fn(Option<&Subscription>) -> Result<Option<Subscription>> + 'a;
 
 /// What became of events on their way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,18 +36,12 @@ pub struct FanOut {
 ///
 /// Every verb may be repeated, by anyone, after it was interrupted at any point.
 pub trait Exchange {
-    /// Has a group get every event of these topics that is published from now on (P33). If it asked for others before, those count
-    /// on, unless it is to `update` (P34). Durable when it returns.
+    /// Has a group get every event of the topics that it wishes for, of those that are published from now on (P33, P34). What it got
+    /// stays. Of several who do that at once on one machine, each sees what the one before it did. Durable when it returns.
     ///
     /// # Errors
-    /// As [`Store::submit`](super::Store::submit).
-    fn subscribe(&self, group: &Id, wanted: &Subscription, update: bool) -> Result<Subscribed>;
-
-    /// Has a group get no more events (P34). What it got stays. Returns what it had asked for; `None`: there was no such group.
-    ///
-    /// # Errors
-    /// As [`Store::submit`](super::Store::submit).
-    fn unsubscribe(&self, group: &Id) -> Result<Option<Subscription>>;
+    /// [`Busy`](crate::ErrorKind::Busy) if somebody else is doing it; that of the wish; as [`Store::submit`](super::Store::submit).
+    fn subscribe(&self, group: &Id, wish: &Wish<'_>) -> Result<Resubscribed>;
 
     /// All groups, in the order of their names.
     ///

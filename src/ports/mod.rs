@@ -8,7 +8,7 @@ mod recipient;
 mod store;
 mod watch;
 
-pub use exchange::{Exchange, FanOut, Group, Subscribed};
+pub use exchange::{Exchange, FanOut, Group, Resubscribed, Wish};
 pub use foreign::{Batch, Clerk, Folders, Foreign, Taking};
 pub(crate) use fs::hold_by_name;
 pub use fs::{FileId, FileKind, Fs, Held, Listed, Meta};

@@ -243,6 +243,85 @@ fn what_is_kept_long_enough_goes_in_the_outbox_and_in_groups_too() {
     });
 }
 
+/// None of them undoes what another does.
+#[test]
+fn several_change_one_subscription_at_once() {
+    let folder = Folder::new();
+    let (old, new): (Vec<_>, Vec<_>) = (0..8).map(|n| (format!("old.{n}"), format!("new.{n}"))).unzip();
+    add(&folder, "a", &old.iter().map(String::as_str).collect::<Vec<_>>());
+    std::thread::scope(|scope| {
+        for (old, new) in old.iter().zip(&new) {
+            scope.spawn(|| folder.run("filedrop topics DROP remove a", &[old]).with(0));
+            scope.spawn(|| add(&folder, "a", &[new]));
+        }
+    });
+    let line: Value =
+        serde_json::from_str(folder.run("filedrop topics DROP list --json", &[]).with(0).text()).unwrap();
+    assert_eq!(line["topics"], serde_json::json!(new));
+}
+
+/// A publisher may sleep for a day between bringing the files and publishing; and nobody need be there to deliver.
+#[test]
+fn what_travels_with_an_event_on_its_way_stays() {
+    let folder = Folder::new();
+    add(&folder, "a", &["t"]);
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(3 * 86_400);
+    let payload = |id: &str| {
+        let files = folder.path.join(format!("subscribers/a/payload/{id}.0123456789abcdef"));
+        std::fs::create_dir(&files).unwrap();
+        std::fs::write(files.join("scan.tif"), "a picture").unwrap();
+        std::fs::File::open(&files).unwrap().set_modified(old).unwrap();
+        files
+    };
+    let (kept, orphan) = (payload("slow-1"), payload("gone-1"));
+    let event = folder.path.join("outbox/inbox/5.1700000000000.slow-1.0123456789abcdef.event");
+    std::fs::create_dir(&event).unwrap();
+    folder.run("filedrop gc DROP", &[]).with(0);
+    assert!(kept.join("scan.tif").exists() && !orphan.exists());
+    folder.run("filedrop gc", &[&of(&folder, "a")]).with(0);
+    assert!(kept.join("scan.tif").exists(), "also when only the group is swept");
+}
+
+#[test]
+fn a_given_id_counts_as_long_as_a_group_has_its_event() {
+    let folder = Folder::new();
+    add(&folder, "a", &["t"]);
+    let give = || folder.run("producer publish DROP --topic t --id event-1 --data 1", &[]).with(0).line();
+    give();
+    folder.run("consumer subscribe DROP --as a --drain --max-attempts 1 --", &["false"]).with(0);
+    // Another event, which nothing keeps, shows when that was long enough ago.
+    publish(&folder, "u", "2");
+    wait_until("gc finds what is a millisecond old", || {
+        folder.run("filedrop gc DROP --keep 1ms", &[]).with(0);
+        (walk(&folder.path.join("outbox/done")).len() == 1).then_some(())
+    });
+    assert_eq!(folder.names("subscribers/a/dead").len(), 2);
+    assert_eq!(give(), "event-1", "it is known still");
+    folder.run("filedrop dead purge --all", &[&of(&folder, "a")]).with(0);
+    wait_until("all of it is gone", || {
+        folder.run("filedrop gc DROP --keep 1ms", &[]).with(0);
+        (walk(&folder.path.join("outbox/done")).is_empty() && walk(&folder.path.join("ids")).is_empty())
+            .then_some(())
+    });
+    give();
+    assert_eq!(handled(&folder, "a"), ["1"], "and then it is another event");
+}
+
+/// Where nobody else is at work, who subscribes sweeps the outbox, too.
+#[test]
+fn subscribers_sweep_what_they_came_from() {
+    let folder = Folder::new();
+    std::fs::remove_dir_all(&folder.path).unwrap();
+    folder.run("filedrop init DROP --keep 1s", &[]).with(0);
+    add(&folder, "a", &["t"]);
+    folder.run("producer publish DROP --topic t --id event-1 --data 1", &[]).with(0);
+    wait_until("all of it is gone", || {
+        folder.run("consumer -q subscribe DROP --as a --drain -- cat", &[]).with(0);
+        let left = ["outbox/done", "ids", "subscribers/a/done", "subscribers/a/outcomes"];
+        left.iter().all(|room| walk(&folder.path.join(room)).is_empty()).then_some(())
+    });
+}
+
 fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).into_iter().flatten() {

@@ -1,9 +1,10 @@
 //! Events: each group that had subscribed gets each once, whoever dies on the way, and whoever helps.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use filedrop::adapters::fs::sim::{Actor, Fate, Model, SimFs, World};
-use filedrop::adapters::store::local::{Layout, LocalStore};
+use filedrop::adapters::store::local::LocalStore;
 use filedrop::ports::{Exchange as _, Host as _, NewJob, Store as _};
 use filedrop::words::{EventName, InboxName, Job, Priority, Subscription, Topic};
 
@@ -24,8 +25,8 @@ pub(crate) fn is_theirs(path: &str) -> bool {
 
 fn open_group<'a>(fs: SimFs<'a>, group: &str) -> Option<SimStore<'a>> {
     let host = fs.host();
-    let store = LocalStore::open(fs, host, format!("{DROP}/subscribers/{group}")).ok()?;
-    Some(store.of_group_at(Layout::new(DROP)))
+    let store = LocalStore::open(fs.clone(), host, format!("{DROP}/subscribers/{group}")).ok()?;
+    Some(store.of_group_in(Arc::new(programs::open(fs)?)))
 }
 
 fn open_bill(fs: SimFs<'_>) -> Option<SimStore<'_>> {
@@ -52,7 +53,7 @@ fn subscribe(ledger: &Ledger, group: &'static str) -> Program {
         let Some(store) = programs::open(fs) else { return };
         ledger.asks(group);
         let group_id = group.parse().expect("a name");
-        if (0..3).any(|_| store.subscribe(&group_id, &wanted(), false).is_ok()) {
+        if (0..3).any(|_| store.subscribe(&group_id, &|_| Ok(Some(wanted()))).is_ok()) {
             ledger.is_asked(group, true);
         }
     })
@@ -64,7 +65,7 @@ fn unsubscribe(ledger: &Ledger, group: &'static str) -> Program {
         let Some(store) = programs::open(fs) else { return };
         ledger.asks(group);
         let group_id = group.parse().expect("a name");
-        if (0..3).any(|_| store.unsubscribe(&group_id).is_ok()) {
+        if (0..3).any(|_| store.subscribe(&group_id, &|_| Ok(None)).is_ok()) {
             ledger.is_asked(group, false);
         }
     })

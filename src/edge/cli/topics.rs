@@ -10,8 +10,7 @@ use serde::Serialize;
 use super::exit::{Exit, Failure};
 use super::output::{self, Voice};
 use super::{duration, status};
-use crate::ports::Subscribed;
-use crate::{DropFolder, Id, Subscription, TopicPattern};
+use crate::{DropFolder, Id, Subscribed, Subscription, TopicPattern};
 
 #[derive(Debug, Args)]
 #[command(after_help = after_help())]
@@ -92,9 +91,11 @@ pub(super) fn run(args: TopicsArgs, voice: &Voice) -> Result<Exit, Failure> {
         None => list(&folder, false),
         Some(Command::List(ListArgs { json })) => list(&folder, json),
         Some(Command::Add(ChangeArgs { group, topics })) => {
-            let before = subscription_of(&folder, &group)?;
-            let all = before.iter().flat_map(|before| before.topics().to_vec()).chain(topics);
-            ask_for(&folder, &group, &Subscription::new(all)?, true, voice)?;
+            let done = folder.add_topics(&group, &topics)?;
+            let now = done.now.as_ref().filter(|now| done.before.as_ref() != Some(now));
+            if let Some(now) = now {
+                tell(&group, now, done.before.as_ref(), voice);
+            }
             Ok(Exit::Done)
         }
         Some(Command::Remove(RemoveArgs { group, topics })) => remove(&folder, &group, &topics, voice),
@@ -111,11 +112,9 @@ pub(super) fn ask_for(
 ) -> Result<(), Failure> {
     let answer = if update { folder.resubscribe(group, wanted) } else { folder.subscribe(group, wanted) };
     match answer? {
-        Subscribed::New => voice.note(format_args!("{group} is subscribed to {wanted}")),
+        Subscribed::New => tell(group, wanted, None, voice),
         Subscribed::Before => {}
-        Subscribed::Changed(before) => {
-            voice.note(format_args!("{group} is subscribed to {wanted}; before, it was to {before}"));
-        }
+        Subscribed::Changed(before) => tell(group, wanted, Some(&before), voice),
         Subscribed::Differs(before) => {
             let why = format!(
                 "the group {group} is subscribed to {before}, and would be to {wanted} instead; to change that, add --update"
@@ -126,26 +125,34 @@ pub(super) fn ask_for(
     Ok(())
 }
 
-fn subscription_of(folder: &DropFolder, group: &Id) -> Result<Option<Subscription>, Failure> {
-    Ok(folder.groups()?.into_iter().find(|there| there.name == *group).map(|there| there.subscription))
+fn tell(group: &Id, now: &Subscription, before: Option<&Subscription>, voice: &Voice) {
+    match before {
+        None => voice.note(format_args!("{group} is subscribed to {now}")),
+        Some(before) => {
+            voice.note(format_args!("{group} is subscribed to {now}; before, it was to {before}"))
+        }
+    }
 }
 
 fn remove(folder: &DropFolder, group: &Id, topics: &[TopicPattern], voice: &Voice) -> Result<Exit, Failure> {
-    let Some(before) = subscription_of(folder, group)? else {
-        let why = format!("there is no group {group} (see `filedrop topics {}`)", folder.path().display());
-        return Err(Failure::new(Exit::NoInput, why));
-    };
-    if let Some(strange) = topics.iter().find(|topic| !before.topics().contains(topic)) {
-        let why = format!("{group} is not subscribed to {strange}, but to {before}");
-        return Err(Failure::new(Exit::NoInput, why));
-    }
-    let left: Vec<_> = before.topics().iter().filter(|topic| !topics.contains(topic)).cloned().collect();
-    if topics.is_empty() || left.is_empty() {
-        folder.unsubscribe(group)?;
-        let waiting = line(folder, group.clone(), &before)?.waiting;
-        voice.note(format_args!("{group} gets no more events; {waiting} that it got are not handled yet"));
+    let (before, now) = if topics.is_empty() {
+        (folder.unsubscribe(group)?, None)
     } else {
-        ask_for(folder, group, &Subscription::new(left)?, true, voice)?;
+        let done = folder.remove_topics(group, topics)?;
+        (done.before, done.now)
+    };
+    match (&before, &now) {
+        (before, Some(now)) => tell(group, now, before.as_ref(), voice),
+        (Some(before), None) => {
+            let waiting = line(folder, group.clone(), before)?.waiting;
+            voice
+                .note(format_args!("{group} gets no more events; {waiting} that it got are not handled yet"));
+        }
+        (None, None) => {
+            let why =
+                format!("there is no group {group} (see `filedrop topics {}`)", folder.path().display());
+            return Err(Failure::new(Exit::NoInput, why));
+        }
     }
     Ok(Exit::Done)
 }

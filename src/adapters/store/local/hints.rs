@@ -14,9 +14,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                 let mut rooms: Vec<_> =
                     ["inbox", "claimed", "delayed"].map(|room| self.layout.room(room)).into();
                 // A group's consumers see events come: of a publisher that dies then they deliver them.
-                if self.exchange.root() != self.layout.root() {
-                    rooms.push(self.exchange.outbox().room("inbox"));
-                }
+                rooms.extend(self.home.iter().map(|home| home.layout.outbox().room("inbox")));
                 rooms
             }
             // The day folders may not be there yet: their making rings in `outcomes/`. Ids that do not tell their day

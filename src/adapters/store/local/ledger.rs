@@ -98,7 +98,9 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         let Some((file, envelope)) = self.read_entry(&path)? else { return Ok(None) };
         let name = name_of_entry(id, &envelope);
         // Where it most probably is, before every room is looked into.
-        for place in [self.layout.slot(&name), self.layout.ready(&name)] {
+        let places =
+            [self.layout.slot(&name), self.layout.ready(&name), self.layout.outbox().archived(&name)];
+        for place in places {
             if self.look(&place)?.is_some() {
                 self.flush_dir(parent(&place))?;
                 return Ok(Some(Submitted::Before));

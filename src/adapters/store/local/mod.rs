@@ -33,18 +33,18 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::ports::{
     Admitted, Arrivals, Arrived, Attachment, Beat, Broom, Census, Claim, Claimed, DeadLetter, Exchange,
     FanOut, Fetched, FileId, Finding, Fs, Group, Harvest, Host, Interest, Looked, Marker, NewJob, Place,
-    Progress, Promotion, Remains, Scan, Store, Submitted, Subscribed, Swept, Takeover, Vigil, Workspace,
+    Progress, Promotion, Remains, Resubscribed, Scan, Store, Submitted, Swept, Takeover, Vigil, Wish,
+    Workspace,
 };
 use crate::words::{
-    Attempt, ClaimCheck, Envelope, Habits, Id, InboxName, Millis, Outcome, Result, StampedId, Subscription,
-    id_of_file,
+    Attempt, ClaimCheck, Envelope, Habits, Id, InboxName, Millis, Outcome, Result, StampedId, id_of_file,
 };
 
 pub(crate) use dead::successor;
@@ -61,8 +61,8 @@ pub struct LocalStore<F, H> {
     fs: F,
     host: H,
     layout: Layout,
-    /// The drop folder whose events it helps on: itself, or that in which it is a group.
-    exchange: Layout,
+    /// The drop folder that it is a group in.
+    home: Option<Arc<Self>>,
     settings: Settings,
     /// Drafts without a name, until the file system says that it has none.
     unnamed: AtomicBool,
@@ -77,7 +77,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         Self {
             fs,
             host,
-            exchange: layout.clone(),
+            home: None,
             layout,
             settings: Settings::default(),
             unnamed: AtomicBool::new(true),
@@ -103,12 +103,8 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
 }
 
 impl<F: Fs, H: Host> Exchange for LocalStore<F, H> {
-    fn subscribe(&self, group: &Id, wanted: &Subscription, update: bool) -> Result<Subscribed> {
-        self.subscribe_group(group, wanted, update)
-    }
-
-    fn unsubscribe(&self, group: &Id) -> Result<Option<Subscription>> {
-        self.unsubscribe_group(group)
+    fn subscribe(&self, group: &Id, wish: &Wish<'_>) -> Result<Resubscribed> {
+        self.subscribe_group(group, wish)
     }
 
     fn groups(&self) -> Result<Vec<Group>> {
@@ -229,6 +225,9 @@ impl<F: Fs, H: Host> Store for LocalStore<F, H> {
     fn recover(&self, room: &Self::Room, vigil: &mut Vigil) -> Result<Takeover> {
         let mut takeover = self.take_over(room.name(), vigil)?;
         self.help_on_events(&mut takeover);
+        if let Some(home) = &self.home {
+            home.help_on_events(&mut takeover);
+        }
         Ok(takeover)
     }
 
@@ -283,6 +282,10 @@ impl<F: Fs, H: Host> Store for LocalStore<F, H> {
     }
 
     fn sweep(&self, broom: &mut Broom<'_>) -> Result<Swept> {
-        self.sweep_up(broom)
+        let mut swept = self.sweep_up(broom)?;
+        if let Some(home) = &self.home {
+            swept += home.sweep_up(broom)?;
+        }
+        Ok(swept)
     }
 }

@@ -31,7 +31,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
 
     /// Delivers events that have just been published.
     pub(in crate::adapters::store::local) fn deliver_events(&self, events: &[Staged]) {
-        let outbox = self.exchange.outbox();
+        let outbox = self.layout.outbox();
         for event in events {
             if let Err(e) = self.deliver_event(&outbox, event.name()) {
                 tracing::warn!(event = %event.name().job.id, error = %e, "an event is published, and not delivered to all yet");
@@ -40,7 +40,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     }
 
     pub(in crate::adapters::store::local) fn fan_out_all(&self) -> Result<FanOut> {
-        let outbox = self.exchange.outbox();
+        let outbox = self.layout.outbox();
         let mut answer = FanOut::default();
         let mut names = self.names(&outbox.room("inbox"))?;
         // In the order of submission, as consumers take them.
@@ -85,8 +85,34 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             // Unless it was archived meanwhile, somebody is still at it.
             return Ok(self.look(&folder)?.is_none().then_some(0));
         }
+        let mut delivered = 0;
+        loop {
+            let now = self.deliver_all(event, &folder)?;
+            delivered += now;
+            // A delivery that a power cut undid would not be repeated once the event is archived. That its link is gone from here is
+            // durable only with its new name.
+            self.flush_dir_if_there(&folder)?;
+            // What a network file system lists may be what it knew some time ago.
+            if self.fs.is_local() || now == 0 {
+                break;
+            }
+        }
+        let day = outbox.archive_day(&event.job);
+        let archived = outbox.archived(&event.job);
+        self.inside(&day, || self.relocate(&published, &archived))?;
+        if let Err(e) = self.fs.remove_dir(&folder)
+            && self.look(&folder)?.is_some()
+        {
+            // Nobody else would do it, without `event.json`.
+            delivered += self.deliver_all(event, &folder)?;
+            tracing::debug!(folder = %folder.display(), error = %e, "an event's folder is left to the sweep");
+        }
+        Ok(Some(delivered))
+    }
+
+    fn deliver_all(&self, event: &EventName, folder: &Path) -> Result<usize> {
         let (mut delivered, mut trouble) = (0, None);
-        for entry in self.names(&folder)? {
+        for entry in self.names(folder)? {
             if let Some(delivery) = entry.name.to_str().and_then(|name| name.parse::<DeliveryName>().ok()) {
                 // A group that cannot get it keeps it from no other.
                 match self.deliver_to(&delivery, &folder.join(&entry.name), &event.job) {
@@ -95,26 +121,11 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                 }
             }
         }
-        if let Some(e) = trouble {
-            return Err(e);
-        }
-        // A delivery that a power cut undid would not be repeated once the event is archived. That its link is gone from here is
-        // durable only with its new name.
-        self.flush_dir_if_there(&folder)?;
-        let day = outbox.archive_day(&event.job);
-        let archived = outbox.archived(&event.job);
-        self.inside(&day, || self.relocate(&published, &archived))?;
-        match self.fs.remove_dir(&folder) {
-            Err(e) if self.look(&folder)?.is_some() => {
-                tracing::debug!(folder = %folder.display(), error = %e, "an event's folder is left to the sweep");
-            }
-            _ => {}
-        }
-        Ok(Some(delivered))
+        trouble.map_or(Ok(delivered), Err)
     }
 
     fn deliver_to(&self, delivery: &DeliveryName, link: &Path, job: &InboxName) -> Result<()> {
-        let group = self.exchange.group(&delivery.group);
+        let group = self.layout.group(&delivery.group);
         let place = match delivery.due {
             None => group.ready(job),
             Some(due) => group.delayed(&job.delayed(due)),

@@ -9,21 +9,24 @@ mod stage;
 
 pub(super) use stage::{Staged, topic_of};
 
+use std::sync::Arc;
+
 use super::LocalStore;
 use super::layout::Layout;
 use crate::ports::{Fs, Host};
 use crate::words::Result;
 
 impl<F: Fs, H: Host> LocalStore<F, H> {
-    /// The same folder, which is that of a group: its consumers help on the events that are on their way in `exchange`.
-    pub fn of_group_at(mut self, exchange: Layout) -> Self {
-        self.exchange = exchange;
+    /// The same folder, which is that of a group in `home`: its consumers help on the events that are on their way there, and sweep
+    /// there too, since nobody else may be at work there.
+    pub fn of_group_in(mut self, home: Arc<Self>) -> Self {
+        self.home = Some(home);
         self
     }
 
     /// The outbox, made if it is not there.
     fn ensure_outbox(&self) -> Result<Layout> {
-        let outbox = self.exchange.outbox();
+        let outbox = self.layout.outbox();
         self.ensure_nested(&outbox)?;
         Ok(outbox)
     }

@@ -65,7 +65,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     pub(in crate::adapters::store::local) fn keep_published(&self, event: &Staged) -> Result<()> {
         match self.flush_dir(&event.folder) {
             Err(e) if self.look(&event.folder)?.is_none() => {
-                let archived = self.exchange.outbox().archived(&event.name.job);
+                let archived = self.layout.outbox().archived(&event.name.job);
                 match self.look(&archived)? {
                     Some(_) => self.flush_dir(parent(&archived)),
                     None => Err(e),
@@ -141,7 +141,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         };
         for group in groups.iter().filter(|group| group.subscription.matches(topic)) {
             let name = DeliveryName { group: group.name.clone(), due: event.due };
-            self.bring_files(event, &self.exchange.group(&group.name))?;
+            self.bring_files(event, &self.layout.group(&group.name))?;
             self.link_if_free(draft, file.id, &folder.join(name.to_string()))?;
         }
         self.flush_dir(folder)

@@ -25,6 +25,7 @@ struct Day {
     outcomes: PathBuf,
     /// Jobs and events have given ids, and files that travel with them; what was delivered has not.
     of_jobs: bool,
+    of_events: bool,
 }
 
 /// What is left of one job.
@@ -63,6 +64,7 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
             done: yard.room("done").join(day),
             outcomes: yard.room("outcomes").join(day),
             of_jobs: !matches!(of, Yard::Reply(_)),
+            of_events: *of == Yard::Outbox,
             yard,
         };
         // The order is the point: only what was settled before the living are looked for can be told from them.
@@ -172,6 +174,10 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
         // The submission of a given id may have left its draft, which can still become the job (P20). It goes when it is a day
         // old, and then this.
         if entry.links > names && self.store.draft_of(&over.id, entry.id)?.is_some() {
+            return Ok(None);
+        }
+        // A group has the event still. Whoever gives the id again has to find it.
+        if day.of_events && entry.links > names {
             return Ok(None);
         }
         // A redrive was interrupted: to begin it again must find that its job is done (P21).

@@ -92,7 +92,12 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     }
 
     /// An archived name is a dead letter, also in the inbox, where somebody put it.
-    fn strike_names(&self, dir: &Path, graves: &mut Graves, strike: &mut dyn FnMut(&Id)) -> Result<()> {
+    pub(super) fn strike_names(
+        &self,
+        dir: &Path,
+        graves: &mut Graves,
+        strike: &mut dyn FnMut(&Id),
+    ) -> Result<()> {
         self.each_name(dir, &mut |name, _| {
             if let Ok(InboxName { id, .. }) = name.parse() {
                 strike(&id);

@@ -91,7 +91,8 @@ struct Sweep<'s, 'b, 'e, F, H> {
 }
 
 impl<F: Fs, H: Host> LocalStore<F, H> {
-    pub(super) fn sweep_up(&self, broom: &mut Broom<'_>) -> Result<Swept> {
+    /// Of this folder alone, not of the one that it is a group in.
+    pub(crate) fn sweep_up(&self, broom: &mut Broom<'_>) -> Result<Swept> {
         let marker = self.layout.marker();
         let failed = |e| Error::io("lock", &marker, e);
         let lock = self.fs.open(&marker).map_err(failed)?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::path::Path;
 
+use super::living::Graves;
 use super::{LITTER_AGE, Sweep, Visit, WINDOW};
 use crate::ports::{FileKind, Fs, Host};
 use crate::words::{ClaimCheck, ClaimCheckKind, Error, Id, InboxName, Result};
@@ -107,6 +108,11 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
         }
         let mut strike = |id: &Id| drop(orphans.remove(id));
         let yard = self.store.layout.clone();
+        // The files of an event are there before it is published, let alone delivered. First: what comes from there is seen below.
+        let homes = self.store.home.iter().map(|home| home.layout.outbox());
+        for outbox in homes.chain([yard.outbox()]) {
+            self.store.strike_names(&outbox.room("inbox"), &mut Graves::default(), &mut strike)?;
+        }
         self.strike_living(&yard, &mut strike)?;
         for room in ["outcomes", "done"] {
             let room = yard.room(room);
