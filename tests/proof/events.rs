@@ -26,7 +26,9 @@ pub(crate) fn is_theirs(path: &str) -> bool {
 fn open_group<'a>(fs: SimFs<'a>, group: &str) -> Option<SimStore<'a>> {
     let host = fs.host();
     let store = LocalStore::open(fs.clone(), host, format!("{DROP}/subscribers/{group}")).ok()?;
-    Some(store.of_group_in(Arc::new(programs::open(fs)?)))
+    #[allow(clippy::arc_with_non_send_sync)] // `Arc` is what a store has; an actor of the simulation is one thread
+    let home = Arc::new(programs::open(fs)?);
+    Some(store.of_group_in(home))
 }
 
 fn open_bill(fs: SimFs<'_>) -> Option<SimStore<'_>> {
