@@ -73,7 +73,7 @@ pub use folder::{
     Story, Subscribed, Taker, Trace, Untaken, Why,
 };
 pub use ports::{
-    Broom, Census, Chosen, ConsumerCensus, DeadLetter, Delivery, Group, Place, Recipient, Refusal,
-    Resubscribed, RoomCounts, Swept, Takeover, WatchMode,
+    Broom, Census, Chosen, ConsumerCensus, DeadLetter, Delivery, Durability, Group, Place, Recipient,
+    Refusal, Resubscribed, RoomCounts, Swept, Takeover, WatchMode,
 };
 pub use words::*;

@@ -68,6 +68,7 @@ impl DropFolder {
     pub fn collector(&self, address: &Id) -> Result<Collector> {
         let root = self.store.make_reply(address)?;
         let fs = OsFs::at(&root).map_err(|e| Error::io("look at the file system", &root, e))?;
+        let fs = fs.with_durability(self.store.fs().durability());
         let mut options = CollectorOptions::new(self.store.host());
         options.poll_interval = self.poll_interval;
         Ok(Collector {

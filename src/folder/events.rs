@@ -175,6 +175,7 @@ impl DropFolder {
         }
         let fs =
             OsFs::at(layout.root()).map_err(|e| Error::io("look at the file system", layout.root(), e))?;
+        let fs = fs.with_durability(self.store.fs().durability());
         let store = LocalStore::open(fs, OsHost, layout.root())?.of_group_in(self.store.clone());
         Ok(DropFolder { store: Arc::new(store), ..self.clone() })
     }

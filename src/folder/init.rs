@@ -8,6 +8,7 @@ use super::{DropFolder, absolute};
 use crate::adapters::fs::{OsFs, Shared, share};
 use crate::adapters::host::OsHost;
 use crate::adapters::store::local::{LocalStore, is_ours};
+use crate::ports::Durability;
 use crate::words::{Error, ErrorKind, Result};
 
 /// How a drop folder is to be made.
@@ -96,8 +97,21 @@ impl DropFolder {
     /// [`ErrorKind::NotADropFolder`] if it is none, or one of another version; [`ErrorKind::Io`] if the system
     /// refuses.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path = absolute(path.as_ref())?;
-        let fs = OsFs::at(&path).map_err(|e| match e.kind() {
+        Self::open_to(path.as_ref(), Durability::Flush)
+    }
+
+    /// The same folder, opened anew for a program whose acknowledgements mean that. By default [`Durability::Flush`]. It is for what
+    /// this program does: an outcome is as durable as the consumer has made it that decided it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn with_durability(self, durability: Durability) -> Result<Self> {
+        Ok(Self::open_to(self.path(), durability)?.with_watch(self.mode, self.poll_interval))
+    }
+
+    fn open_to(path: &Path, durability: Durability) -> Result<Self> {
+        let path = absolute(path)?;
+        let fs = OsFs::at(&path).map(|fs| fs.with_durability(durability)).map_err(|e| match e.kind() {
             std::io::ErrorKind::NotFound => {
                 Error::new(ErrorKind::NotADropFolder, "there is no folder (make one with `filedrop init`)")
                     .at(&path)
@@ -106,7 +120,7 @@ impl DropFolder {
         })?;
         let store = LocalStore::open(fs, OsHost, &path).map_err(|e| explain(e, &path))?;
         Ok(Self::of(match home_of_group(&path) {
-            Some(home) => store.of_group_in(Self::open(home)?.store),
+            Some(home) => store.of_group_in(Self::open_to(&home, durability)?.store),
             None => store,
         }))
     }

@@ -7,6 +7,18 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::words::{Version, Writer};
 
+/// What acknowledged means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// It survives that the machine loses power: the disk has it.
+    #[default]
+    Flush,
+    /// It survives that the programs die, however they do: the operating system has it, and writes it to the disk when it sees fit. A
+    /// machine that loses power may lose what was acknowledged in the last seconds (Linux: 30 s or so), and may have outcomes come
+    /// back as jobs that are handled again. Right for what can be done again, and for folders in memory.
+    Os,
+}
+
 /// The system calls that the protocol is made of.
 ///
 /// Implementations do what POSIX says and nothing more: no call flushes unless it is named so, and an error of

@@ -11,7 +11,7 @@ mod watch;
 pub use exchange::{Exchange, FanOut, Group, Resubscribed, Wish};
 pub use foreign::{Batch, Clerk, Folders, Foreign, Taking};
 pub(crate) use fs::hold_by_name;
-pub use fs::{FileId, FileKind, Fs, Held, Listed, Meta};
+pub use fs::{Durability, FileId, FileKind, Fs, Held, Listed, Meta};
 pub use host::Host;
 pub use recipient::{Delivery, Recipient, Refusal};
 pub(crate) use store::Sighting;

@@ -218,6 +218,47 @@ fn an_outcome_is_durable_before_its_claim_goes() {
     assert!(outcome < published && published < slot && slot < archived, "{trace}");
 }
 
+/// Nobody waits for the disk, and all that happens happens.
+#[test]
+fn what_is_left_to_the_operating_system_is_not_flushed() {
+    let folder = Folder::new();
+    let (producer, consumer) = (env!("CARGO_BIN_EXE_producer"), env!("CARGO_BIN_EXE_consumer"));
+    let group = "a".parse().expect("a name");
+    let topics = filedrop::Subscription::new(["t".parse().expect("a topic")]).expect("one");
+    let drop = filedrop::DropFolder::open(&folder.drop).expect("it is there");
+    drop.subscribe(&group, &topics).expect("a subscription");
+    let file = folder.drop.with_file_name("scan.tif");
+    std::fs::write(&file, "a picture").expect("a file");
+    let file = file.to_str().expect("text");
+    let given = ["--type", "t", "--data", "1", "--id", "job-1", "--reply-to", "billing", "--attach", file];
+    let steps: [(&str, &[&str], &[&str]); 6] = [
+        (producer, &["submit"], &given),
+        (producer, &["publish"], &["--topic", "t", "--data", "2"]),
+        (consumer, &["run", "-q"], &["--drain", "--", "cat"]),
+        (consumer, &["subscribe", "-q"], &["--as", "a", "--drain", "--", "cat"]),
+        (producer, &["wait"], &["job-1"]),
+        (producer, &["collect"], &["--as", "billing"]),
+    ];
+    for (program, before, after) in steps {
+        let command = [&[program], before, &[folder.path(), "--durability", "os"], after].concat();
+        let Some(traced) = strace(&command, &[]) else { return };
+        let trace = traced.well().trace;
+        let flushed: Vec<_> = trace.calls.iter().filter(|call| call.flushes()).collect();
+        assert!(flushed.is_empty(), "{before:?}: {trace}");
+        assert!(
+            trace.calls.iter().any(Call::gives_a_name) || before == ["wait"],
+            "it did something: {trace}"
+        );
+    }
+    assert!(names(&folder, "inbox").is_empty() && names(&folder, "replies/billing/inbox").is_empty());
+    assert_eq!(names(&folder, "subscribers/a/done").len(), 1);
+}
+
+fn names(folder: &Folder, room: &str) -> Vec<std::ffi::OsString> {
+    let entries = std::fs::read_dir(folder.room(room)).expect("a room");
+    entries.map(|entry| entry.expect("a name").file_name()).collect()
+}
+
 fn is_archiving(drop: &Path, call: &Call) -> bool {
     let text = |room: &str| drop.join(room).to_str().expect("text").to_owned();
     match call.paths()[..] {

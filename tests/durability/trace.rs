@@ -108,7 +108,7 @@ impl Call {
     }
 
     /// A call that flushes a whole file or folder, and did.
-    fn flushes(&self) -> bool {
+    pub(crate) fn flushes(&self) -> bool {
         self.ok && ["fsync", "fdatasync"].contains(&self.name.as_str())
     }
 
@@ -129,7 +129,7 @@ impl Call {
         changes && self.fd() == Some(fd)
     }
 
-    fn gives_a_name(&self) -> bool {
+    pub(crate) fn gives_a_name(&self) -> bool {
         self.ok && (self.name.starts_with("link") || self.name.starts_with("rename"))
     }
 }

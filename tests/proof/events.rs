@@ -26,7 +26,8 @@ pub(crate) fn is_theirs(path: &str) -> bool {
 fn open_group<'a>(fs: SimFs<'a>, group: &str) -> Option<SimStore<'a>> {
     let host = fs.host();
     let store = LocalStore::open(fs.clone(), host, format!("{DROP}/subscribers/{group}")).ok()?;
-    #[allow(clippy::arc_with_non_send_sync)] // `Arc` is what a store has; an actor of the simulation is one thread
+    #[allow(clippy::arc_with_non_send_sync)]
+    // `Arc` is what a store has; an actor of the simulation is one thread
     let home = Arc::new(programs::open(fs)?);
     Some(store.of_group_in(home))
 }

@@ -14,7 +14,7 @@ use super::group::{self, Group};
 use super::{copy, lease};
 use sha2::{Digest as _, Sha256};
 
-use crate::ports::{FileId, FileKind, Fs, Listed, Meta};
+use crate::ports::{Durability, FileId, FileKind, Fs, Listed, Meta};
 use crate::words::Writer;
 
 /// System calls, one each; in a folder that a group shares, with those that give what is made there the folder's modes.
@@ -23,6 +23,7 @@ pub struct OsFs {
     local: bool,
     unnamed: bool,
     group: Option<Group>,
+    durability: Durability,
 }
 
 impl OsFs {
@@ -43,12 +44,22 @@ impl OsFs {
     pub fn beside(path: &Path) -> io::Result<Self> {
         // A file without a name gets its first one through /proc, which a small sandbox may not have.
         let unnamed = cfg!(target_os = "linux") && Path::new("/proc/self/fd").exists();
-        Ok(Self { local: is_local(path)?, unnamed, group: None })
+        Ok(Self { local: is_local(path)?, unnamed, group: None, durability: Durability::Flush })
     }
 
     /// The same calls, as on a file system that is shared by machines: locks mean nothing, no file is without a name.
     pub fn shared() -> Self {
-        Self { local: false, unnamed: false, group: None }
+        Self { local: false, unnamed: false, group: None, durability: Durability::Flush }
+    }
+
+    /// The same calls, of which those that flush do so, or leave it to the operating system.
+    pub fn with_durability(self, durability: Durability) -> Self {
+        Self { durability, ..self }
+    }
+
+    /// Whether those calls that flush do so.
+    pub fn durability(&self) -> Durability {
+        self.durability
     }
 
     fn made(&self, file: File) -> io::Result<File> {
@@ -155,11 +166,17 @@ impl Fs for OsFs {
     }
 
     fn flush(&self, file: &File) -> io::Result<()> {
-        file.sync_all()
+        match self.durability {
+            Durability::Flush => file.sync_all(),
+            Durability::Os => Ok(()),
+        }
     }
 
     fn flush_dir(&self, dir: &Path) -> io::Result<()> {
-        File::open(dir)?.sync_all()
+        match self.durability {
+            Durability::Flush => File::open(dir)?.sync_all(),
+            Durability::Os => Ok(()),
+        }
     }
 
     fn writer(&self, path: &Path) -> io::Result<Writer> {

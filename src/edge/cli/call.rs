@@ -9,6 +9,7 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
 use super::attach;
+use super::durable::Durable;
 use super::exit::{Exit, Failure};
 use super::flow::{self, Flow};
 use super::job::{self, JobArgs, Reply};
@@ -42,6 +43,9 @@ pub(super) struct CallArgs {
 
     #[command(flatten)]
     patience: Patience,
+
+    #[command(flatten)]
+    durable: Durable,
 }
 
 fn after_help() -> String {
@@ -63,7 +67,7 @@ Examples:
 ";
 
 pub(super) fn run(args: CallArgs, voice: &Voice) -> Result<Exit, Failure> {
-    let folder = super::open(&args.drop)?;
+    let folder = args.durable.open(&args.drop)?;
     args.policies.check()?;
     let bytes = args.job.attachments.size()?;
     let source = args.job.file.clone();

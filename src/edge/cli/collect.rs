@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::durable::Durable;
 use super::exit::{Exit, Failure};
 use super::watching::Watching;
 use super::{duration, output, signals};
@@ -57,6 +58,9 @@ pub(super) struct CollectArgs {
     /// The handler of outcomes: a program and its arguments; no shell is involved
     #[arg(last = true, value_names = ["CMD", "ARGS"])]
     command: Vec<OsString>,
+
+    #[command(flatten)]
+    durable: Durable,
 }
 
 const USAGE: &str = "\
@@ -118,7 +122,7 @@ Examples:
 ";
 
 pub(super) fn run(args: CollectArgs) -> Result<Exit, Failure> {
-    let folder = args.watching.of(super::open(&args.drop)?);
+    let folder = args.watching.of(args.durable.open(&args.drop)?);
     let mut command = args.command.into_iter();
     // Before anything is claimed: no outcome is to come again because of a mistyped command.
     let command = command.next().map(|program| Exec::find(program, command.collect())).transpose()?;

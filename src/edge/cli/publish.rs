@@ -7,6 +7,7 @@ use clap::builder::NonEmptyStringValueParser;
 
 use super::attach;
 use super::batch;
+use super::durable::Durable;
 use super::exit::{Exit, Failure};
 use super::flow::{self, Flow};
 use super::job::{self, JobArgs};
@@ -40,6 +41,9 @@ pub(super) struct PublishArgs {
 
     #[command(flatten)]
     flow: Flow,
+
+    #[command(flatten)]
+    durable: Durable,
 }
 
 fn after_help() -> String {
@@ -72,7 +76,7 @@ Examples:
 ";
 
 pub(super) fn run(args: PublishArgs, voice: &Voice) -> Result<Exit, Failure> {
-    let folder = super::open(&args.drop)?;
+    let folder = args.durable.open(&args.drop)?;
     args.policies.check()?;
     let event = Submission::event(args.topic);
     let event = args.flow.of(args.policies.of(match args.kind {

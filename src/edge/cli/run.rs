@@ -1,11 +1,12 @@
 //! `consumer run`: the handler is a command.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 
+use super::durable::Durable;
 use super::exit::{Exit, Failure};
 use super::strangers::Strangers;
 use super::watching::Watching;
@@ -37,6 +38,9 @@ pub(super) struct Work {
     /// Handle what is there, then exit
     #[arg(long)]
     drain: bool,
+
+    #[command(flatten)]
+    durable: Durable,
 
     #[command(flatten)]
     watching: Watching,
@@ -116,14 +120,14 @@ Examples:
 ";
 
 pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
-    let folder = args.work.of(super::open(&args.drop)?);
+    let folder = args.work.open(&args.drop)?;
     let handler = args.work.handler(args.command)?;
     work(folder.consumer(), &args.work, handler)
 }
 
 impl Work {
-    pub(super) fn of(&self, folder: DropFolder) -> DropFolder {
-        self.watching.of(folder)
+    pub(super) fn open(&self, drop: &Path) -> Result<DropFolder, Failure> {
+        Ok(self.watching.of(self.durable.open(drop)?))
     }
 
     /// Found before anything is claimed: a job must not fail because of a mistyped command.

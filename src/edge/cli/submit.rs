@@ -7,6 +7,7 @@ use clap::builder::NonEmptyStringValueParser;
 
 use super::attach;
 use super::batch;
+use super::durable::Durable;
 use super::exit::{Exit, Failure};
 use super::flow::{self, Flow};
 use super::job::{self, JobArgs, Reply};
@@ -43,6 +44,9 @@ pub(super) struct SubmitArgs {
 
     #[command(flatten)]
     flow: Flow,
+
+    #[command(flatten)]
+    durable: Durable,
 }
 
 const USAGE: &str = "\
@@ -94,7 +98,7 @@ Examples:
 ";
 
 pub(super) fn run(args: SubmitArgs, voice: &Voice) -> Result<Exit, Failure> {
-    let folder = super::open(&args.drop)?;
+    let folder = args.durable.open(&args.drop)?;
     args.policies.check()?;
     let Some(file) = &args.batch else {
         let bytes = args.job.attachments.size()?;

@@ -66,7 +66,7 @@ Examples:
 ";
 
 pub(super) fn run(args: SubscribeArgs, voice: &Voice) -> Result<Exit, Failure> {
-    let folder = args.work.of(super::open(&args.drop)?);
+    let folder = args.work.open(&args.drop)?;
     // Before anything is changed: a mistyped command must not leave a group that nobody handles.
     let handler = args.work.handler(args.command)?;
     if !args.topics.is_empty() {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
+use super::durable::Durable;
 use super::duration;
 use super::exit::{Exit, Failure};
 use super::output::{self, Voice};
@@ -30,6 +31,9 @@ pub(super) struct WaitArgs {
 
     #[command(flatten)]
     watching: Watching,
+
+    #[command(flatten)]
+    durable: Durable,
 }
 
 /// How long to wait, and what to print.
@@ -82,7 +86,7 @@ Examples:
 
 pub(super) fn run(args: &WaitArgs, voice: &Voice) -> Result<Exit, Failure> {
     let since = Instant::now();
-    let folder = args.watching.of(super::open(&args.drop)?);
+    let folder = args.watching.of(args.durable.open(&args.drop)?);
     let mut ids: Vec<Id> = Vec::with_capacity(args.id.len());
     let mut seen = BTreeSet::new();
     ids.extend(args.id.iter().filter(|id| seen.insert(*id)).cloned());
