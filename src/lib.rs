@@ -63,7 +63,7 @@ pub mod words;
 
 pub use actors::collector::{Collected, Handing};
 pub use actors::consumer::{Stopper, Summary};
-pub use actors::handler::{Exec, Rejected};
+pub use actors::handler::{Exec, Rejected, Workers};
 pub use actors::intake::{JobRule, ManifestRule, TakenIn};
 pub use actors::observer::{Event, Observer};
 pub use actors::producer::{Receipt, Submission};

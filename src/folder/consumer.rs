@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use super::{DropFolder, blocking};
 use crate::actors::consumer::{self, ConsumerOptions, Setup, Stopper, Summary};
-use crate::actors::handler::{Closure, Exec, Handler};
+use crate::actors::handler::{Closure, Exec, Handler, Workers, runtime};
 use crate::actors::observer::Observer;
 use crate::adapters::watch::watch;
 use crate::ports::Fs as _;
-use crate::words::{Customs, Error, ErrorKind, Id, Job, Payload, Result};
+use crate::words::{Customs, Id, Job, Payload, Result};
 
 /// A consumer that is still to be run.
 ///
@@ -169,14 +169,23 @@ impl Consumer {
     /// # Errors
     /// As [`run`](Self::run).
     pub fn run_command(self, command: Exec) -> Result<Summary> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .thread_name("filedrop-io")
-            .build()
-            .map_err(|e| Error::new(ErrorKind::Io, "cannot start a runtime").because(e))?;
+        let runtime = runtime()?;
         let command = command.of(self.folder.path(), &self.told);
         let answer = self.work(&command, runtime.handle().clone());
+        runtime.shutdown_background();
+        answer
+    }
+
+    /// The same with processes that handle one job after the other ([`Workers`](crate::Workers)), as many as jobs are handled at a
+    /// time.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_workers(self, command: Exec) -> Result<Summary> {
+        let runtime = runtime()?;
+        let workers = Workers::of(command.of(self.folder.path(), &self.told));
+        let answer = self.work(&workers, runtime.handle().clone());
+        runtime.block_on(workers.finish());
         runtime.shutdown_background();
         answer
     }

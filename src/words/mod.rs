@@ -1,5 +1,6 @@
 //! The words of the protocol: pure types. They open nothing and know no clock.
 
+mod answer;
 mod arrival;
 mod attempt;
 mod cause;
@@ -24,6 +25,7 @@ mod temporary;
 mod topic;
 mod turns;
 
+pub(crate) use answer::Answer;
 pub use arrival::{Evidence, Marked, Patience, Pending, Sighting, Version, Writer, judge};
 pub use attempt::{Attempt, MOST_ATTEMPTS_TOLD, vanished};
 pub use cause::{Cause, is_trace_parent};

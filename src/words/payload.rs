@@ -68,7 +68,7 @@ impl Payload {
     }
 
     /// The bytes of an envelope's `data` member.
-    pub(super) fn from_data(data: &RawValue, content_type: Option<String>) -> Self {
+    pub(crate) fn from_data(data: &RawValue, content_type: Option<String>) -> Self {
         let as_it_is = || data.get().as_bytes().to_vec();
         let bytes = if is_json(content_type.as_deref()) {
             as_it_is()
@@ -79,7 +79,7 @@ impl Payload {
     }
 
     /// The bytes of an envelope's `data_base64` member.
-    pub(super) fn from_base64(text: &str, content_type: Option<String>) -> Option<Self> {
+    pub(crate) fn from_base64(text: &str, content_type: Option<String>) -> Option<Self> {
         Some(Self { bytes: BASE64.decode(text).ok()?, content_type })
     }
 }

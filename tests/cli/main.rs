@@ -29,3 +29,4 @@ mod status;
 mod submit;
 mod travel;
 mod wait;
+mod workers;

@@ -7,9 +7,9 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use crate::actors::consumer::Stopper;
-use crate::actors::handler::{Call, Cut, Ended, Handler, Started, Why};
+use crate::actors::handler::{Call, Cut, Ended, Handler, Started, Why, runtime};
 use crate::ports::{Delivery, Recipient, Refusal};
-use crate::words::{Error, ErrorKind, Job, Outcome, Problem, Result};
+use crate::words::{Job, Outcome, Problem, Result};
 
 /// What is handed over instead of an outcome, if that is necessary.
 pub type Instead = Box<dyn Fn(&Outcome) -> Result<Option<Outcome>> + Send>;
@@ -28,14 +28,9 @@ impl<H: Handler> Handing<H> {
     /// `stopper` is that of the collector; `instead` may replace an outcome by another.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] if the system has no more descriptors or threads.
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the system has no more descriptors or threads.
     pub fn new(handler: H, stopper: Stopper, instead: Instead) -> Result<Self> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .thread_name("filedrop-io")
-            .build()
-            .map_err(|e| Error::new(ErrorKind::Io, "cannot start a runtime").because(e))?;
+        let runtime = runtime()?;
         Ok(Self { handler, runtime, stopper, timeout: None, grace: Duration::from_secs(10), instead })
     }
 

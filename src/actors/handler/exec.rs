@@ -1,25 +1,21 @@
 //! A command as a handler. No shell is involved.
 
 use std::ffi::OsString;
-use std::fs::File;
 use std::future::Future;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::{ExitStatus, Stdio};
-use std::time::SystemTime;
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
-use rustix::io::Errno;
 use tokio::process::Command;
 
+use super::beside::{Beside, Content};
 use super::last_words::LastWords;
 use super::output::{Output, Stuck, Whole};
 use super::pipe::{Drain, feed};
 use super::{Call, Ended, Handler, Why, find, group};
-use crate::words::{ClaimCheck, Error, ErrorKind, Job, MAX_FILE_BYTES, Problem, Result};
+use crate::words::{Error, ErrorKind, Job, MAX_FILE_BYTES, Problem, Result};
 
 /// The most of a command's output that can be put into an envelope, in bytes. Whoever reads an envelope holds it in memory, so more
 /// is better off in a file beside it.
@@ -109,18 +105,22 @@ impl Exec {
         self
     }
 
-    fn command(&self, Call { job, path, workspace, .. }: &Call<'_>, stdin: Stdio) -> Command {
+    /// The command, in a group of its own, that knows for which drop folder it works.
+    pub(super) fn program(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.arg0(&self.name).args(&self.args);
-        command.env("FILEDROP_DROP", &self.told).env("FILEDROP_JOB", path);
+        command.arg0(&self.name).args(&self.args).env("FILEDROP_DROP", &self.told);
+        group::lead(&mut command);
+        command
+    }
+
+    fn command(&self, Call { job, path, workspace, .. }: &Call<'_>, stdin: Stdio) -> Command {
+        let mut command = self.program();
+        command.env("FILEDROP_JOB", path);
         command.env("FILEDROP_ID", job.id.as_str()).env("FILEDROP_TYPE", job.kind());
         command.env("FILEDROP_CORRELATION_ID", job.correlation_id());
         command.env("FILEDROP_ATTEMPT", job.attempt.to_string());
         let text = |name| job.envelope.text(name).map(OsString::from);
-        let payload = job.files_ref().map(|check| {
-            let folder = self.payload(&check);
-            job.data_file().map_or(folder.clone(), |name| folder.join(name)).into_os_string()
-        });
+        let payload = Beside::of(&self.drop, job).payload().map(PathBuf::into_os_string);
         let results = workspace.as_ref().map(|workspace| workspace.files.clone().into_os_string());
         for (variable, value) in [
             ("FILEDROP_SUBJECT", text("subject")),
@@ -138,46 +138,18 @@ impl Exec {
         }
         let stdout = if self.outcomes { Stdio::inherit() } else { Stdio::piped() };
         command.stdin(stdin).stdout(stdout).stderr(Stdio::piped());
-        group::lead(&mut command);
         command
-    }
-
-    /// A reference can only lead below `payload/`.
-    fn payload(&self, check: &ClaimCheck) -> PathBuf {
-        self.drop.join("payload").join(check.name())
-    }
-
-    /// A job's data, if it is not in its envelope. A link in place of what travels would lead out of the drop folder: none is
-    /// followed, and with one no handler is started.
-    fn data_beside(&self, job: &Job) -> io::Result<Option<File>> {
-        let folder = match job.files_ref().map(|check| open_folder(&self.payload(&check))) {
-            // What the handler makes of that is its own affair.
-            Some(Err(e)) if e.kind() == io::ErrorKind::NotFound && job.data_file().is_none() => None,
-            other => other.transpose()?,
-        };
-        if let Some(check) = job.data_ref() {
-            return open(CWD, &self.payload(&check)).map(Some);
-        }
-        let Some((folder, name)) = folder.zip(job.data_file()) else { return Ok(None) };
-        open(folder, Path::new(&name)).map(Some)
     }
 
     async fn run(&self, call: Call<'_>) -> Ended {
         let mut before = None;
-        let stdin = match self.data_beside(&call.job) {
+        let stdin = match Beside::of(&self.drop, &call.job).open() {
             Ok(None) => Stdio::piped(),
-            Ok(Some(data)) => {
+            Ok(Some((_, data))) => {
                 before = Content::of(&data);
                 data.into()
             }
-            Err(e) if is_the_machines(&e) => {
-                let payload = self.drop.join("payload");
-                return Ended::NotStarted(Error::io("open what travels with a job", payload, e));
-            }
-            Err(e) => {
-                let why = format!("the job's data, which travels beside it, cannot be read: {e}");
-                return Ended::Failed(Problem::handler(why));
-            }
+            Err(ended) => return ended,
         };
         let mut child = match self.command(&call, stdin).spawn() {
             Ok(child) => child,
@@ -187,7 +159,7 @@ impl Exec {
         let Call { job, workspace, mut cut, .. } = call;
         let output = Output::new(self.max_output, workspace.map(|workspace| workspace.data));
         let mut output = Drain::new(child.stdout.take(), output);
-        let mut words = Drain::new(child.stderr.take(), LastWords::of(&job.id, job.attempt));
+        let mut words = Drain::new(child.stderr.take(), LastWords::of(job.id.clone(), job.attempt));
         let parting = {
             let feeding = feed(child.stdin.take(), job.data());
             tokio::pin!(feeding);
@@ -216,28 +188,18 @@ impl Exec {
                 (cut_short, words.rest().await)
             }
         };
-        let stderr = words.sink.text();
+        let stderr = words.sink.said();
         let failed = |problem: Problem| Ended::Failed(problem.with_stderr(&stderr));
         match parting {
             Parting::Cut(why) => Ended::Cut { why, stderr },
-            Parting::Stuck(Stuck::TooMuch) => {
-                failed(Problem::output(format!("more than {} bytes on stdout", self.max_output)))
-            }
-            // The machine's limit for one file, or what the handler itself put there.
-            Parting::Stuck(Stuck::Full(path, e))
-                if matches!(e.kind(), io::ErrorKind::FileTooLarge | io::ErrorKind::AlreadyExists) =>
-            {
-                failed(Problem::output(format!("it does not fit {}: {e}", path.display())))
-            }
-            Parting::Stuck(Stuck::Full(path, e)) => {
-                Ended::NotKept(Error::io("write what the handler wrote to stdout", path, e))
-            }
-            Parting::Stuck(Stuck::Unreadable(e)) | Parting::Exited(Err(e)) => {
-                failed(Problem::handler(format!("what it did cannot be told: {e}")))
-            }
+            Parting::Exited(Err(e)) => failed(Problem::handler(format!("what it did cannot be told: {e}"))),
+            Parting::Stuck(stuck) => match self.stuck(stuck) {
+                Ended::Failed(problem) => failed(problem),
+                ended => ended,
+            },
             // Whatever it said: it may have seen half of it.
             Parting::Exited(Ok(_)) if before.as_ref().is_some_and(Content::has_changed) => {
-                failed(Problem::changed("somebody wrote to the file while it was handled"))
+                failed(Content::problem())
             }
             Parting::Exited(Ok(status)) if status.success() => match output.sink.whole() {
                 Whole::Short(payload) => Ended::Done(payload),
@@ -260,9 +222,44 @@ impl Exec {
             let why = format!("attributes of {size} bytes fit no environment: {e}");
             return Ended::Failed(Problem::rejected(why));
         }
+        Ended::NotStarted(self.cannot_run(e))
+    }
+
+    pub(super) fn cannot_run(&self, e: io::Error) -> Error {
         let why = find::no_interpreter(&self.program).map_or_else(String::new, |why| format!(": {why}"));
         let what = format!("cannot run the handler{why}");
-        Ended::NotStarted(Error::new(ErrorKind::NoHandler, what).at(&self.program).because(e))
+        Error::new(ErrorKind::NoHandler, what).at(&self.program).because(e)
+    }
+
+    /// What becomes of a job whose output cannot be had, or kept.
+    pub(super) fn stuck(&self, stuck: Stuck) -> Ended {
+        match stuck {
+            Stuck::TooMuch => {
+                Ended::Failed(Problem::output(format!("more than {} bytes on stdout", self.max_output)))
+            }
+            // The machine's limit for one file, or what the handler itself put there.
+            Stuck::Full(path, e)
+                if matches!(e.kind(), io::ErrorKind::FileTooLarge | io::ErrorKind::AlreadyExists) =>
+            {
+                Ended::Failed(Problem::output(format!("it does not fit {}: {e}", path.display())))
+            }
+            Stuck::Full(path, e) => {
+                Ended::NotKept(Error::io("write what the handler wrote to stdout", path, e))
+            }
+            Stuck::Unreadable(e) => {
+                Ended::Failed(Problem::handler(format!("what it did cannot be told: {e}")))
+            }
+        }
+    }
+
+    /// The folder whose jobs it handles.
+    pub(super) fn drop(&self) -> &Path {
+        &self.drop
+    }
+
+    /// How much output an envelope takes.
+    pub(super) fn most_output(&self) -> usize {
+        self.max_output
     }
 }
 
@@ -276,47 +273,7 @@ impl Handler for Exec {
     }
 }
 
-/// Opens a regular file, through no link.
-fn open(folder: impl AsFd, path: &Path) -> io::Result<File> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = File::from(openat(folder, path, flags, Mode::empty())?);
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidInput.into()) }
-}
-
-/// A folder that lies there itself, and is no link to another.
-fn open_folder(path: &Path) -> io::Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    Ok(openat(CWD, path, flags, Mode::empty())?)
-}
-
-/// What a file was when its handler began: whoever dropped it may still write to it.
-struct Content {
-    file: File,
-    size: u64,
-    modified: Option<SystemTime>,
-}
-
-impl Content {
-    /// Only where the system tells: that it does not is no fault of the job's.
-    fn of(file: &File) -> Option<Self> {
-        let file = file.try_clone().ok()?;
-        let meta = file.metadata().ok()?;
-        Some(Self { size: meta.len(), modified: meta.modified().ok(), file })
-    }
-
-    fn has_changed(&self) -> bool {
-        let now = self.file.metadata();
-        now.is_ok_and(|now| (now.len(), now.modified().ok()) != (self.size, self.modified))
-    }
-}
-
-/// Whether an error says nothing of the file.
-fn is_the_machines(e: &io::Error) -> bool {
-    let errno = e.raw_os_error().map(Errno::from_raw_os_error);
-    errno.is_some_and(|errno| [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::IO].contains(&errno))
-}
-
-fn failure(status: ExitStatus, stderr: String) -> Ended {
+pub(super) fn failure(status: ExitStatus, stderr: String) -> Ended {
     let failed = |problem: Problem| Ended::Failed(problem.with_stderr(stderr.clone()));
     match (status.code(), status.signal()) {
         (Some(FINAL), _) => failed(Problem::rejected(format!("exit status {FINAL}"))),

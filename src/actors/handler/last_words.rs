@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::mem;
 
 use super::pipe::Sink;
 use crate::words::Id;
@@ -14,8 +15,9 @@ const LINES: usize = 20;
 const BYTES: usize = 4 << 10;
 
 /// The lines of a command's stderr.
-pub(super) struct LastWords<'a> {
-    id: &'a Id,
+#[derive(Debug)]
+pub(super) struct LastWords {
+    id: Id,
     attempt: u32,
     line: Vec<u8>,
     /// How much the line has beyond what is kept of it.
@@ -23,15 +25,15 @@ pub(super) struct LastWords<'a> {
     last: VecDeque<String>,
 }
 
-impl<'a> LastWords<'a> {
-    pub(super) fn of(id: &'a Id, attempt: u32) -> Self {
+impl LastWords {
+    pub(super) fn of(id: Id, attempt: u32) -> Self {
         Self { id, attempt, line: Vec::new(), beyond: 0, last: VecDeque::new() }
     }
 
-    /// The last lines, as far as they are text.
-    pub(super) fn text(mut self) -> String {
+    /// The last lines, as far as they are text. What follows is of another.
+    pub(super) fn said(&mut self) -> String {
         self.end_line();
-        let mut text = self.last.make_contiguous().join("\n");
+        let mut text = mem::take(&mut self.last).make_contiguous().join("\n");
         if text.len() > BYTES {
             let from = text.len() - BYTES;
             let from = (from..).find(|at| text.is_char_boundary(*at));
@@ -58,7 +60,7 @@ impl<'a> LastWords<'a> {
     }
 }
 
-impl Sink for LastWords<'_> {
+impl Sink for LastWords {
     type Stuck = io::Error;
 
     fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -82,11 +84,11 @@ mod tests {
 
     fn after(pieces: &[&[u8]]) -> String {
         let id: Id = "job".parse().unwrap();
-        let mut words = LastWords::of(&id, 1);
+        let mut words = LastWords::of(id, 1);
         for piece in pieces {
             assert!(words.take(piece).is_ok());
         }
-        words.text()
+        words.said()
     }
 
     #[test]

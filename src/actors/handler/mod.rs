@@ -1,5 +1,6 @@
 //! Handlers: what a job is given to.
 
+mod beside;
 mod closure;
 mod cut;
 mod exec;
@@ -8,17 +9,34 @@ mod group;
 mod last_words;
 mod output;
 mod pipe;
+mod workers;
 
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
 
+use tokio::runtime::{Builder, Runtime};
+
 pub use closure::{Closure, Rejected};
 pub use cut::{Cut, Why};
 pub use exec::{Exec, MAX_OUTPUT_BYTES};
+pub use workers::Workers;
 
 use crate::ports::Workspace;
-use crate::words::{Error, Job, Payload, Problem};
+use crate::words::{Error, ErrorKind, Job, Payload, Problem, Result};
+
+/// What the pipes of a command's processes need: one thread.
+///
+/// # Errors
+/// [`ErrorKind::Io`] if the system has no more descriptors or threads.
+pub(crate) fn runtime() -> Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .thread_name("filedrop-io")
+        .build()
+        .map_err(|e| Error::new(ErrorKind::Io, "cannot start a runtime").because(e))
+}
 
 /// Handles jobs. One handler serves all workers of a consumer.
 pub trait Handler: Send + Sync {

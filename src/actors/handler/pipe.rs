@@ -24,6 +24,7 @@ pub(super) trait Sink {
 }
 
 /// The reading end of a pipe, and where its bytes go.
+#[derive(Debug)]
 pub(super) struct Drain<R, S> {
     /// `None` at its end.
     pipe: Option<R>,
@@ -55,6 +56,16 @@ impl<R: AsyncRead + AsFd + Unpin, S: Sink> Drain<R, S> {
             self.sink.take(&self.buffer[..read])?;
         }
         Ok(read)
+    }
+
+    /// Reads what is in the pipe, and waits for nothing.
+    pub(super) async fn due(&mut self) -> Result<(), S::Stuck> {
+        let Some(pipe) = &self.pipe else { return Ok(()) };
+        let mut due = rustix::io::ioctl_fionread(pipe).map_err(io::Error::from)?;
+        while due > 0 && self.is_open() {
+            due = due.saturating_sub(self.some().await? as u64);
+        }
+        Ok(())
     }
 
     /// The child has exited: reads what it wrote, and what others write for a moment.

@@ -35,6 +35,10 @@ pub(super) struct Work {
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = clap::value_parser!(u16).range(1..), default_value = "1")]
     concurrency: u16,
 
+    /// Keep the handler's processes for many jobs: each is given a line of JSON for a job, and answers with one (see `consumer run --help`)
+    #[arg(long)]
+    worker: bool,
+
     /// Handle what is there, then exit
     #[arg(long)]
     drain: bool,
@@ -104,6 +108,8 @@ More output than --max-output goes into a file beside the outcome, of type text/
 application/octet-stream. The disk is its only limit: if that is full, the handler is ended, its job goes back uncounted, and is \
 handled again after a pause.
 
+With --worker as many processes as --concurrency says are kept. A line on stdin is a job: {\"attempt\":1,\"job\":\"PATH\",\"event\":{\"id\":\"0198…\",\"type\":\"order\",\"data\":…}}, where event is its whole envelope; payload, data_file (the data, if it is not in the envelope) and result_dir are paths, if there are any. A line on stdout is the answer: {\"id\":\"0198…\",\"data\":…}, with data, data_base64 and datacontenttype as in an envelope, or {\"id\":\"0198…\",\"error\":\"why\"}, with \"final\":true if no further attempt is worth it. A process that answers anything else, ends while it has a job, or takes longer than --handler-timeout has failed that job, and another takes its place; it may end with 0 after an answer. At the end its stdin is closed. See examples/worker.py and examples/worker.sh.
+
 It may run again for a job: with a higher FILEDROP_ATTEMPT after it failed, or its consumer crashed or was silent for its --lease; with \
 the same one after a stop that it did not finish in time for. If its consumer is killed, so is the handler (on Linux), but not \
 what the handler has started itself: `exec` the last command of a script.
@@ -116,6 +122,7 @@ wins over -q and -v.
 Examples:
   consumer run /srv/drop -- ./resize --width 800
   consumer run /srv/drop --concurrency 8 --handler-timeout 2m -- python3 handler.py
+  consumer run /srv/drop --worker --concurrency 4 -- python3 worker.py
   consumer run /srv/drop --drain -- sh -c 'jq .order | psql shop'
 ";
 
@@ -166,7 +173,7 @@ pub(super) fn work(consumer: Consumer, args: &Work, handler: Exec) -> Result<Exi
         }
     })?;
     let Summary { succeeded, failed, invalid, expired, postponed, handed_back, superseded, left } =
-        consumer.run_command(handler)?;
+        if args.worker { consumer.run_workers(handler)? } else { consumer.run_command(handler)? };
     // Rare, and worth a question: they are only there if there is something to ask.
     let some = |n: u64| (n > 0).then_some(n);
     let (expired, superseded, left) = (some(expired), some(superseded), some(left));
