@@ -15,6 +15,7 @@ use crate::words::{Error, ErrorKind, Id, Outcome, Result};
 mod collector;
 mod consumer;
 mod dead;
+mod doctor;
 mod events;
 mod explain;
 mod init;
@@ -30,6 +31,9 @@ mod wait;
 pub use collector::Collector;
 pub use consumer::Consumer;
 pub use dead::Autopsy;
+#[cfg(all(test, feature = "cli"))]
+pub(crate) use doctor::sample;
+pub use doctor::{Choice, Diagnosis, Doctor, Risk};
 pub use events::Subscribed;
 pub use explain::{Explainer, Oddity, Taker, Untaken, Why};
 pub use init::InitOptions;

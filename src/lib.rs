@@ -69,8 +69,8 @@ pub use actors::observer::{Event, Observer};
 pub use actors::producer::{Receipt, Submission};
 pub use adapters::fs::Holder;
 pub use folder::{
-    Autopsy, Collector, Consumer, DropFolder, Explainer, GroupStory, InitOptions, Intake, Oddity, Outgoing,
-    Story, Subscribed, Taker, Trace, Untaken, Why,
+    Autopsy, Choice, Collector, Consumer, Diagnosis, Doctor, DropFolder, Explainer, GroupStory, InitOptions,
+    Intake, Oddity, Outgoing, Risk, Story, Subscribed, Taker, Trace, Untaken, Why,
 };
 pub use ports::{
     Broom, Census, Chosen, ConsumerCensus, DeadLetter, Delivery, Durability, Group, Place, Recipient,

@@ -2,5 +2,6 @@
 
 pub mod fs;
 pub mod host;
+pub mod probe;
 pub mod store;
 pub mod watch;

@@ -16,7 +16,7 @@ use crate::adapters::fs::OsFs;
 use crate::adapters::host::OsHost;
 use crate::adapters::store::local::LocalStore;
 use crate::adapters::watch::watch;
-use crate::ports::{Delivery, Fs as _, Recipient, Refusal};
+use crate::ports::{Delivery, Recipient, Refusal};
 use crate::words::{Error, ErrorKind, Id, NamePattern, Outcome, Result};
 
 /// A collector that is still to be run. It hands over each outcome that was delivered to a Return Address, and then settles it.
@@ -181,7 +181,12 @@ impl Collector {
     /// with the first error of the recipient, when the others were handed over; what was not comes again the next time. If it
     /// follows it tells the observer, and tries again.
     pub fn run(self, recipient: &mut dyn Recipient) -> Result<Collected> {
-        let (watch, chosen) = watch(self.folder.mode, self.replies.fs().is_local(), self.stopper.bell())?;
+        let (watch, chosen) = watch(
+            self.folder.mode,
+            self.replies.fs(),
+            &self.replies.layout().room("tmp"),
+            self.stopper.bell(),
+        )?;
         let setup = Setup {
             store: &self.replies,
             watch,

@@ -11,7 +11,6 @@ use crate::actors::consumer::{self, ConsumerOptions, Setup, Stopper, Summary};
 use crate::actors::handler::{Closure, Exec, Handler, Workers, runtime};
 use crate::actors::observer::Observer;
 use crate::adapters::watch::watch;
-use crate::ports::Fs as _;
 use crate::words::{Customs, Id, Job, Payload, Result};
 
 /// A consumer that is still to be run.
@@ -192,7 +191,8 @@ impl Consumer {
 
     fn work(self, handler: &dyn Handler, runtime: tokio::runtime::Handle) -> Result<Summary> {
         let store = &*self.folder.store;
-        let (watch, chosen) = watch(self.folder.mode, store.fs().is_local(), self.stopper.bell())?;
+        let (watch, chosen) =
+            watch(self.folder.mode, store.fs(), &store.layout().room("tmp"), self.stopper.bell())?;
         consumer::run(Setup {
             store,
             host: store.host(),

@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use crate::adapters::fs::is_member;
+use crate::adapters::fs::{is_member, is_shared};
 use crate::words::{Error, ErrorKind};
 
 /// An error of opening a drop folder. Who is not let in would be told only that a file in it cannot be opened.
@@ -30,11 +30,6 @@ pub(crate) fn advice(e: &Error) -> Option<String> {
     let root = path.ancestors().filter(|dir| dir.join("filedrop.json").exists()).last()?;
     let meta = root.metadata().ok().filter(|meta| !is_shared(meta.mode()))?;
     Some(how_to_share(root, meta.uid()))
-}
-
-/// Set-group-id, and writable for the group.
-fn is_shared(mode: u32) -> bool {
-    mode & 0o2020 == 0o2020
 }
 
 fn how_to_share(root: &Path, owner: u32) -> String {

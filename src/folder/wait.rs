@@ -31,11 +31,11 @@ pub(super) struct Lobby {
 
 impl Lobby {
     pub(super) fn of(store: &Arc<Store>, mode: WatchMode, poll_interval: Duration) -> Self {
-        let local = store.fs().is_local();
+        let (fs, tmp) = (store.fs().clone(), store.layout().room("tmp"));
         let said = AtomicBool::new(false);
         let watcher = move |bell: &_| {
-            let (watch, chosen) = watch(mode, local, bell)?;
-            let deaf = mode == WatchMode::Auto && local && chosen.mode == WatchMode::Poll;
+            let (watch, chosen) = watch(mode, &fs, &tmp, bell)?;
+            let deaf = mode == WatchMode::Auto && fs.is_local() && chosen.mode == WatchMode::Poll;
             if deaf && !said.swap(true, Ordering::Relaxed) {
                 tracing::warn!(why = chosen.why, "looking for outcomes every {poll_interval:?} instead");
             }

@@ -2,7 +2,7 @@
 
 use crate::harness::{Running, golden, program};
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 23] = [
     "producer",
     "producer submit",
     "producer call",
@@ -25,6 +25,7 @@ const COMMANDS: [&str; 22] = [
     "filedrop dead redrive",
     "filedrop dead purge",
     "filedrop gc",
+    "filedrop doctor",
 ];
 
 #[test]

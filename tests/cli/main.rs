@@ -7,6 +7,7 @@ mod answers;
 mod collect;
 mod dead;
 mod deployments;
+mod doctor;
 mod envelopes;
 mod errors;
 mod events;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -179,8 +180,9 @@ async fn a_new_day_is_watched_when_its_folder_comes_and_when_it_comes_again() {
 async fn a_folder_that_is_made_anew_is_heard() {
     let (_place, drop) = folder();
     let id = new_id();
-    let store = LocalStore::open(OsFs::at(drop.path()).unwrap(), OsHost, drop.path()).unwrap();
-    let watcher = |bell: &Bell| watch(WatchMode::Notify, true, bell);
+    let fs = OsFs::at(drop.path()).unwrap();
+    let store = LocalStore::open(fs.clone(), OsHost, drop.path()).unwrap();
+    let watcher = move |bell: &Bell| watch(WatchMode::Notify, &fs, Path::new(""), bell);
     let dispatcher = Dispatcher::new(Arc::new(store), watcher, HOUR);
     let waiting = wait(&dispatcher, &id, None);
     for _ in 0..3 {

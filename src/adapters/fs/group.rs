@@ -9,6 +9,12 @@ use rustix::fs::OFlags;
 
 /// Set-group-id, and writable for the group: who made a folder so, shares it.
 const SHARED: u32 = 0o2020;
+
+/// Whether a folder with this mode is shared by its group.
+pub(crate) fn is_shared(mode: u32) -> bool {
+    mode & SHARED == SHARED
+}
+
 /// The bits of a folder's mode that its files have too.
 const OF_FILES: u32 = 0o666;
 const ALL: u32 = 0o7777;
@@ -25,7 +31,7 @@ impl Group {
     /// As the drop folder itself shows it; `None` if it is not shared.
     pub(super) fn of(root: &Path) -> io::Result<Option<Self>> {
         let meta = fs::metadata(root)?;
-        let shared = meta.is_dir() && meta.mode() & SHARED == SHARED;
+        let shared = meta.is_dir() && is_shared(meta.mode());
         let group = Self { gid: meta.gid(), mode: meta.mode() & ALL, tmp: root.join("tmp") };
         Ok(shared.then_some(group))
     }
@@ -107,7 +113,7 @@ fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// [`ErrorKind::Unsupported`] where the system cannot be asked for that: on NFS, and some others.
-pub(super) fn rename_no_replace(from: &Path, to: &Path) -> io::Result<()> {
+pub(crate) fn rename_no_replace(from: &Path, to: &Path) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
         use rustix::fs::{CWD, RenameFlags, renameat_with};

@@ -5,7 +5,9 @@ mod copy;
 mod group;
 mod held;
 mod holders;
+mod kind;
 mod lease;
+mod locks;
 mod os;
 mod share;
 #[cfg(feature = "sim")]
@@ -13,10 +15,12 @@ pub mod sim;
 
 pub(crate) use aside::{Aside, remove_asides};
 pub(crate) use copy::content as copy_content;
+pub(crate) use group::{is_shared, rename_no_replace};
 pub use held::hold_root;
 pub(crate) use held::make_below;
 pub use holders::Holder;
 pub(crate) use holders::holders;
+pub use kind::{Kind, Nature, kind};
 pub use os::OsFs;
 pub(crate) use os::describe;
 pub(crate) use share::{Shared, is_member, share};

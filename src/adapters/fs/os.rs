@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use rustix::fs::{AtFlags, CWD, FlockOperation, OFlags};
 
 use super::group::{self, Group};
-use super::{copy, lease};
+use super::{copy, lease, locks};
 use sha2::{Digest as _, Sha256};
 
 use crate::ports::{Durability, FileId, FileKind, Fs, Listed, Meta};
@@ -44,7 +44,7 @@ impl OsFs {
     pub fn beside(path: &Path) -> io::Result<Self> {
         // A file without a name gets its first one through /proc, which a small sandbox may not have.
         let unnamed = cfg!(target_os = "linux") && Path::new("/proc/self/fd").exists();
-        Ok(Self { local: is_local(path)?, unnamed, group: None, durability: Durability::Flush })
+        Ok(Self { local: locks::count_at(path)?, unnamed, group: None, durability: Durability::Flush })
     }
 
     /// The same calls, as on a file system that is shared by machines: locks mean nothing, no file is without a name.
@@ -68,34 +68,6 @@ impl OsFs {
         }
         Ok(file)
     }
-}
-
-/// The magic numbers (`statfs(2)`, `linux/magic.h`) of file systems that one kernel has to itself. What is not among them may
-/// have another machine, or a program, on its other side, which passes on neither locks nor notifications.
-#[cfg(target_os = "linux")]
-fn is_local(path: &Path) -> io::Result<bool> {
-    const LOCAL: [u32; 12] = [
-        0xEF53,      // ext2, ext3, ext4
-        0x5846_5342, // XFS
-        0x9123_683E, // btrfs
-        0xCA45_1A4E, // bcachefs
-        0x2FC1_2FC1, // ZFS
-        0xF2F5_2010, // F2FS
-        0x0102_1994, // tmpfs
-        0x8584_58F6, // ramfs
-        0x794C_7630, // overlayfs
-        0x3153_464A, // JFS
-        0x5265_4973, // ReiserFS
-        0x3434,      // NILFS2
-    ];
-    let kind = rustix::fs::statfs(path)?.f_type as u32;
-    Ok(LOCAL.contains(&kind))
-}
-
-/// Nothing is known of other systems' file systems: locks are not trusted there.
-#[cfg(not(target_os = "linux"))]
-fn is_local(_: &Path) -> io::Result<bool> {
-    Ok(false)
 }
 
 impl Fs for OsFs {

@@ -3,31 +3,114 @@
 mod notify;
 mod poll;
 
-use crate::ports::{Bell, Chosen, Watch, WatchMode};
-use crate::words::Result;
+use std::path::Path;
+
+use crate::adapters::fs::OsFs;
+use crate::adapters::probe::hears;
+use crate::ports::{Bell, Chosen, Fs as _, Watch, WatchMode};
+use crate::words::{ErrorKind, Result};
 
 pub use notify::NotifyWatch;
 pub use poll::PollWatch;
 
-/// Makes a watch that rings `bell`, and says which and why. `local`: whether the folder lies on a file system of this
-/// machine, where what others do can be seen.
+/// Makes a watch that rings `bell`, and says which and why. `tmp` is a folder on the file system that is to be watched, in which
+/// notifications are tried out, if one may choose: where only this machine's kernel can change anything, what it tells of our own
+/// doings it tells of others', too.
 ///
 /// # Errors
-/// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) if notifications were asked for and there are none to be had.
-pub fn watch(mode: WatchMode, local: bool, bell: &Bell) -> Result<(Box<dyn Watch>, Chosen)> {
-    let polls = |why: &str| -> (Box<dyn Watch>, Chosen) {
-        (Box::new(PollWatch), Chosen { mode: WatchMode::Poll, why: why.to_owned() })
-    };
-    let notifies = |watch: NotifyWatch, why: &str| -> (Box<dyn Watch>, Chosen) {
-        (Box::new(watch), Chosen { mode: WatchMode::Notify, why: why.to_owned() })
-    };
+/// [`ErrorKind::Unsupported`] if notifications were asked for and there are none to be had.
+pub fn watch(mode: WatchMode, fs: &OsFs, tmp: &Path, bell: &Bell) -> Result<(Box<dyn Watch>, Chosen)> {
     match mode {
         WatchMode::Poll => Ok(polls("as asked for")),
         WatchMode::Notify => Ok(notifies(NotifyWatch::new(bell.clone())?, "as asked for")),
-        WatchMode::Auto if !local => Ok(polls("the file system does not tell of what other machines do")),
+        WatchMode::Auto if !fs.is_local() => {
+            Ok(polls("the file system does not tell of what other machines do"))
+        }
         WatchMode::Auto => match NotifyWatch::new(bell.clone()) {
-            Ok(watch) => Ok(notifies(watch, "the file system is local")),
+            Ok(watch) => Ok(try_out(watch, |watch| hears(watch, fs, tmp))),
             Err(e) => Ok(polls(&e.to_string())),
         },
+    }
+}
+
+/// Keeps a watch that hears, or that could not be tried.
+fn try_out(
+    mut watch: NotifyWatch,
+    hears: impl FnOnce(&mut NotifyWatch) -> Result<bool>,
+) -> (Box<dyn Watch>, Chosen) {
+    match hears(&mut watch) {
+        Ok(true) => notifies(watch, "the file system is local, and tells of a file that was made to try it"),
+        Ok(false) => polls("the file system is local, but told nothing of a file that was made to try it"),
+        Err(e) if e.kind() == ErrorKind::Unsupported => polls(&e.to_string()),
+        // Who may only read here, or finds no space, cannot try.
+        Err(_) => notifies(watch, "the file system is local"),
+    }
+}
+
+fn polls(why: &str) -> (Box<dyn Watch>, Chosen) {
+    (Box::new(PollWatch), Chosen { mode: WatchMode::Poll, why: why.to_owned() })
+}
+
+fn notifies(watch: NotifyWatch, why: &str) -> (Box<dyn Watch>, Chosen) {
+    (Box::new(watch), Chosen { mode: WatchMode::Notify, why: why.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::words::Error;
+
+    fn chosen(hears: Result<bool>) -> Chosen {
+        try_out(NotifyWatch::new(Bell::default()).unwrap(), |_| hears).1
+    }
+
+    #[test]
+    fn what_was_heard_decides() {
+        assert_eq!(chosen(Ok(true)).mode, WatchMode::Notify);
+        assert_eq!(chosen(Ok(false)).mode, WatchMode::Poll);
+        let no_more = Error::new(ErrorKind::Unsupported, "no more");
+        assert_eq!(chosen(Err(no_more)), Chosen { mode: WatchMode::Poll, why: "no more".to_owned() });
+        let read_only = Error::new(ErrorKind::Io, "read-only");
+        assert_eq!(chosen(Err(read_only)).mode, WatchMode::Notify, "what cannot be tried says nothing");
+    }
+
+    /// The probe leaves nothing, rings for nobody, and the watch that it tried watches what it is told then.
+    #[test]
+    fn a_local_folder_is_tried_and_watched() {
+        let place = tempfile::tempdir().unwrap();
+        let (tmp, inbox) = (place.path().join("tmp"), place.path().join("inbox"));
+        fs::create_dir(&tmp).unwrap();
+        fs::create_dir(&inbox).unwrap();
+        let (os, bell) = (OsFs::at(place.path()).unwrap(), Bell::default());
+        let (mut watch, chosen) = watch(WatchMode::Auto, &os, &tmp, &bell).unwrap();
+        assert_eq!(chosen.mode, WatchMode::Notify);
+        assert!(chosen.why.ends_with("to try it"), "{chosen:?}");
+        assert_eq!(fs::read_dir(&tmp).unwrap().count(), 0);
+        assert!(!bell.wait(Duration::from_millis(100)), "of the probe nobody is told");
+        watch.arm(&inbox).unwrap();
+        fs::write(inbox.join("x"), "x").unwrap();
+        assert!(bell.wait(Duration::from_secs(30)));
+        // Without a place to try it, what is known of the file system has to do.
+        let (_, chosen) = super::watch(WatchMode::Auto, &os, &place.path().join("none"), &bell).unwrap();
+        assert_eq!((chosen.mode, &chosen.why[..]), (WatchMode::Notify, "the file system is local"));
+        let (_, chosen) = super::watch(WatchMode::Auto, &OsFs::shared(), &tmp, &bell).unwrap();
+        assert_eq!(chosen.mode, WatchMode::Poll);
+    }
+
+    /// What it costs at the start of a program: most of the time that is allowed is for busy machines.
+    #[test]
+    fn trying_is_quick() {
+        let place = tempfile::tempdir().unwrap();
+        let os = OsFs::at(place.path()).unwrap();
+        let quickest = (0..20).map(|_| {
+            let begin = Instant::now();
+            watch(WatchMode::Auto, &os, place.path(), &Bell::default()).unwrap();
+            begin.elapsed()
+        });
+        let quickest = quickest.min().unwrap();
+        assert!(quickest < Duration::from_millis(20), "{quickest:?}");
     }
 }

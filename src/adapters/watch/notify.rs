@@ -20,6 +20,17 @@ use crate::words::{Error, ErrorKind, Result, Version};
 pub struct NotifyWatch {
     watcher: RecommendedWatcher,
     renamed: Arc<Mutex<Vec<(PathBuf, Version)>>>,
+    apart: Arc<Mutex<Option<Apart>>>,
+}
+
+/// Where a watch is tried out.
+struct Apart {
+    /// What happens in this folder rings for nobody,
+    dir: PathBuf,
+    /// but if it is about this name,
+    path: PathBuf,
+    /// and then rings this.
+    bell: Bell,
 }
 
 /// So many files that were renamed into a folder are remembered until somebody asks: the others have to be quiet for a while.
@@ -37,7 +48,18 @@ impl NotifyWatch {
         // An overflow comes as an event without paths, trouble as an error: both may hide anything, so both ring.
         let renamed = Arc::new(Mutex::new(Vec::new()));
         let seen = renamed.clone();
+        let apart: Arc<Mutex<Option<Apart>>> = Arc::default();
+        let other = apart.clone();
         let hear = move |event: notify::Result<Event>| {
+            if let Ok(event) = &event
+                && let Some(apart) = &*other.lock().unwrap_or_else(PoisonError::into_inner)
+                && let Some(path) = event.paths.first().filter(|path| path.starts_with(&apart.dir))
+            {
+                if *path == apart.path {
+                    apart.bell.ring();
+                }
+                return;
+            }
             if let Ok(event) = event
                 && event.kind == EventKind::Modify(ModifyKind::Name(RenameMode::To))
             {
@@ -46,7 +68,26 @@ impl NotifyWatch {
             bell.ring();
         };
         let watcher = RecommendedWatcher::new(hear, config).map_err(unsupported)?;
-        Ok(Self { watcher, renamed })
+        Ok(Self { watcher, renamed, apart })
+    }
+
+    /// Watches a folder, never watched otherwise, in which this very watch is to be tried out: what happens to one name there rings
+    /// the bell that is returned, and nothing there the watch's own. There is one such folder at a time.
+    ///
+    /// # Errors
+    /// As [`arm`](Watch::arm).
+    pub(crate) fn hear_apart(&mut self, dir: &Path, name: &str) -> Result<Bell> {
+        let bell = Bell::default();
+        let apart = Apart { dir: dir.to_owned(), path: dir.join(name), bell: bell.clone() };
+        *self.apart.lock().unwrap_or_else(PoisonError::into_inner) = Some(apart);
+        self.arm(dir)?;
+        Ok(bell)
+    }
+
+    /// Watches that folder no more. What is still on its way rings as it did before.
+    pub(crate) fn disarm(&mut self, dir: &Path) {
+        // That it is gone already, or was never watched, is all the same.
+        let _ = self.watcher.unwatch(dir);
     }
 }
 

@@ -12,7 +12,8 @@ use crate::{Error, ErrorKind};
 pub enum Exit {
     /// It did what was asked.
     Done = 0,
-    /// A job failed, no job has the id, not all that was to be redriven was, or a handler did not take an outcome over.
+    /// A job failed, no job has the id, not all that was to be redriven was, a handler did not take an outcome over, or a folder
+    /// cannot keep a promise.
     Failed = 1,
     /// The command line is wrong.
     Usage = 2,
@@ -70,7 +71,7 @@ impl Exit {
         match self {
             Exit::Done => "done",
             Exit::Failed => {
-                "a job failed; of `collect`: an outcome was not taken; of `filedrop`: no job has this id, or not all could be done (see stderr)"
+                "a job failed; of `collect`: an outcome was not taken; of `filedrop`: no job has this id, not all could be done (see stderr), or a promise does not hold there (`doctor`)"
             }
             Exit::Usage => "the command line is wrong",
             Exit::BadData => "bad data, named on stderr; of a batch, the good lines were submitted",

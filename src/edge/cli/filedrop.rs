@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::exit::{Exit, Failure};
 use super::output::Voice;
-use super::{Loudness, Program, dead, explain, gc, init, show, status, topics};
+use super::{Loudness, Program, dead, doctor, explain, gc, init, show, status, topics};
 
 /// Make drop folders, and look after them
 #[derive(Debug, Parser)]
@@ -32,6 +32,8 @@ enum Command {
     Dead(dead::DeadArgs),
     /// Remove what was kept long enough
     Gc(gc::GcArgs),
+    /// Try out what a folder can do, and say what is at risk there
+    Doctor(doctor::DoctorArgs),
 }
 
 fn after_help() -> String {
@@ -47,6 +49,7 @@ Examples:
   filedrop topics /srv/drop
   filedrop dead list /srv/drop
   filedrop gc /srv/drop --dry-run
+  filedrop doctor /srv/drop
 ";
 
 impl Program for Filedrop {
@@ -66,6 +69,7 @@ impl Program for Filedrop {
             Command::Topics(args) => topics::run(args, voice),
             Command::Dead(args) => dead::run(&args, voice),
             Command::Gc(args) => gc::run(&args, voice),
+            Command::Doctor(args) => doctor::run(&args, voice),
         }
     }
 }

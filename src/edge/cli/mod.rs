@@ -7,6 +7,7 @@ mod call;
 mod collect;
 mod consumer;
 mod dead;
+mod doctor;
 mod durable;
 mod duration;
 mod exit;

@@ -192,10 +192,10 @@ impl Intake {
         outside_of_drop_folders(&dir)?;
         let store = &*self.folder.store;
         let fs = OsFs::beside(&self.dir).map_err(|e| Error::io("look at the file system", &self.dir, e))?;
-        let (watch, chosen) = watch(self.folder.mode, fs.is_local(), self.stopper.bell())?;
         let premises = enter(&fs, &self.dir)?;
-        let memory = premises.home.path().join("open");
-        let foreign = ForeignFolder::open(store, fs, OsHost, premises, self.keep_tree)?;
+        let (memory, tmp) = (premises.home.path().join("open"), premises.home.path().join("tmp"));
+        let foreign = ForeignFolder::open(store, fs.clone(), OsHost, premises, self.keep_tree)?;
+        let (watch, chosen) = watch(self.folder.mode, &fs, &tmp, self.stopper.bell())?;
         let mut books = Books::open(&self.dir, memory, &self.audit, self.receipts.clone())?;
         if self.audit.starts_with(&self.drop) {
             // Several users may have intakes for one drop folder.

@@ -2,8 +2,9 @@
 
 use super::super::layout::Layout;
 use super::{LITTER_AGE, Sweep, Visit};
+use crate::adapters::probe::is_site;
 use crate::ports::{FileKind, Fs, Host};
-use crate::words::Result;
+use crate::words::{Error, Result};
 
 impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
     pub(super) fn visit_litter(&mut self, yard: &Layout, after: &str) -> Result<Visit> {
@@ -29,6 +30,13 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
         }
         match meta.kind {
             FileKind::File => self.remove(path)?,
+            // What a program was trying out when it died.
+            FileKind::Dir if path.file_name().and_then(|name| name.to_str()).is_some_and(is_site) => {
+                if !self.broom.dry_run {
+                    self.store.fs.remove_tree(path).map_err(|e| Error::io("remove a folder", path, e))?;
+                }
+                (self.broom.each)(path);
+            }
             // In a folder that a group shares, folders too are drafts first: empty ones.
             FileKind::Dir if self.store.names(path)?.is_empty() => {
                 self.remove_folder(path)?;
