@@ -538,7 +538,8 @@ def _read(path: str) -> bytes:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
     except OSError as e:
         why = {errno.EACCES: "the consumer has no permission to read it", errno.ELOOP: "it is a link", errno.ENXIO: "a socket"}
-        if e.errno in why:
+        # Only the way to it may be closed: that condemns no job. `_look` says so.
+        if e.errno in why and _look(path):
             raise _Unreadable(why[e.errno]) from e
         raise
     with open(fd, "rb") as file:

@@ -81,11 +81,20 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     /// Whether an error condemns the file, or is only the machine's trouble of today.
     fn verdict_on(&self, e: std::io::Error, path: &std::path::Path) -> Result<String> {
         match e.kind() {
-            Io::PermissionDenied => Ok("the consumer has no permission to read it".to_owned()),
+            Io::PermissionDenied if self.is_barred(path)? => {
+                Ok("the consumer has no permission to read it".to_owned())
+            }
             Io::FileTooLarge => Ok(format!("it is larger than {MAX_FILE_BYTES} bytes")),
             Io::InvalidInput => Ok("it is not a regular file".to_owned()),
             _ => Err(Error::io("read a claimed job", path, e)),
         }
+    }
+
+    /// Whether it is the file itself that may not be read. If only the way to it is closed, for as long as somebody gave a folder
+    /// other modes, that is no flaw of the job.
+    fn is_barred(&self, path: &std::path::Path) -> Result<bool> {
+        let denied = |answer: std::io::Result<F::File>| answer.is_err_and(|e| e.kind() == Io::PermissionDenied);
+        Ok(self.look(path)?.is_some() && denied(self.fs.open(path)))
     }
 
     /// P7. If it is, then durably (R5).
