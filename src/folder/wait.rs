@@ -2,7 +2,6 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -35,7 +34,7 @@ impl Lobby {
         let said = AtomicBool::new(false);
         let watcher = move |bell: &_| {
             let (watch, chosen) = watch(mode, &fs, &tmp, bell)?;
-            let deaf = mode == WatchMode::Auto && fs.is_local() && chosen.mode == WatchMode::Poll;
+            let deaf = mode == WatchMode::Auto && fs.is_local() && !watch.hears();
             if deaf && !said.swap(true, Ordering::Relaxed) {
                 tracing::warn!(why = chosen.why, "looking for outcomes every {poll_interval:?} instead");
             }

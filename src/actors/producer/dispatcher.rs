@@ -36,7 +36,7 @@ struct Shared<S> {
     poll_interval: Duration,
     bell: Bell,
     desk: Mutex<Desk>,
-    /// That notifications are used up is said once.
+    /// That there are no notifications was said, and that there are some again was not.
     said_deaf: AtomicBool,
 }
 

@@ -1,6 +1,7 @@
 //! Watches: the operating system's notifications, and none.
 
 mod notify;
+mod patient;
 mod poll;
 
 use std::path::Path;
@@ -11,6 +12,7 @@ use crate::ports::{Bell, Chosen, Fs as _, Watch, WatchMode};
 use crate::words::{ErrorKind, Result};
 
 pub use notify::NotifyWatch;
+pub use patient::PatientWatch;
 pub use poll::PollWatch;
 
 /// Makes a watch that rings `bell`, and says which and why. `tmp` is a folder on the file system that is to be watched, in which
@@ -26,25 +28,27 @@ pub fn watch(mode: WatchMode, fs: &OsFs, tmp: &Path, bell: &Bell) -> Result<(Box
         WatchMode::Auto if !fs.is_local() => {
             Ok(polls("the file system does not tell of what other machines do"))
         }
-        WatchMode::Auto => match NotifyWatch::new(bell.clone()) {
-            Ok(watch) => Ok(try_out(watch, |watch| hears(watch, fs, tmp))),
-            Err(e) => Ok(polls(&e.to_string())),
-        },
+        WatchMode::Auto => Ok(try_out(PatientWatch::new(bell.clone()), |watch| hears(watch, fs, tmp))),
     }
 }
 
-/// Keeps a watch that hears, or that could not be tried.
+/// Keeps a watch that hears, that could not be tried, or that may hear later.
 fn try_out(
-    mut watch: NotifyWatch,
+    mut watch: PatientWatch,
     hears: impl FnOnce(&mut NotifyWatch) -> Result<bool>,
 ) -> (Box<dyn Watch>, Chosen) {
-    match hears(&mut watch) {
-        Ok(true) => notifies(watch, "the file system is local, and tells of a file that was made to try it"),
-        Ok(false) => polls("the file system is local, but told nothing of a file that was made to try it"),
-        Err(e) if e.kind() == ErrorKind::Unsupported => polls(&e.to_string()),
+    let (mode, why) = match watch.try_out(hears) {
+        Ok(false) => {
+            return polls("the file system is local, but told nothing of a file that was made to try it");
+        }
+        Ok(true) => {
+            (WatchMode::Notify, "the file system is local, and tells of a file that was made to try it".to_owned())
+        }
+        Err(e) if e.kind() == ErrorKind::Unsupported => (WatchMode::Poll, format!("{e}; until there are some")),
         // Who may only read here, or finds no space, cannot try.
-        Err(_) => notifies(watch, "the file system is local"),
-    }
+        Err(_) => (WatchMode::Notify, "the file system is local".to_owned()),
+    };
+    (Box::new(watch), Chosen { mode, why })
 }
 
 fn polls(why: &str) -> (Box<dyn Watch>, Chosen) {
@@ -58,13 +62,13 @@ fn notifies(watch: NotifyWatch, why: &str) -> (Box<dyn Watch>, Chosen) {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use super::*;
     use crate::words::Error;
 
     fn chosen(hears: Result<bool>) -> Chosen {
-        try_out(NotifyWatch::new(Bell::default()).unwrap(), |_| hears).1
+        try_out(PatientWatch::new(Bell::default()), |_| hears).1
     }
 
     #[test]
@@ -72,7 +76,8 @@ mod tests {
         assert_eq!(chosen(Ok(true)).mode, WatchMode::Notify);
         assert_eq!(chosen(Ok(false)).mode, WatchMode::Poll);
         let no_more = Error::new(ErrorKind::Unsupported, "no more");
-        assert_eq!(chosen(Err(no_more)), Chosen { mode: WatchMode::Poll, why: "no more".to_owned() });
+        let why = "no more; until there are some".to_owned();
+        assert_eq!(chosen(Err(no_more)), Chosen { mode: WatchMode::Poll, why });
         let read_only = Error::new(ErrorKind::Io, "read-only");
         assert_eq!(chosen(Err(read_only)).mode, WatchMode::Notify, "what cannot be tried says nothing");
     }
@@ -98,19 +103,5 @@ mod tests {
         assert_eq!((chosen.mode, &chosen.why[..]), (WatchMode::Notify, "the file system is local"));
         let (_, chosen) = super::watch(WatchMode::Auto, &OsFs::shared(), &tmp, &bell).unwrap();
         assert_eq!(chosen.mode, WatchMode::Poll);
-    }
-
-    /// What it costs at the start of a program: most of the time that is allowed is for busy machines.
-    #[test]
-    fn trying_is_quick() {
-        let place = tempfile::tempdir().unwrap();
-        let os = OsFs::at(place.path()).unwrap();
-        let quickest = (0..20).map(|_| {
-            let begin = Instant::now();
-            watch(WatchMode::Auto, &os, place.path(), &Bell::default()).unwrap();
-            begin.elapsed()
-        });
-        let quickest = quickest.min().unwrap();
-        assert!(quickest < Duration::from_millis(20), "{quickest:?}");
     }
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use notify::event::{ModifyKind, RenameMode};
 use notify::{Config, Event, EventKind, EventKindMask, RecommendedWatcher, RecursiveMode, Watcher};
+use rustix::io::Errno;
 
 use crate::adapters::fs::describe;
 use crate::ports::{Bell, Watch};
@@ -45,28 +46,11 @@ impl NotifyWatch {
         // `CREATE` lets the kernel tell of renames too, but `notify` passes them on only with `MODIFY_NAME`.
         let kinds = EventKindMask::CREATE | EventKindMask::MODIFY_NAME | EventKindMask::ACCESS_CLOSE;
         let config = Config::default().with_event_kinds(kinds);
-        // An overflow comes as an event without paths, trouble as an error: both may hide anything, so both ring.
         let renamed = Arc::new(Mutex::new(Vec::new()));
         let seen = renamed.clone();
         let apart: Arc<Mutex<Option<Apart>>> = Arc::default();
         let other = apart.clone();
-        let hear = move |event: notify::Result<Event>| {
-            if let Ok(event) = &event
-                && let Some(apart) = &*other.lock().unwrap_or_else(PoisonError::into_inner)
-                && let Some(path) = event.paths.first().filter(|path| path.starts_with(&apart.dir))
-            {
-                if *path == apart.path {
-                    apart.bell.ring();
-                }
-                return;
-            }
-            if let Ok(event) = event
-                && event.kind == EventKind::Modify(ModifyKind::Name(RenameMode::To))
-            {
-                remember(&seen, event.paths);
-            }
-            bell.ring();
-        };
+        let hear = move |event| hear(event, &other, &seen, &bell);
         let watcher = RecommendedWatcher::new(hear, config).map_err(unsupported)?;
         Ok(Self { watcher, renamed, apart })
     }
@@ -91,6 +75,30 @@ impl NotifyWatch {
     }
 }
 
+/// An overflow comes as an event without paths, trouble as an error: both may hide anything, so both ring.
+fn hear(
+    event: notify::Result<Event>,
+    apart: &Mutex<Option<Apart>>,
+    renamed: &Mutex<Vec<(PathBuf, Version)>>,
+    bell: &Bell,
+) {
+    if let Ok(event) = &event
+        && let Some(apart) = &*apart.lock().unwrap_or_else(PoisonError::into_inner)
+        && let Some(path) = event.paths.first().filter(|path| path.starts_with(&apart.dir))
+    {
+        if *path == apart.path {
+            apart.bell.ring();
+        }
+        return;
+    }
+    if let Ok(event) = event
+        && event.kind == EventKind::Modify(ModifyKind::Name(RenameMode::To))
+    {
+        remember(renamed, event.paths);
+    }
+    bell.ring();
+}
+
 /// What it was is looked at once: by the time that somebody asks, another may have its name. Our own jobs move all the time, and
 /// mean nothing here.
 fn remember(renamed: &Mutex<Vec<(PathBuf, Version)>>, paths: Vec<PathBuf>) {
@@ -107,10 +115,8 @@ impl Watch for NotifyWatch {
     fn arm(&mut self, dir: &Path) -> Result<()> {
         // Always anew: a folder of this name may have been removed and made again.
         self.watcher.watch(dir, RecursiveMode::NonRecursive).map_err(|e| match &e.kind {
-            notify::ErrorKind::PathNotFound => Error::new(ErrorKind::NotFound, "nothing to watch").at(dir),
-            notify::ErrorKind::Io(io) if io.kind() == io::ErrorKind::NotFound => {
-                Error::new(ErrorKind::NotFound, "nothing to watch").at(dir)
-            }
+            notify::ErrorKind::PathNotFound => nothing_at(dir),
+            notify::ErrorKind::Io(io) if io.kind() == io::ErrorKind::NotFound => nothing_at(dir),
             _ => unsupported(e).at(dir),
         })
     }
@@ -124,17 +130,22 @@ impl Watch for NotifyWatch {
     }
 }
 
+fn nothing_at(dir: &Path) -> Error {
+    Error::new(ErrorKind::NotFound, "there is no such folder").at(dir).because(Errno::NOENT.into())
+}
+
 fn unsupported(e: notify::Error) -> Error {
-    let why = match &e.kind {
+    let because = |why: &str| Error::new(ErrorKind::Unsupported, format!("no notifications: {why}"));
+    match e.kind {
         notify::ErrorKind::MaxFilesWatch => {
-            "this user may watch no more folders (see fs.inotify.max_user_watches)".to_owned()
+            because("this user may watch no more folders (see fs.inotify.max_user_watches)")
         }
-        notify::ErrorKind::Io(io) if io.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) => {
-            "this user may have no more watchers (see fs.inotify.max_user_instances)".to_owned()
-        }
-        _ => e.to_string(),
-    };
-    Error::new(ErrorKind::Unsupported, format!("no notifications: {why}"))
+        notify::ErrorKind::Io(io) if io.raw_os_error() == Some(Errno::MFILE.raw_os_error()) => because(
+            "this user may have no more watchers (see fs.inotify.max_user_instances), or this process no more files (see ulimit -n)",
+        ),
+        notify::ErrorKind::Io(io) => Error::new(ErrorKind::Unsupported, "no notifications").because(io),
+        _ => because(&e.to_string()),
+    }
 }
 
 #[cfg(test)]
@@ -202,6 +213,16 @@ mod tests {
         assert!(!bell.wait(Duration::from_millis(100)), "a beat, or our own look, must not ring");
         drop(file);
         assert!(bell.wait(SOON), "its owner is gone");
+    }
+
+    #[test]
+    fn what_hides_something_rings() {
+        use notify::event::Flag;
+        let (bell, renamed) = (Bell::default(), Mutex::default());
+        hear(Ok(Event::new(EventKind::Other).set_flag(Flag::Rescan)), &renamed, &bell);
+        assert!(bell.wait(Duration::ZERO), "the queue was full");
+        hear(Err(notify::Error::generic("as asked for")), &renamed, &bell);
+        assert!(bell.wait(Duration::ZERO), "trouble");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::Shared;
 use crate::ports::{Interest, Store, Watch};
-use crate::words::{ErrorKind, Id};
+use crate::words::{Error, ErrorKind, Id};
 
 /// The first safety rescan of a watch that hears; each doubles the pause, until somebody new waits.
 const FIRST_RESCAN: Duration = Duration::from_secs(1);
@@ -16,6 +16,8 @@ const FIRST_RESCAN: Duration = Duration::from_secs(1);
 const LAST_RESCAN: Duration = Duration::from_secs(30);
 /// A look at no more ids than this is followed by no rest.
 const FEW: usize = 64;
+/// How long it goes on looking where it could look before. What has never worked is told at once.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// How long it stays when nobody waits any more.
 const LINGER: Duration = Duration::from_secs(1);
 /// The longest rest after a look, however long the look took.
@@ -28,7 +30,8 @@ pub(super) fn attend<S: Store>(shared: &Shared<S>) {
         match (shared.watcher)(&shared.bell) {
             Ok((watch, chosen)) => {
                 tracing::debug!(mode = ?chosen.mode, why = chosen.why, "waiting for outcomes");
-                Listener { shared, watch, rescan: FIRST_RESCAN, next_rescan: Instant::now() }.serve();
+                let (next_rescan, worked, troubled) = (Instant::now(), false, None);
+                Listener { shared, watch, rescan: FIRST_RESCAN, next_rescan, worked, troubled }.serve();
             }
             Err(e) => shared.desk().refuse(&e),
         }
@@ -56,6 +59,10 @@ struct Listener<'a, S> {
     watch: Box<dyn Watch>,
     rescan: Duration,
     next_rescan: Instant,
+    /// A look has worked.
+    worked: bool,
+    /// Since when the system does not let us look.
+    troubled: Option<Instant>,
 }
 
 impl<S: Store> Listener<'_, S> {
@@ -82,17 +89,21 @@ impl<S: Store> Listener<'_, S> {
             let ids: Vec<Id> = round.everywhere.iter().chain(&round.at_home).cloned().collect();
             let hears = !all || self.arm(self.shared.store.hints(Interest::Outcomes(&ids)));
             let armed = Instant::now();
-            self.look(round.everywhere, true);
-            self.look(round.at_home, false);
+            let trouble = self.look(round.everywhere, true);
+            let trouble = trouble.or(self.look(round.at_home, false));
+            if !ids.is_empty() {
+                self.see_to(trouble);
+            }
             // What so few cost was spent on flushing what had come, and not on names that are not there.
             let rest = if ids.len() > FEW { armed.elapsed().min(LONGEST_REST) } else { Duration::ZERO };
             self.shared.desk().dismiss(looked);
 
-            let pause = if hears { self.rescan } else { self.shared.poll_interval };
+            let calm = hears && self.troubled.is_none();
+            let pause = if calm { self.rescan } else { self.shared.poll_interval };
             if everywhere {
                 self.next_rescan = looked + pause;
                 self.rescan = (self.rescan * 2).min(LAST_RESCAN);
-            } else if !hears {
+            } else if !calm {
                 self.next_rescan = self.next_rescan.min(looked + pause);
             }
             rang = self.wait(rest);
@@ -131,16 +142,41 @@ impl<S: Store> Listener<'_, S> {
         true
     }
 
-    /// Hands out what there is of these.
-    fn look(&self, ids: Vec<Id>, everywhere: bool) {
-        let mut room = true;
-        self.shared.store.outcomes(&ids, everywhere, &mut |id, answer| {
-            room = self.shared.desk().deliver(id, answer);
-            if room { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    /// Hands out what there is of these. The trouble that the system made, as far as it may pass.
+    fn look(&mut self, ids: Vec<Id>, everywhere: bool) -> Option<Error> {
+        let (any, mut room, mut refused, mut trouble) = (!ids.is_empty(), true, false, None);
+        let patient = self.worked && self.troubled.is_none_or(|since| since.elapsed() < PATIENCE);
+        self.shared.store.outcomes(&ids, everywhere, &mut |id, answer| match answer {
+            Err(e) if patient && e.kind() == ErrorKind::Io => {
+                trouble.get_or_insert(e);
+                ControlFlow::Continue(())
+            }
+            answer => {
+                refused |= answer.as_ref().is_err_and(|e| e.kind() == ErrorKind::Io);
+                room = self.shared.desk().deliver(id, answer);
+                if room { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            }
         });
         if !room {
             self.shared.desk().put_off(ids);
             self.shared.bell.ring();
+        }
+        self.worked |= any && !refused && trouble.is_none();
+        trouble
+    }
+
+    /// Says when trouble begins and when it is over.
+    fn see_to(&mut self, trouble: Option<Error>) {
+        match (trouble, self.troubled) {
+            (Some(e), None) => {
+                self.troubled = Some(Instant::now());
+                tracing::warn!(error = %e, "cannot look for outcomes; trying again for {PATIENCE:?}");
+            }
+            (None, Some(since)) => {
+                self.troubled = None;
+                tracing::info!("can look for outcomes again, after {:.1?}", since.elapsed());
+            }
+            _ => {}
         }
     }
 
@@ -157,10 +193,13 @@ impl<S: Store> Listener<'_, S> {
                     hears = false;
                     if !self.shared.said_deaf.swap(true, Ordering::Relaxed) {
                         let every = self.shared.poll_interval;
-                        tracing::warn!(error = %e, "cannot watch for outcomes; looking every {every:?} instead");
+                        tracing::warn!(error = %e, "cannot watch for outcomes; looking every {every:?} until that works");
                     }
                 }
             }
+        }
+        if hears && self.shared.said_deaf.swap(false, Ordering::Relaxed) {
+            tracing::info!("watching for outcomes again");
         }
         hears && !folders.is_empty()
     }
