@@ -5,8 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::actors::observer::{Event, Observer, tell};
+use crate::actors::troubles::Troubles;
 use crate::ports::{Beat, Bell, Progress, Store};
 use crate::words::{Error, Id};
+
+const BEAT: &str = "say that it is alive";
+const REGISTER: &str = "register anew";
 
 /// What the thread and its owner share.
 pub(super) struct Heart<'a, S: Store> {
@@ -14,6 +18,7 @@ pub(super) struct Heart<'a, S: Store> {
     name: &'a Id,
     lease: Duration,
     observer: &'a dyn Observer,
+    pub(super) troubles: Troubles<'a>,
     /// All rooms that there ever were; the last one is for new claims.
     rooms: Mutex<Vec<Arc<S::Room>>>,
     bell: Bell,
@@ -29,7 +34,8 @@ impl<'a, S: Store> Heart<'a, S> {
         room: S::Room,
     ) -> Self {
         let rooms = Mutex::new(vec![Arc::new(room)]);
-        Self { store, name, lease, observer, rooms, bell: Bell::default(), over: AtomicBool::new(false) }
+        let (troubles, bell, over) = (Troubles::told_to(observer), Bell::default(), AtomicBool::new(false));
+        Self { store, name, lease, observer, troubles, rooms, bell, over }
     }
 
     pub(super) fn room(&self) -> Arc<S::Room> {
@@ -51,30 +57,45 @@ impl<'a, S: Store> Heart<'a, S> {
     pub(super) fn beat(&self) {
         let usual = (self.lease / 4).clamp(Duration::from_millis(5), Duration::from_secs(60 * 60));
         let mut pause = usual;
+        // It was evicted, and could not register anew yet.
+        let mut homeless = false;
         loop {
             self.bell.wait(pause);
             if self.over.load(Ordering::Acquire) {
                 return;
             }
             pause = usual;
-            if let Err((doing, error)) = self.beat_once() {
-                pause = usual.min(Duration::from_secs(1));
-                tell(
-                    self.observer,
-                    &Event::Trouble { doing, id: None, error: &error, retry_in: Some(pause) },
-                );
+            match self.beat_once(&mut homeless) {
+                Ok(()) => [BEAT, REGISTER].iter().for_each(|doing| self.troubles.works(doing)),
+                Err((doing, error)) => {
+                    pause = usual.min(Duration::from_secs(1));
+                    self.troubles.with_all(doing, None, &error, Some(pause));
+                }
             }
         }
     }
 
-    fn beat_once(&self) -> Result<(), (&'static str, Error)> {
-        let alive = self.store.beat(&self.room(), Progress::default());
-        if alive.map_err(|e| ("say that it is alive", e))? == Beat::Alive {
+    fn beat_once(&self, homeless: &mut bool) -> Result<(), (&'static str, Error)> {
+        let room = self.room();
+        if self.store.beat(&room, Progress::default()).map_err(|e| (BEAT, e))? == Beat::Alive {
+            *homeless = false;
             return Ok(());
         }
-        tell(self.observer, &Event::Evicted);
-        let room = self.store.register(self.name, self.lease);
-        self.rooms().push(Arc::new(room.map_err(|e| ("register anew", e))?));
+        if !std::mem::replace(homeless, true) {
+            tell(self.observer, &Event::Evicted);
+        }
+        // Here and in the list: nobody has anything in hand there. A disk that somebody wants to unmount waits for its descriptors.
+        if Arc::strong_count(&room) == 2 {
+            self.store.abandon(&room);
+        }
+        drop(room);
+        let room = self.store.register(self.name, self.lease).map_err(|e| (REGISTER, e))?;
+        *homeless = false;
+        let mut rooms = self.rooms();
+        // Of those before it, the ones in which nothing is in hand: others see to what is left in them.
+        rooms.retain(|room| Arc::strong_count(room) > 1);
+        rooms.push(Arc::new(room));
+        drop(rooms);
         tell(self.observer, &Event::Registered { consumer: self.name });
         Ok(())
     }

@@ -7,6 +7,7 @@ mod heart;
 pub mod intake;
 pub mod observer;
 pub mod producer;
+mod troubles;
 
 /// A machine's name in the alphabet of ids, at most 40 long: `-` for what is not in it.
 pub(crate) fn plain_name(name: &str) -> String {

@@ -176,6 +176,15 @@ pub enum Event<'a> {
         error: &'a Error,
         /// When it is tried again. `None`: not by this consumer; recovery will see to it.
         retry_in: Option<Duration>,
+        /// Whether nothing else has failed for the same reason before, or all that had is [over](Event::Over): only that is logged.
+        news: bool,
+    },
+    /// What failed for one reason works again.
+    Over {
+        /// What it was told of first.
+        doing: &'static str,
+        /// How long that took.
+        after: Duration,
     },
     /// It claims no more and waits for its handlers.
     Stopping {
@@ -208,7 +217,9 @@ fn log(event: &Event<'_>) {
     match event {
         Event::Watching(chosen) => info!(mode = ?chosen.mode, why = chosen.why, "watching"),
         Event::Registered { consumer } => debug!(%consumer, "registered"),
-        Event::Evicted => warn!("others took this consumer for dead; registering anew"),
+        Event::Evicted => warn!(
+            "the room of this consumer is gone: others took it for dead, or its drop folder is not there; registering anew"
+        ),
         Event::Claimed { id, attempt } => debug!(%id, attempt, "claimed"),
         Event::Settled { id, attempt, disposition, problem, counts: true, took } => {
             let ended = disposition.as_str();
@@ -280,13 +291,16 @@ fn log(event: &Event<'_>) {
                 info!(drafts, jobs, outcomes, payloads, ids, failed, "swept what was kept long enough");
             }
         }
-        Event::Trouble { doing, id, error, retry_in } => {
+        Event::Trouble { doing, id, error, retry_in, news } => {
             let id = id.map(tracing::field::display);
             match retry_in {
-                Some(pause) => warn!(id, %error, "cannot {doing}; trying again in {pause:?}"),
+                // How often it is tried in vain nobody wants to read.
+                Some(_) if *news => warn!(id, %error, "cannot {doing}; trying again until it works"),
+                Some(pause) => debug!(id, %error, "cannot {doing}; trying again in {pause:?}"),
                 None => error!(id, %error, "cannot {doing}; leaving it to recovery"),
             }
         }
+        Event::Over { doing, after } => info!("can {doing} again, after {after:.1?}"),
         Event::Stopping { in_flight } => info!(in_flight, "stopping"),
         Event::CutShort { in_flight } => info!(in_flight, "ending the handlers that still run"),
         Event::Drained => debug!("nothing is left to do"),

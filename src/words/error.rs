@@ -106,6 +106,11 @@ impl Error {
         self.kind
     }
 
+    /// The operating system's own error, if there is one.
+    pub(crate) fn system(&self) -> Option<&io::Error> {
+        self.source.as_ref()
+    }
+
     /// Whether the operating system said that it is not permitted to look there, or to change that.
     pub(crate) fn is_denied(&self) -> bool {
         self.source.as_ref().is_some_and(|source| source.kind() == io::ErrorKind::PermissionDenied)

@@ -267,7 +267,7 @@ fn a_command_that_cannot_be_started() {
     assert!(ended.err.contains("cannot run the handler"), "{ended:?}");
     assert_eq!(service.collections("inbox"), [1, 1]);
 
-    let mut command = service.0.command(&format!("{COLLECT} --follow -- ./handler"), &[]);
+    let mut command = service.0.command(&format!("{COLLECT} -v --follow -- ./handler"), &[]);
     fs::write(&handler, script).unwrap();
     set_executable().unwrap();
     let mut running = Running::start({

@@ -50,7 +50,7 @@ fn a_handler_that_is_removed_after_the_start_buries_nothing() {
     let handler = folder.beside("handler");
     let works = "#!/bin/sh\nexec cat\n";
     install(&handler, works);
-    let words = format!("consumer run DROP --concurrency 8 -- {}", handler.display());
+    let words = format!("consumer -v run DROP --concurrency 8 -- {}", handler.display());
     let mut consumer = folder.start(&words, &[]);
     folder.submit("1");
     wait_until("it works", || (folder.names("done").len() == 1).then_some(()));

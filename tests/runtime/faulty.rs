@@ -224,6 +224,10 @@ impl Store for Faulty<'_> {
         self.local.recover(room, vigil)
     }
 
+    fn abandon(&self, room: &Self::Room) {
+        self.local.abandon(room);
+    }
+
     fn retire(&self, room: Self::Room) -> Result<()> {
         self.local.retire(room)
     }

@@ -16,6 +16,10 @@ use crate::words::{
     DeliveryKind, Disposition, Error, ErrorKind, Id, InboxName, Outcome, Result, Turns, pause_after,
 };
 
+const WATCH: &str = "watch a folder";
+const LOOK: &str = "look for outcomes";
+const HAND_OVER: &str = "hand over outcomes";
+
 /// So many are looked at a time.
 const AT_ONCE: usize = 1000;
 /// With so many that were refused it is not the outcomes: no more are claimed until some of them may be tried again.
@@ -62,7 +66,7 @@ enum Halt {
 
 impl From<Error> for Halt {
     fn from(error: Error) -> Self {
-        Halt::Pause("look for outcomes", error)
+        Halt::Pause(LOOK, error)
     }
 }
 
@@ -79,7 +83,8 @@ pub(super) struct Desk<'a, S: Store> {
     held: Vec<Held<S::Room>>,
     /// What is no outcome, and lies in the inbox again.
     refused: HashSet<Id>,
-    told: Vec<std::path::PathBuf>,
+    /// What was told of rooms of the dead that could not be cleared.
+    told: (Vec<PathBuf>, Vec<String>),
     collected: Collected,
     /// Why one that does not follow could not do all.
     failure: Option<Error>,
@@ -108,7 +113,7 @@ impl<'a, S: Store> Desk<'a, S> {
             turns: Turns::default(),
             held: Vec::new(),
             refused: HashSet::new(),
-            told: Vec::new(),
+            told: Default::default(),
             collected: Collected::default(),
             failure: None,
         }
@@ -135,6 +140,7 @@ impl<'a, S: Store> Desk<'a, S> {
             let pause = match self.look() {
                 Ok(look) => {
                     failures = 0;
+                    self.heart.troubles.works(LOOK);
                     if !self.options.follow && !look.busy && !look.unjudged {
                         break;
                     }
@@ -175,9 +181,12 @@ impl<'a, S: Store> Desk<'a, S> {
         let mut hears = self.watch.hears() && !folders.is_empty();
         for folder in folders.iter().filter(|_| hears).collect::<Vec<_>>() {
             if let Err(e) = self.watch.arm(folder) {
-                self.trouble("watch a folder", None, &e, Some(self.options.poll_interval));
+                self.trouble(WATCH, None, &e, Some(self.options.poll_interval));
                 hears = false;
             }
+        }
+        if hears {
+            self.heart.troubles.works(WATCH);
         }
         hears
     }
@@ -194,9 +203,10 @@ impl<'a, S: Store> Desk<'a, S> {
             + takeover.archived
             + takeover.cleared
             > 0;
-        if news || takeover.strangers != self.told || !takeover.troubles.is_empty() {
+        let strange = (&takeover.strangers, &takeover.troubles) != (&self.told.0, &self.told.1);
+        if news || strange {
             tell(self.observer, &Event::Recovered(&takeover));
-            self.told.clone_from(&takeover.strangers);
+            self.told = (takeover.strangers.clone(), takeover.troubles.clone());
         }
         let names = self.store.scan(AT_ONCE + self.refused.len())?.names;
         let is_ours =
@@ -252,6 +262,9 @@ impl<'a, S: Store> Desk<'a, S> {
         let answer = catch_unwind(AssertUnwindSafe(|| self.recipient.take(&delivery)));
         let answer = answer.unwrap_or_else(|_| Err(Refusal::because("whoever took it over panicked")));
         let held = Held::new(room, claim, answer.is_ok().then_some(outcome.disposition));
+        if matches!(answer, Ok(()) | Err(Refusal::Again(_))) {
+            self.heart.troubles.works(HAND_OVER);
+        }
         match answer {
             Ok(()) => self.go_on(held),
             Err(Refusal::Again(e)) => self.refuse(held, e),
@@ -259,7 +272,7 @@ impl<'a, S: Store> Desk<'a, S> {
                 if let Err(e) = self.store.release(&held.room, &held.claim) {
                     self.hold(held, &e);
                 }
-                return Err(Halt::Pause("hand over outcomes", e));
+                return Err(Halt::Pause(HAND_OVER, e));
             }
             Err(Refusal::Over(e)) => {
                 self.held.push(held);
@@ -304,6 +317,9 @@ impl<'a, S: Store> Desk<'a, S> {
             Some(disposition) => self.store.collected(room, claim).map(|first| Some((*disposition, first))),
             None => self.store.uncollected(room, claim).map(|()| None),
         };
+        if answer.is_ok() {
+            self.heart.troubles.done(&claim.name.id);
+        }
         match answer {
             Ok(None) => {}
             Ok(Some((disposition, first))) => {
@@ -336,6 +352,9 @@ impl<'a, S: Store> Desk<'a, S> {
     }
 
     fn trouble(&self, doing: &'static str, id: Option<&Id>, error: &Error, retry_in: Option<Duration>) {
-        tell(self.observer, &Event::Trouble { doing, id, error, retry_in });
+        match id {
+            None => self.heart.troubles.with_all(doing, None, error, retry_in),
+            Some(id) => self.heart.troubles.with_one(doing, id, error, retry_in),
+        }
     }
 }

@@ -7,6 +7,7 @@ use super::{Collected, CollectorOptions};
 use crate::actors::consumer::Stopper;
 use crate::actors::heart::Heart;
 use crate::actors::observer::{Event, Observer, tell};
+use crate::actors::troubles::Troubles;
 use crate::ports::{Chosen, Recipient, Store, Watch};
 use crate::words::{Error, Result};
 
@@ -58,8 +59,7 @@ where
             continue;
         }
         if let Err(error) = store.retire(room) {
-            let doing = "give back the room";
-            tell(observer, &Event::Trouble { doing, id: None, error: &error, retry_in: None });
+            Troubles::told_to(observer).with_all("give back the room", None, &error, None);
         }
     }
     answer

@@ -15,6 +15,7 @@ use super::stop::Stage;
 use super::{ConsumerOptions, MOST_ASIDE, PATIENCE_OF_A_DRAIN, Stopper, Summary, Terms};
 use crate::actors::handler::Handler;
 use crate::actors::observer::{Event, Observer, tell};
+use crate::actors::troubles::Troubles;
 use crate::ports::{Host, Store};
 use crate::words::{Error, Id, InboxName};
 
@@ -25,6 +26,8 @@ pub(super) struct Floor<'a, S: Store, H: Host> {
     pub(super) handler: &'a dyn Handler,
     pub(super) runtime: Handle,
     pub(super) observer: &'a dyn Observer,
+    /// What does not work at the moment.
+    pub(super) troubles: Troubles<'a>,
     pub(super) options: &'a ConsumerOptions,
     pub(super) stopper: &'a Stopper,
     /// `source` of the outcomes.
@@ -62,7 +65,16 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
         error: &Error,
         retry_in: Option<Duration>,
     ) {
-        self.tell(&Event::Trouble { doing, id, error, retry_in });
+        match id {
+            None => self.troubles.with_all(doing, None, error, retry_in),
+            Some(id) => self.troubles.with_one(doing, id, error, retry_in),
+        }
+    }
+
+    /// A name is settled, lost, or left.
+    pub(super) fn done(&self, name: &InboxName) {
+        self.troubles.done(&name.id);
+        self.ready.done(name);
     }
 
     /// A drain cannot go on.
@@ -81,6 +93,7 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
     /// A drain cannot do this one, and ends with the error; but first it does the others. If none of those works either,
     /// it ends now.
     pub(super) fn put_aside(&self, name: &InboxName, error: Error) {
+        self.troubles.done(&name.id);
         self.ready.put_aside(name);
         if self.aside.fetch_add(1, Ordering::AcqRel) + 1 >= MOST_ASIDE {
             return self.give_up(error);

@@ -6,9 +6,15 @@ use std::time::{Duration, Instant};
 
 use super::floor::Floor;
 use super::stop::Stage;
+use super::worker::SCAN;
 use crate::actors::observer::Event;
 use crate::ports::{Broom, Host, Interest, Promotion, Store, Takeover, Vigil, Watch};
 use crate::words::{DeliveryKind, Error, InboxName, Result, pause_after};
+
+const WATCH: &str = "watch a folder";
+const RECOVER: &str = "recover what absent consumers left";
+const PROMOTE: &str = "move delayed jobs that are due";
+const SWEEP: &str = "sweep";
 
 /// A busy inbox rings at each job: recovery follows a ring, but not every ring.
 const RECOVERY_REST: Duration = Duration::from_millis(100);
@@ -23,6 +29,8 @@ const PROMOTE_AT_ONCE: usize = 10_000;
 const PROMOTION_PAUSE: Duration = Duration::from_millis(20);
 const PROMOTION_REST: u32 = 10;
 const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
+/// After one that failed.
+const SWEEP_AGAIN: Duration = Duration::from_secs(60);
 /// How long a portion of a sweep takes at most: nothing is recovered meanwhile.
 const SWEEP_AT_ONCE: Duration = Duration::from_millis(200);
 /// How many times its own cost a portion must be old before the next one.
@@ -141,6 +149,9 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
     /// Something may have changed: a new job, a birth or a death, a worker, a stop.
     fn heard(&mut self) {
         self.pass_on_renamed();
+        if self.floor.pulse.has_moved() {
+            self.rescan(Instant::now());
+        }
         // A drain that is idle looks for itself, lest its workers' looks ring for each other for ever.
         if !(self.floor.options.drain && self.floor.ready.activity().1) {
             self.floor.ready.mark();
@@ -180,9 +191,12 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
         for folder in &folders {
             if let Err(e) = self.watch.arm(folder) {
                 let retry_in = Some(self.floor.options.poll_interval);
-                self.floor.trouble("watch a folder", None, &e, retry_in);
+                self.floor.trouble(WATCH, None, &e, retry_in);
                 hears = false;
             }
+        }
+        if hears {
+            self.floor.troubles.works(WATCH);
         }
         hears
     }
@@ -195,6 +209,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
         self.promotion_rest = now + ((now - began) * PROMOTION_REST).max(PROMOTION_PAUSE);
         match answer {
             Ok(Promotion { moved, next }) => {
+                self.floor.troubles.works(PROMOTE);
                 // The wall clock may be set meanwhile: the safety rescan looks again.
                 let pause = next.map(|due| due.since(self.floor.host.now()));
                 self.promotion_due = now + pause.unwrap_or(IDLE).min(IDLE);
@@ -206,7 +221,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
             Err(e) => {
                 self.promotion_rest = now + FIRST_RESCAN;
                 self.promotion_due = self.promotion_rest;
-                self.floor.trouble("move delayed jobs that are due", None, &e, Some(FIRST_RESCAN));
+                self.floor.trouble(PROMOTE, None, &e, Some(FIRST_RESCAN));
                 Err(e)
             }
         }
@@ -219,6 +234,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
         match answer {
             Ok(takeover) => {
                 self.failures = 0;
+                self.floor.troubles.works(RECOVER);
                 // A minute at most: somebody may vanish who was never seen here.
                 let again = takeover.look_again.unwrap_or(Duration::MAX).min(2 * LAST_RESCAN);
                 self.recovery_due = self.recovered_at + again.max(Duration::from_millis(5));
@@ -244,7 +260,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
                 self.failures += 1;
                 let pause = pause_after(self.failures);
                 self.recovery_due = now + pause;
-                self.floor.trouble("recover what absent consumers left", None, &e, Some(pause));
+                self.floor.trouble(RECOVER, None, &e, Some(pause));
                 self.floor.lose_patience(self.failures, e);
                 None
             }
@@ -278,6 +294,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
         self.sweep_due = now + SWEEP_EVERY;
         match answer {
             Ok(swept) => {
+                self.floor.troubles.works(SWEEP);
                 if swept.unfinished {
                     self.sweep_due = now + (now - began) * SWEEP_REST;
                 }
@@ -286,7 +303,10 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
                     self.floor.tell(&Event::Swept(&swept));
                 }
             }
-            Err(e) => self.floor.trouble("sweep", None, &e, Some(SWEEP_EVERY)),
+            Err(e) => {
+                self.sweep_due = now + SWEEP_AGAIN;
+                self.floor.trouble(SWEEP, None, &e, Some(SWEEP_AGAIN));
+            }
         }
     }
 
@@ -335,7 +355,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
                     limit = limit.saturating_mul(4);
                 }
                 Err(e) => {
-                    self.floor.trouble("scan the inbox", None, &e, Some(pause_after(self.failed_looks + 1)));
+                    self.floor.trouble(SCAN, None, &e, Some(pause_after(self.failed_looks + 1)));
                     return self.look_again(e);
                 }
             }

@@ -12,6 +12,8 @@ use crate::actors::observer::Event;
 use crate::ports::{Admitted, Arrivals, Arrived, Fetched, Host, Looked, Marker, Store};
 use crate::words::{Error, Pending, Result, StampedId, pause_after, shown};
 
+const TAKE: &str = "take what was dropped into the inbox";
+
 /// How old, at least, and how many times its own cost a look must be before the next one. To make jobs of what it found costs far
 /// more, and is no reason to wait.
 const LEAST_REST: Duration = Duration::from_millis(10);
@@ -82,6 +84,7 @@ impl<'a, S: Store, H: Host> Porter<'a, S, H> {
             let (clear, again) = match answer {
                 Ok((looked, tried)) if self.failures == failures => {
                     self.failures = 0;
+                    self.floor.troubles.works(TAKE);
                     // Those that were ready, and not taken, are others by now.
                     let again = if tried > 0 { Some(Duration::ZERO) } else { self.again(&looked) };
                     let clear = looked.fresh + looked.beyond + tried == 0 && !self.refused.are_tried();
@@ -91,7 +94,7 @@ impl<'a, S: Store, H: Host> Porter<'a, S, H> {
                 Err(e) => {
                     self.failures += 1;
                     let pause = pause_after(self.failures);
-                    self.floor.trouble("take what was dropped into the inbox", None, &e, Some(pause));
+                    self.floor.trouble(TAKE, None, &e, Some(pause));
                     self.floor.lose_patience(self.failures, e);
                     (false, Some(pause))
                 }
@@ -219,7 +222,10 @@ impl<'a, S: Store, H: Host> Porter<'a, S, H> {
             Ok(answers) => {
                 for (held, answer) in taken.into_iter().zip(answers) {
                     match answer {
-                        Ok(admitted) => self.admitted(&held.file, &admitted),
+                        Ok(admitted) => {
+                            self.floor.troubles.done(&held.stamp.id);
+                            self.admitted(&held.file, &admitted);
+                        }
                         Err(e) => self.failed(held, DOING, Some(e)),
                     }
                 }

@@ -14,6 +14,9 @@ use crate::actors::observer::Event;
 use crate::ports::{Beat, Bell, Host, Progress, Store};
 use crate::words::Error;
 
+const BEAT: &str = "say that it is alive";
+const REGISTER: &str = "register anew";
+
 /// Leases may be longer than the clock's range; a year is as good.
 const LONGEST_LEASE: Duration = Duration::from_secs(365 * 86_400);
 
@@ -40,12 +43,19 @@ impl Tempo {
 pub(super) struct Pulse {
     bell: Bell,
     over: AtomicBool,
+    /// It has another room than before: what it listened to may be gone, too.
+    moved: AtomicBool,
 }
 
 impl Pulse {
     /// Beats now: the room may be gone.
     pub(super) fn check(&self) {
         self.bell.ring();
+    }
+
+    /// Whether there is another room since this was last asked.
+    pub(super) fn has_moved(&self) -> bool {
+        self.moved.swap(false, Ordering::AcqRel)
     }
 
     /// No beat is needed any more.
@@ -68,11 +78,16 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
             if self.pulse.over.load(Ordering::Acquire) {
                 return;
             }
+            // A room before this one, in which nothing is in hand any more, is let go of: others see to what is left in it.
+            rooms.retain(|room| Arc::strong_count(room) > 1);
             let progress = tempo.measure(Instant::now(), lock(&self.tally).settled());
             let (doing, answer) = self.beat(rooms, progress, &mut homeless);
             pause = self.beat_interval();
             match answer {
-                Ok(()) => failures = 0,
+                Ok(()) => {
+                    failures = 0;
+                    [BEAT, REGISTER].iter().for_each(|doing| self.troubles.works(doing));
+                }
                 Err(e) => {
                     failures += 1;
                     pause = pause.min(Duration::from_secs(1));
@@ -94,19 +109,28 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
     ) -> (&'static str, Result<(), Error>) {
         // Before the beat: who judges us counts from the moment in which it is written.
         let began = Instant::now();
-        if !*homeless {
-            match self.store.beat(&self.room(), progress) {
-                Ok(Beat::Alive) => self.trust_from(began),
-                Ok(Beat::Evicted) => {
-                    *homeless = true;
-                    self.ready.trust_until(began);
-                    self.tell(&Event::Evicted);
+        let room = self.room();
+        match self.store.beat(&room, progress) {
+            // A disk that was unmounted is there again, perhaps, and in the room is what was in hand.
+            Ok(Beat::Alive) => {
+                self.trust_from(began);
+                if std::mem::take(homeless) {
+                    self.settle_in();
                 }
-                Err(e) => return ("say that it is alive", Err(e)),
+                return ("", Ok(()));
             }
+            Ok(Beat::Evicted) if *homeless => {}
+            Ok(Beat::Evicted) => {
+                *homeless = true;
+                self.ready.trust_until(began);
+                self.tell(&Event::Evicted);
+            }
+            Err(e) => return (BEAT, Err(e)),
         }
-        if !*homeless {
-            return ("", Ok(()));
+        // Here, on the floor, and in the list: nobody has anything in hand there. A disk that somebody wants to unmount waits for
+        // its descriptors.
+        if Arc::strong_count(&room) == 3 {
+            self.store.abandon(&room);
         }
         let began = Instant::now();
         match self.store.register(&self.options.name, self.options.lease) {
@@ -118,12 +142,20 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
                 rooms.push(room);
                 *homeless = false;
                 self.trust_from(began);
-                self.tell(&Event::Registered { consumer: &self.options.name });
-                self.ready.mark();
+                self.settle_in();
                 ("", Ok(()))
             }
-            Err(e) => ("register anew", Err(e)),
+            Err(e) => (REGISTER, Err(e)),
         }
+    }
+
+    /// It has a room: what waited for one can go on.
+    fn settle_in(&self) {
+        self.tell(&Event::Registered { consumer: &self.options.name });
+        self.ready.hurry();
+        self.ready.mark();
+        self.pulse.moved.store(true, Ordering::Release);
+        self.stopper.bell().ring();
     }
 
     /// A beat was seen to work that began then. New jobs may be taken until it is three quarters of a lease old: the last

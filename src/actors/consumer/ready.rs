@@ -274,6 +274,13 @@ impl<R> Ready<R> {
         self.changed.notify_one();
     }
 
+    /// What did not work is tried again now.
+    pub(super) fn hurry(&self) {
+        let now = Instant::now();
+        self.lock().again.iter_mut().for_each(|again| again.due = again.due.min(now));
+        self.changed.notify_all();
+    }
+
     /// How many names were given out so far, and whether none is out or waiting to be.
     pub(super) fn activity(&self) -> (u64, bool) {
         let state = self.lock();

@@ -18,6 +18,7 @@ use super::{ConsumerOptions, Stopper, Summary};
 use crate::actors::handler::Handler;
 use crate::actors::observer::{Event, Observer, tell};
 use crate::actors::plain_name;
+use crate::actors::troubles::Troubles;
 use crate::ports::{Bell, Chosen, Host, Store, Watch};
 use crate::words::{Error, Result};
 
@@ -65,6 +66,7 @@ where
         handler,
         runtime,
         observer,
+        troubles: Troubles::told_to(observer),
         options,
         stopper,
         source: format!("//{}/{}", plain_name(&host.name()), options.name),
@@ -122,9 +124,7 @@ where
     drop(floor);
     for room in rooms.into_iter().filter_map(Arc::into_inner) {
         if let Err(error) = store.retire(room) {
-            let trouble =
-                Event::Trouble { doing: "give back the room", id: None, error: &error, retry_in: None };
-            tell(observer, &trouble);
+            Troubles::told_to(observer).with_all("give back the room", None, &error, None);
         }
     }
     failure.map_or(Ok(tally), Err)

@@ -13,8 +13,13 @@ use crate::words::{ClaimCheck, ClaimCheckKind, Error, ErrorKind, Job, Payload, P
 /// How long after a handler was killed a stop of the consumer may explain it.
 const MOMENT: Duration = Duration::from_millis(100);
 
+const MAKE: &str = "make a workspace";
+const START: &str = "start the handler";
 const KEEP: &str = "keep what a handler left";
 const NOT_KEPT: &str = "the folder did not take what its handler left";
+
+/// What a job that was handled shows to work.
+pub(super) const DOUBTFUL: [&str; 3] = [MAKE, START, KEEP];
 
 /// Why a job that was handled, or was to be, did not succeed.
 pub(super) enum Otherwise {
@@ -58,7 +63,7 @@ where
             Ok(workspace) => workspace,
             Err(error) => {
                 let why = "the folder has no room for what its handler would leave";
-                return Err(hitch(Doubt::Start, "make a workspace", why, error));
+                return Err(hitch(Doubt::Start, MAKE, why, error));
             }
         };
         let written = self.handled(claim, job, workspace.clone());
@@ -94,8 +99,11 @@ where
     fn handled(&self, claim: &Claim, job: &Job, workspace: Option<Workspace>) -> Result<Written, Otherwise> {
         let cut = Cut::new(self.cut.subscribe(), self.options.handler_timeout);
         // Others are held back while nobody knows whether a handler can be started: not until this one has ended.
-        let ready = &self.ready;
-        let started = || ready.started();
+        let (ready, troubles) = (&self.ready, &self.troubles);
+        let started = || {
+            ready.started();
+            [MAKE, START].iter().for_each(|doing| troubles.works(doing));
+        };
         let call =
             Call { job: job.clone(), path: claim.path.clone(), workspace, cut, started: Started(&started) };
         let handling = || self.runtime.block_on(self.handler.handle(call));
@@ -116,7 +124,7 @@ where
             }
             Ok(Ended::Killed(problem)) => failed(problem),
             Ok(Ended::NotStarted(error)) => {
-                hitch(Doubt::Start, "start the handler", "its handler could not be started", error)
+                hitch(Doubt::Start, START, "its handler could not be started", error)
             }
             Ok(Ended::NotKept(error)) => hitch(Doubt::Keep, KEEP, NOT_KEPT, error),
             Ok(Ended::Cut { why: Why::Stopped, .. }) => Otherwise::HandBack("the consumer ends"),

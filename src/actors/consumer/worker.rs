@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 
 use super::floor::{Floor, lock};
 use super::ready::{Next, Task, Unsettled};
-use super::verdict::{Hitch, Otherwise};
+use super::verdict::{DOUBTFUL, Hitch, Otherwise};
 use super::{Conclusion, PATIENCE_OF_A_DRAIN, Taken, conclude, finish, take};
 use crate::actors::observer::Event;
 use crate::ports::{Claim, Host, Scan, Store};
 use crate::words::{Attempt, Error, Id, InboxName, Job, Millis, Outcome, Problem, pause_after};
+
+pub(super) const SCAN: &str = "scan the inbox";
 
 /// After so many claims lost in a row, the worker makes sure that its room is still there, and lets others go first.
 const UNLUCKY: u32 = 64;
@@ -65,14 +67,14 @@ where
                 Next::Closed => return,
                 // The keeper may not have closed the doors yet, but who has asked for a stop relies on it.
                 Next::New(name) if self.is_stopping() => {
-                    self.ready.done(&name);
+                    self.done(&name);
                     self.ready.close();
                 }
                 Next::New(name) => self.attend(name, self.room(), 0, &mut luck),
                 Next::Again(again) => match again.task {
                     Task::Take(name, room) if self.is_stopping() => {
                         self.let_go(&name, &room);
-                        self.ready.done(&name);
+                        self.done(&name);
                     }
                     Task::Take(name, room) => self.attend(name, room, again.tries, &mut luck),
                     Task::Settle(mut unsettled) => {
@@ -83,7 +85,7 @@ where
                     }
                 },
                 Next::Trouble(e, tries, pause) => {
-                    self.trouble("scan the inbox", None, &e, Some(pause));
+                    self.trouble(SCAN, None, &e, Some(pause));
                     self.try_patience(tries, e);
                 }
             }
@@ -94,6 +96,7 @@ where
     /// long as it lies there.
     fn scan(&self, limit: usize) -> Result<Scan, Error> {
         let scan = self.store.scan(limit)?;
+        self.troubles.works(SCAN);
         let mut stuck = HashSet::new();
         if scan.dropped > 0 {
             self.gate.poke();
@@ -140,9 +143,9 @@ where
                 luck.lost = 0;
                 self.settled(&claim, &outcome, counts, None);
             }
-            Ok(Taken::Settled) => self.ready.done(&name),
+            Ok(Taken::Settled) => self.done(&name),
             Ok(Taken::Lost) => {
-                self.ready.done(&name);
+                self.done(&name);
                 luck.lost += 1;
                 if luck.lost >= UNLUCKY {
                     luck.lost = 0;
@@ -199,6 +202,7 @@ where
             Err(Otherwise::Blameless(hitch)) => return self.hold_back(&room, &claim, *hitch),
         };
         self.ready.handled();
+        DOUBTFUL.iter().for_each(|doing| self.troubles.works(doing));
         let conclusion = conclude(self.store, &claim, &job, result, began_at, self.host, self.terms());
         self.settle(Box::new(Unsettled { room, claim, conclusion, began }), 0, luck);
     }
@@ -207,7 +211,7 @@ where
     /// blame. All workers wait; then one tries again.
     fn hold_back(&self, room: &Arc<S::Room>, claim: &Claim, Hitch { doubt, doing, why, error }: Hitch) {
         let (tries, pause) = self.ready.hold_back(doubt);
-        self.trouble(doing, Some(&claim.name.id), &error, Some(pause));
+        self.troubles.with_all(doing, Some(&claim.name.id), &error, Some(pause));
         self.hand_back(room, claim, why);
         self.try_patience(tries, error);
     }
@@ -249,6 +253,7 @@ where
                 Ok(()) => {
                     self.count(|tally| tally.handed_back += 1);
                     self.tell(&Event::HandedBack { id: &claim.name.id, attempt: claim.name.attempt, why });
+                    self.troubles.done(&claim.name.id);
                     return self.ready.returned(&claim.name);
                 }
                 // Our room is gone: others have taken the claim over.
@@ -283,7 +288,7 @@ where
             self.tell(&Event::HandedBack { id, attempt, why: "its outcome could not be written" });
         }
         if self.is_cut() {
-            self.ready.done(&claim.name);
+            self.done(&claim.name);
         } else {
             self.put_aside(&claim.name, e);
         }
@@ -294,7 +299,7 @@ where
     fn leave(&self, doing: Doing, claim: &Claim, e: &Error) {
         self.trouble(doing.words(), Some(&claim.name.id), e, None);
         self.count(|tally| tally.left += 1);
-        self.ready.done(&claim.name);
+        self.done(&claim.name);
     }
 
     fn settled(&self, claim: &Claim, outcome: &Outcome, counts: bool, took: Option<Duration>) {
@@ -311,7 +316,7 @@ where
         let (attempt, problem) = (claim.name.attempt, why.as_deref());
         let disposition = outcome.disposition;
         self.tell(&Event::Settled { id, attempt, disposition, problem, counts, took });
-        self.ready.done(&claim.name);
+        self.done(&claim.name);
     }
 
     fn postponed(&self, claim: &Claim, due: Millis, attempt: &Attempt) {
@@ -319,7 +324,7 @@ where
         let problem = &attempt.problem.in_words();
         let (id, attempt) = (&claim.name.id, attempt.attempt);
         self.tell(&Event::Postponed { id, attempt, due, problem });
-        self.ready.done(&claim.name);
+        self.done(&claim.name);
         // The keeper has to learn when it is due.
         self.stopper.bell().ring();
     }

@@ -15,6 +15,11 @@ use crate::actors::observer::{Event, tell};
 use crate::ports::{Arrivals, Batch, Foreign, Host, Interest, Store, Taking, Vigil};
 use crate::words::{Consignment, Error, ErrorKind, Id, Result, pause_after};
 
+const LOOK: &str = "look for files";
+const WATCH: &str = "watch a folder";
+const TAKE: &str = "take files";
+const PUT_BACK: &str = "put files back";
+
 /// The pause before a safety rescan, where there are notifications: doubled each time that it finds nothing.
 const FIRST_RESCAN: Duration = Duration::from_secs(1);
 const LAST_RESCAN: Duration = Duration::from_secs(30);
@@ -95,6 +100,7 @@ where
             let pause = match looked {
                 Ok(look) => {
                     failures = 0;
+                    self.heart.troubles.works(LOOK);
                     if self.setup.options.once && !look.busy && !look.fresh {
                         self.leave();
                         break;
@@ -110,7 +116,7 @@ where
                 Err(e) => {
                     failures += 1;
                     let pause = pause_after(failures);
-                    self.trouble("look for files", None, &e, Some(pause));
+                    self.trouble(LOOK, None, &e, Some(pause));
                     pause
                 }
             };
@@ -147,12 +153,15 @@ where
     pub(super) fn put_back(&mut self) -> Result<bool> {
         let mut troubles = Vec::new();
         let left = self.setup.foreign.put_back(&mut |e| troubles.push(e))?;
+        if troubles.is_empty() {
+            self.heart.troubles.works(PUT_BACK);
+        }
         let better = left < self.stuck.count;
         let failures = if better || left == 0 { 0 } else { self.stuck.failures + 1 };
         let pause = pause_after(failures.max(1));
         self.stuck = Stuck { count: left, failures, due: Some(Instant::now() + pause) };
         for e in troubles {
-            self.trouble("put files back", None, &e, (!self.setup.options.once).then_some(pause));
+            self.trouble(PUT_BACK, None, &e, (!self.setup.options.once).then_some(pause));
         }
         Ok(better)
     }
@@ -183,11 +192,14 @@ where
             }
             match self.setup.watch.arm(folder) {
                 Err(e) if e.kind() != ErrorKind::NotFound => {
-                    self.trouble("watch a folder", None, &e, Some(LAST_RESCAN));
+                    self.trouble(WATCH, None, &e, Some(LAST_RESCAN));
                     hears = false;
                 }
                 _ => {}
             }
+        }
+        if hears {
+            self.heart.troubles.works(WATCH);
         }
         hears
     }
@@ -201,7 +213,10 @@ where
         let (mut held, mut any) = (Vec::new(), false);
         for taken in taken {
             match taken {
-                Ok(Taking::Taken(consignment)) => held.push(Held::new(*consignment)),
+                Ok(Taking::Taken(consignment)) => {
+                    self.heart.troubles.works(TAKE);
+                    held.push(Held::new(*consignment));
+                }
                 Ok(Taking::Gone) => {}
                 Ok(Taking::Stuck) => {
                     any = true;
@@ -210,7 +225,7 @@ where
                 Err(e) => {
                     // It may be in part taken.
                     self.stuck.count += 1;
-                    self.trouble("take files", None, &e, Some(FIRST_RESCAN));
+                    self.trouble(TAKE, None, &e, Some(FIRST_RESCAN));
                     self.fail(e);
                 }
             }
@@ -284,6 +299,7 @@ where
 
     fn done(&mut self, consignment: &Consignment) {
         let Consignment { stamp, path, files, .. } = consignment;
+        self.heart.troubles.done(&stamp.id);
         self.taken.jobs += 1;
         self.taken.files += files.len() as u64;
         tell(self.setup.observer, &Event::TakenIn { id: &stamp.id, path, files: files.len() });
@@ -317,7 +333,10 @@ where
             };
             let outcome = self.setup.store.outcome(&id);
             match outcome.and_then(|outcome| outcome.map_or(Ok(()), |it| self.setup.clerk.decided(&it))) {
-                Ok(()) => drop(self.untold.remove(&id)),
+                Ok(()) => {
+                    self.heart.troubles.done(&id);
+                    self.untold.remove(&id);
+                }
                 Err(e) => {
                     let pause = pause_after(failures);
                     look.again(pause);
@@ -334,7 +353,8 @@ where
     /// Trouble with one folder or one file, which keeps none of the others: told when it begins.
     pub(super) fn ail(&mut self, doing: &'static str, path: PathBuf, e: Error) {
         if self.told.len() < MOST_TOLD && self.told.insert(path) {
-            self.trouble(doing, None, &e, (!self.setup.options.once).then_some(LAST_RESCAN));
+            let retry_in = (!self.setup.options.once).then_some(LAST_RESCAN);
+            tell(self.setup.observer, &Event::Trouble { doing, id: None, error: &e, retry_in, news: true });
         }
         self.fail(e);
     }
@@ -352,6 +372,9 @@ where
         error: &Error,
         retry_in: Option<Duration>,
     ) {
-        tell(self.setup.observer, &Event::Trouble { doing, id, error, retry_in });
+        match id {
+            None => self.heart.troubles.with_all(doing, None, error, retry_in),
+            Some(id) => self.heart.troubles.with_one(doing, id, error, retry_in),
+        }
     }
 }

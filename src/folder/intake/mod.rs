@@ -170,7 +170,9 @@ impl Intake {
                     let why = error.to_string();
                     if told.as_ref() != Some(&why) {
                         let doing = "begin anew in the folder to take files from";
-                        tell(&*self.observer, &Event::Trouble { doing, id: None, error: &error, retry_in });
+                        let error = &error;
+                        let trouble = Event::Trouble { doing, id: None, error, retry_in, news: true };
+                        tell(&*self.observer, &trouble);
                         told = Some(why);
                     }
                     self.stopper.bell().wait(self.options.poll_interval);

@@ -138,6 +138,10 @@ pub trait Store {
     /// Takes over what absent consumers left, and clears their rooms (P13). `vigil` remembers what was seen before.
     fn recover(&self, room: &Self::Room, vigil: &mut Vigil) -> Result<Takeover>;
 
+    /// Lets go of a room that is gone, as a [beat](Store::beat) has told, and in which nothing is in hand. It never comes back to life:
+    /// others see to what is left there, should it be found again.
+    fn abandon(&self, room: &Self::Room);
+
     /// Gives back the room, which must be empty of claims.
     fn retire(&self, room: Self::Room) -> Result<()>;
 

@@ -93,7 +93,8 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     /// Whether it is the file itself that may not be read. If only the way to it is closed, for as long as somebody gave a folder
     /// other modes, that is no flaw of the job.
     fn is_barred(&self, path: &std::path::Path) -> Result<bool> {
-        let denied = |answer: std::io::Result<F::File>| answer.is_err_and(|e| e.kind() == Io::PermissionDenied);
+        let denied =
+            |answer: std::io::Result<F::File>| answer.is_err_and(|e| e.kind() == Io::PermissionDenied);
         Ok(self.look(path)?.is_some() && denied(self.fs.open(path)))
     }
 

@@ -231,6 +231,10 @@ impl<F: Fs, H: Host> Store for LocalStore<F, H> {
         Ok(takeover)
     }
 
+    fn abandon(&self, room: &Self::Room) {
+        room.let_go();
+    }
+
     fn retire(&self, room: Self::Room) -> Result<()> {
         self.leave(&room)
     }

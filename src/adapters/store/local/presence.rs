@@ -1,7 +1,7 @@
 //! P4, P5: a consumer's room, and the file beside it that says whether its consumer lives.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,8 @@ use crate::words::{DEFAULT_LEASE, Error, Habits, Id, Result, RoomName};
 /// A consumer's registration. When it is dropped, or its process dies, the lock on its presence is free.
 pub struct LocalRoom<File> {
     name: RoomName,
-    file: File,
+    /// None once it is [abandoned](crate::ports::Store::abandon).
+    file: Mutex<Option<Arc<File>>>,
     presence: Presence,
     beats: AtomicU64,
     takes: OnceLock<Value>,
@@ -25,6 +26,16 @@ impl<File> LocalRoom<File> {
     /// The room's name.
     pub fn name(&self) -> &RoomName {
         &self.name
+    }
+
+    /// Its presence, if it is not abandoned.
+    fn held(&self) -> Option<Arc<File>> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lets go of its presence, and so of the file system that it lies on.
+    pub(super) fn let_go(&self) {
+        *self.file.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
@@ -93,6 +104,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             self.remove(&draft)?;
             return Err(e);
         }
+        let file = Mutex::new(Some(Arc::new(file)));
         Ok(LocalRoom { name, file, presence, beats: AtomicU64::new(0), takes: OnceLock::new() })
     }
 
@@ -120,14 +132,17 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             takes: room.takes.get().cloned(),
             ..room.presence.clone()
         };
-        let written = self.fs.write(&room.file, &to_json(&presence));
-        let own = written.and_then(|()| self.fs.stat_open(&room.file));
-        // NFS: another machine removed it.
-        if own.as_ref().is_err_and(|e| e.kind() == std::io::ErrorKind::StaleNetworkFileHandle) {
-            return Ok(Beat::Evicted);
+        let Some(file) = room.held() else { return Ok(Beat::Evicted) };
+        let written = self.fs.write(&file, &to_json(&presence));
+        let own = self.fs.stat_open(&file);
+        let there = self.look(&path)?;
+        // Another machine removed it (NFS), or its server is gone (FUSE): what is at the path now is seen by another mount.
+        let Ok(own) = own else { return Ok(Beat::Evicted) };
+        let ours = there.is_some_and(|there| there.id == own.id);
+        // A disk may have failed, and be unmounted by now: what cannot be written to is not there any more either.
+        if ours {
+            written.map_err(failed)?;
         }
-        let own = own.map_err(failed)?.id;
-        let ours = self.look(&path)?.is_some_and(|there| there.id == own);
         let housed = self.look(&self.layout.claims(&room.name))?.is_some();
         Ok(if ours && housed { Beat::Alive } else { Beat::Evicted })
     }
