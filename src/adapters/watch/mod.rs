@@ -41,10 +41,13 @@ fn try_out(
         Ok(false) => {
             return polls("the file system is local, but told nothing of a file that was made to try it");
         }
-        Ok(true) => {
-            (WatchMode::Notify, "the file system is local, and tells of a file that was made to try it".to_owned())
+        Ok(true) => (
+            WatchMode::Notify,
+            "the file system is local, and tells of a file that was made to try it".to_owned(),
+        ),
+        Err(e) if e.kind() == ErrorKind::Unsupported => {
+            (WatchMode::Poll, format!("{e}; until there are some"))
         }
-        Err(e) if e.kind() == ErrorKind::Unsupported => (WatchMode::Poll, format!("{e}; until there are some")),
         // Who may only read here, or finds no space, cannot try.
         Err(_) => (WatchMode::Notify, "the file system is local".to_owned()),
     };

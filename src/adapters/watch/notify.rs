@@ -219,9 +219,9 @@ mod tests {
     fn what_hides_something_rings() {
         use notify::event::Flag;
         let (bell, renamed) = (Bell::default(), Mutex::default());
-        hear(Ok(Event::new(EventKind::Other).set_flag(Flag::Rescan)), &renamed, &bell);
+        hear(Ok(Event::new(EventKind::Other).set_flag(Flag::Rescan)), &Mutex::default(), &renamed, &bell);
         assert!(bell.wait(Duration::ZERO), "the queue was full");
-        hear(Err(notify::Error::generic("as asked for")), &renamed, &bell);
+        hear(Err(notify::Error::generic("as asked for")), &Mutex::default(), &renamed, &bell);
         assert!(bell.wait(Duration::ZERO), "trouble");
     }
 

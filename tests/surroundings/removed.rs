@@ -1,0 +1,52 @@
+//! The drop folder is removed, and one of its name is made.
+
+use std::fs;
+
+use crate::place::{NOTE, NOTE_LATER, Place, Running, until};
+
+/// Whoever stays waits for the folder: it is not for a consumer to decide that it is gone for good.
+#[test]
+fn a_folder_of_the_same_name_is_served_again() {
+    let place = Place::new();
+    let consumer = place.consumer("", &format!("{NOTE}; echo done"));
+    let words = "producer -v collect DROP --as me --follow --poll-interval 200ms --lease 2s -- sh -c";
+    let mut command = place.command(words);
+    command.arg("cat >> \"$HERE/collected\"");
+    let collector = Running::start(command);
+    let waiter =
+        Running::start(place.command("producer -v wait DROP order-2 --poll-interval 200ms --timeout 300s"));
+    consumer.says(1, &["registered"]);
+    collector.says(1, &["registered"]);
+    waiter.says(1, &["waiting for outcomes"]);
+    fs::remove_dir_all(&place.drop).unwrap();
+    consumer.tries(20);
+    consumer.says(1, &["room of this consumer is gone"]);
+    waiter.says(1, &["cannot watch for outcomes"]);
+    collector.tries(5);
+    consumer.is_calm(4);
+    collector.is_calm(4);
+    waiter.is_calm(2);
+    place.run("filedrop init DROP");
+    place.run("producer submit DROP --type t --data 2 --id order-2 --reply-to me");
+    waiter.ends_with(0);
+    consumer.says(2, &["registered"]);
+    consumer.says(1, &["INFO can ", " again, after"]);
+    place.succeeds(&place.submit("3"));
+    let collected = || fs::read(place.beside("collected")).is_ok_and(|what| !what.is_empty()).then_some(());
+    until("the outcome is collected", collected);
+    consumer.stop();
+    collector.stop();
+    assert_eq!(place.notes(), ["2 1", "3 1"]);
+}
+
+/// A drain, which nobody watches, ends with what it could not do.
+#[test]
+fn a_drain_ends_if_the_folder_goes() {
+    let place = Place::new();
+    place.submit("1");
+    let drain = place.consumer("--drain", NOTE_LATER);
+    until("a handler", || place.beside("begun").exists().then_some(()));
+    fs::remove_dir_all(&place.drop).unwrap();
+    fs::write(place.beside("go"), "").unwrap();
+    drain.ends_with(74);
+}
