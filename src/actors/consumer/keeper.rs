@@ -16,8 +16,11 @@ const RECOVER: &str = "recover what absent consumers left";
 const PROMOTE: &str = "move delayed jobs that are due";
 const SWEEP: &str = "sweep";
 
-/// A busy inbox rings at each job: recovery follows a ring, but not every ring.
-const RECOVERY_REST: Duration = Duration::from_millis(100);
+/// A busy inbox rings at each job: recovery follows a ring, but not every ring. How many times its own cost, and at least and at
+/// most how old, the last one must be.
+const RECOVERY_REST: u32 = 10;
+const RECOVERY_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_RECOVERY_PAUSE: Duration = Duration::from_millis(100);
 /// The pause before a safety rescan, where there are notifications: doubled each time that it finds nothing.
 const FIRST_RESCAN: Duration = Duration::from_secs(1);
 const LAST_RESCAN: Duration = Duration::from_secs(30);
@@ -53,7 +56,8 @@ pub(super) struct Keeper<'a, S: Store, H: Host> {
     /// A drain's last looks that failed in a row, and when the next one may be.
     failed_looks: u32,
     look_after: Option<Instant>,
-    recovered_at: Instant,
+    /// When a ring may be followed by another recovery.
+    recovery_rest: Instant,
     /// The look of the porter's that a drain waits for.
     porters_look: Option<u64>,
     /// A drain is at its end: its workers end.
@@ -83,7 +87,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
             failures: 0,
             failed_looks: 0,
             look_after: None,
-            recovered_at: now,
+            recovery_rest: now,
             porters_look: None,
             drained: false,
             promotion_rest: now,
@@ -156,7 +160,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
         if !(self.floor.options.drain && self.floor.ready.activity().1) {
             self.floor.ready.mark();
         }
-        self.recover_by(self.recovered_at + RECOVERY_REST);
+        self.recover_by(self.recovery_rest);
         self.promotion_due = self.promotion_due.min(self.promotion_rest);
     }
 
@@ -229,15 +233,18 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
 
     /// `None` if it did not work.
     fn recover(&mut self, now: Instant) -> Option<Takeover> {
+        let began = Instant::now();
         let answer = self.floor.store.recover(&self.floor.room(), &mut self.vigil);
-        self.recovered_at = Instant::now();
+        let ended = Instant::now();
+        let rest = (ended - began) * RECOVERY_REST;
+        self.recovery_rest = ended + rest.clamp(RECOVERY_PAUSE, LONGEST_RECOVERY_PAUSE);
         match answer {
             Ok(takeover) => {
                 self.failures = 0;
                 self.floor.troubles.works(RECOVER);
                 // A minute at most: somebody may vanish who was never seen here.
                 let again = takeover.look_again.unwrap_or(Duration::MAX).min(2 * LAST_RESCAN);
-                self.recovery_due = self.recovered_at + again.max(Duration::from_millis(5));
+                self.recovery_due = ended + again.max(Duration::from_millis(5));
                 let strange = (&takeover.strangers, &takeover.troubles) != (&self.told.0, &self.told.1);
                 if strange
                     || takeover.returned
