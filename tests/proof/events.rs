@@ -191,7 +191,7 @@ fn given_again(ledger: &Ledger) -> Vec<Program> {
     programs
 }
 
-fn setup(world: World, groups: &[&'static str]) -> (World, Ledger) {
+pub(crate) fn setup(world: World, groups: &[&'static str]) -> (World, Ledger) {
     let (world, ledger) = prepared(world, &[]);
     for group in groups {
         Actor::start(&world, 9, subscribe(&ledger, group)).finish();
@@ -201,7 +201,7 @@ fn setup(world: World, groups: &[&'static str]) -> (World, Ledger) {
     (world, ledger)
 }
 
-fn worlds() -> impl Iterator<Item = (String, World)> {
+pub(crate) fn worlds() -> impl Iterator<Item = (String, World)> {
     MODELS.into_iter().flat_map(|model| {
         let local = (format!("model {model:?}, local"), World::new(model, 5));
         let named =
@@ -310,6 +310,28 @@ fn p36_two_finish_one_fan_out() {
             search.interleave(fresh, help, consume, |i| stops_each(9, i), is_full());
         }
         search.expect_none(&format!("two finish one fan-out, model {model:?}"));
+    }
+}
+
+/// P36: whoever delivers what another has published first makes it durable, lest some have it after a power cut and others never.
+#[test]
+fn p36_helped_on_and_cut_off() {
+    for model in MODELS {
+        let mut search = Search::with(rest, 0);
+        for at in 0.. {
+            let (world, ledger) = setup(World::new(model, 7), &GROUPS);
+            let mut dead = Actor::start(&world, 4, publisher(&ledger, false));
+            if dead.steps(at) < at {
+                break;
+            }
+            drop(dead);
+            let help = |fs: SimFs<'_>| drop(programs::open(fs).map(|store| store.fan_out()));
+            let mut helper = Actor::start(&world, 3, help);
+            while helper.step(Fate::Proceed) {
+                search.stop_here(&world, &ledger);
+            }
+        }
+        search.expect_none(&format!("helped on and cut off, model {model:?}"));
     }
 }
 

@@ -8,7 +8,7 @@ use crate::ledger::Ledger;
 use crate::operators;
 use crate::programs::{self, Kind, Patience, Program};
 use crate::races::interleave;
-use crate::search::{Drain, MODELS, Search, drain, prepared};
+use crate::search::{Drain, MODELS, Search, drain, prepared, stops_each};
 
 fn flaky(world: World) -> (World, Ledger) {
     prepared(world, &[Kind::Flaky])
@@ -156,6 +156,22 @@ fn p20_given_again_after_a_crash() {
             search.stop_here(&world, &ledger);
         }
         search.expect_none("P20 given again after a crash");
+    }
+}
+
+/// H10. Two at once, and once more when both have stopped: what the second relied on must be durable, whoever did it.
+#[test]
+fn p20_given_by_two_and_again_after_a_crash() {
+    let again: Drain = |ledger| {
+        let mut programs = drain(ledger);
+        programs.insert(0, give(ledger));
+        programs
+    };
+    for model in MODELS {
+        let mut search = Search::with(again, 0);
+        let fresh = || empty(World::new(model, 1));
+        search.interleave(fresh, give_first, give, |i| stops_each(9, i), true);
+        search.expect_none(&format!("P20 two at once, and again after a crash, model {model:?}"));
     }
 }
 

@@ -12,7 +12,7 @@ use crate::ledger::Ledger;
 use crate::place::Place;
 use crate::programs::{self, DROP, Patience, Program, SimRoom, SimStore};
 use crate::races::interleave_each;
-use crate::search::prepared;
+use crate::search::{Search, prepared};
 
 const NAME: &str = "order.csv";
 
@@ -229,6 +229,45 @@ fn p28_put_back() {
     crash_everywhere("P28 put back", dropped, returner);
     errors_in(&[Model::B], "P28 put back", dropped, returner);
     interleave_each(4 * SPARSE + 1, "P28 put back beside another porter", dropped, returner, take_over);
+}
+
+/// The next file of its name may be there by then: neither replaces the other, and each is a job.
+#[test]
+fn p28_put_back_beside_the_next() {
+    for model in [Model::A, Model::B] {
+        for make in [|world: World| world, World::shared_by_machines] {
+            let mut search = Search::new(0);
+            for at in 0.. {
+                let (world, ledger) = dropped(make(World::new(model, 2)));
+                let mut late = Actor::start(&world, 2, returner(&ledger));
+                if late.steps(at) < at {
+                    break;
+                }
+                Actor::start(&world, 3, drop_second(&ledger)).finish();
+                late.finish();
+                search.conclude(&world, &ledger, 0);
+            }
+            search.expect_none(&format!("P28 put back beside the next of its name, model {model:?}"));
+        }
+    }
+}
+
+/// Who moved it in may not have flushed it. Its job must not be there before it is durable.
+#[test]
+fn p29_a_file_that_nobody_has_flushed() {
+    for model in [Model::A, Model::B] {
+        let (world, ledger) = prepared(World::new(model, 2), &[]);
+        let fs = SimFs::unscheduled(&world, 1);
+        let file = fs.create(&Path::new(DROP).join("inbox").join(NAME)).expect("a healthy disk");
+        fs.write(&file, b"first").expect("a healthy disk");
+        drop(file);
+        fs.flush_dir(&Path::new(DROP).join("inbox")).expect("a healthy disk");
+        ledger.dropped("first");
+        let mut search = Search::new(0);
+        Actor::start(&world, 2, consume(&ledger)).finish();
+        search.conclude(&world, &ledger, 0);
+        search.expect_none("P29 a file that nobody has flushed");
+    }
 }
 
 #[test]
