@@ -1,0 +1,191 @@
+"""Two steps in the wrong order, each of them done."""
+
+from fault import Fault, local
+
+FAULTS = [
+    Fault(
+        "p9-order",
+        "P9 P10",
+        "an outcome is decided before it is staged",
+        "proof crash_points::p9_p12_stage_and_deliver",
+        [
+            local(
+                "settle.rs",
+                "                self.stage(room, &staged, &bytes)?;\n",
+                "                let (slot, path) = (self.layout.slot(job), self.layout.staged(room, &staged));\n"
+                "                if self.decide(job, || self.publish_if_free(&bytes, &slot))?\n"
+                "                    && let Some(file) = self.look(&slot)?\n"
+                "                {\n"
+                "                    self.link_if_free(&slot, file.id, &path)?;\n"
+                "                }\n"
+                "                self.stage(room, &staged, &bytes)?;\n",
+            )
+        ],
+    ),
+    Fault(
+        "p11-order",
+        "P10 P11",
+        "the claim is archived before the outcome is decided",
+        "proof crash_points::p4_to_p11_claim_handle_settle",
+        [
+            local(
+                "settle.rs",
+                """        let staged = job.staged(outcome.nonce());
+        let counts = match""",
+                """        let staged = job.staged(outcome.nonce());
+        self.move_to_rest(room, job, self.layout.grave(outcome))?;
+        let counts = match""",
+            ),
+            local(
+                "settle.rs",
+                """        if counts {
+            self.move_to_rest(room, job, self.layout.grave(outcome))?;
+        } else {
+            self.archive(room, job)?;
+        }
+        Ok(counts)""",
+                """        Ok(counts)""",
+            ),
+        ],
+    ),
+    Fault(
+        "p11-reason-order",
+        "P11",
+        "a job is buried before its reason is there",
+        "proof crash_points::p11_bury",
+        [
+            local(
+                "settle.rs",
+                "                let slot = self.layout.slot(job);\n                if let Some(file)",
+                "                self.relocate(&claim, &grave.join(job.archived()))?;\n"
+                "                let slot = self.layout.slot(job);\n                if let Some(file)",
+            ),
+            local(
+                "settle.rs",
+                "                self.relocate(&claim, &grave.join(job.archived()))\n",
+                "                Ok(())\n",
+            ),
+        ],
+    ),
+    Fault(
+        "p12-order",
+        "P12",
+        "an outcome is delivered before it is decided",
+        "proof races::zombie_resumes_at_every_step_with_return_address",
+        [
+            local(
+                "settle.rs",
+                "        let counts =\n            self.decide(&staged.job,",
+                "        let path = match address {\n"
+                "            Some(address) => {\n"
+                "                self.deliver(room, staged, address)?;\n"
+                "                self.layout.reply(address).ready(&staged.job.delivery())\n"
+                "            }\n"
+                "            None => path,\n"
+                "        };\n"
+                "        let counts =\n            self.decide(&staged.job,",
+            ),
+            local(
+                "settle.rs",
+                "            Some(address) if counts => self.deliver(room, staged, address)?,\n",
+                "            Some(_) => {}\n",
+            ),
+        ],
+    ),
+    Fault(
+        "p13-order",
+        "P13",
+        "claims of the dead go back before their staged outcomes are helped on",
+        "proof rooms::p13_a_look_begins_nothing_that_is_decided",
+        [
+            local(
+                "recover.rs",
+                "        let left = self.left_in(room)?;\n",
+                "        let mut left = self.left_in(room)?;\n"
+                "        left.sort_by_key(|left| !matches!(left, Left::Claim(_)));\n",
+            ),
+            local(
+                "recover.rs",
+                "                Left::Claim(name) => claims.push(name),\n",
+                "                Left::Claim(name) if self.is_settled(&name)? => claims.push(name),\n"
+                "                Left::Claim(name) => {\n"
+                "                    self.relocate(&self.layout.claim(room, &name), &self.layout.ready(&name.next_attempt()))?;\n"
+                "                    takeover.returned += 1;\n"
+                "                }\n",
+            ),
+        ],
+    ),
+    Fault(
+        "p17-order",
+        "P17",
+        "a consumer that leaves removes its presence before its room",
+        "proof rooms::p17_who_dies_while_it_leaves_is_cleared_at_once",
+        [
+            local(
+                "presence.rs",
+                "        self.flush_dir_if_there(&dir)?;\n        if let Err(e) = self.fs.remove_dir(&dir)",
+                "        self.flush_dir_if_there(&dir)?;\n        self.remove(&self.layout.presence(&room.name))?;\n"
+                "        if let Err(e) = self.fs.remove_dir(&dir)",
+            )
+        ],
+    ),
+    Fault(
+        "p20-order",
+        "P20",
+        "a job is published before its given id is taken",
+        "proof policies::p20_given_by_two_at_once",
+        [
+            local(
+                "ledger.rs",
+                "        self.publish(&job.bytes, &draft)?;\n",
+                "        self.publish(&job.bytes, &self.first_place(&job.name, job.due))?;\n"
+                "        self.publish(&job.bytes, &draft)?;\n",
+            )
+        ],
+    ),
+    Fault(
+        "p21-order",
+        "P21",
+        "a dead letter's reason goes, and it is archived, before it is submitted again",
+        "proof policies::p21_redrive",
+        [
+            local(
+                "dead.rs",
+                "        let submitted = self.publish_given(&new, false);\n",
+                "        let day = self.layout.archive_day(letter);\n"
+                '        self.remove(&self.layout.room("dead").join(letter.reason()))?;\n'
+                "        self.inside(&day, || self.relocate(&dead, &self.layout.archived(letter)))?;\n"
+                "        let submitted = self.publish_given(&new, false);\n",
+            )
+        ],
+    ),
+    Fault(
+        "p22-order",
+        "P22",
+        "what is put back goes from the inbox before it is anywhere else",
+        "proof policies::p22_put_back",
+        [
+            local(
+                "dead.rs",
+                "        let linked = || self.link_if_free(misplaced, own, place);",
+                "        let aside = self.draft_path();\n"
+                "        let _ = self.fs.rename(misplaced, &aside);\n"
+                "        let misplaced = &aside;\n"
+                "        let linked = || self.link_if_free(misplaced, own, place);",
+            )
+        ],
+    ),
+    Fault(
+        "p15-order",
+        "P15",
+        "an outcome is settled before it is handed over",
+        "cli answers::a_closed_pipe_settles_nothing_that_was_not_written",
+        [
+            (
+                "src/actors/collector/desk.rs",
+                "        // It must not end the thread: a heart would beat for nobody.\n",
+                "        let _ = self.store.collected(&room, &claim);\n",
+            )
+        ],
+    ),
+]
