@@ -61,6 +61,7 @@ pub fn is_trace_parent(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Millis, Payload};
     use super::*;
 
     #[test]
@@ -75,5 +76,28 @@ mod tests {
             assert!(!is_trace_parent(&bad), "{bad}");
         }
         assert!([zeros, "", "00", "00---", "no trace at all"].into_iter().all(|bad| !is_trace_parent(bad)));
+    }
+
+    #[test]
+    fn a_job_and_its_outcome_are_the_same_cause() {
+        let now = Millis::parse_rfc3339("2026-11-23T06:00:00Z").expect("a time");
+        let [id, answer] =
+            ["first", "0198c0de-0000-7000-8000-000000000001"].map(|id| id.parse::<Id>().expect("an id"));
+        let mut job = Job { id: id.clone(), attempt: 1, envelope: Job::envelope(&id, "/test", "test", now) };
+        job.envelope.set("correlationid", "the-flow");
+        job.envelope.set("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+        let outcome = Outcome::of(&job, &answer, "/test", now, Ok(Payload::detect("1")));
+        let cause = Cause::from(&job);
+        assert_eq!(Cause::from(&outcome), cause);
+        let all = [
+            ("causationid", "first"),
+            ("correlationid", "the-flow"),
+            ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+        ];
+        assert_eq!(cause.attributes().collect::<Vec<_>>(), all);
+        let alone = Cause { job: Some(id), ..Cause::default() };
+        let all = [("causationid", "first"), ("correlationid", "first")];
+        assert_eq!(alone.attributes().collect::<Vec<_>>(), all, "it began the flow");
+        assert_eq!(Cause::default().attributes().count(), 0);
     }
 }

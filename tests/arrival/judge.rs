@@ -202,3 +202,51 @@ proptest! {
         prop_assert!(!asked || free.is_ok() && written == Err(Pending::Written));
     }
 }
+
+/// A file that is seen for the first time: what was renamed or linked into place need not be left alone for a while.
+#[test]
+fn one_look_is_enough_for_what_was_put_into_place() {
+    let quiet = Duration::from_secs(2);
+    let patience = Patience { quiet, marker_required: false };
+    let judged = |renamed, links| {
+        let file = File::new();
+        let sighting = Sighting::new(file.version, file.now, renamed);
+        judge(patience, &sighting, links, Marked::No, || Writer::None, file.now)
+    };
+    assert_eq!(judged(false, 2), Ok(Evidence::Linked));
+    assert_eq!(judged(true, 1), Ok(Evidence::Renamed));
+    assert_eq!(
+        judged(true, 2),
+        Ok(Evidence::Renamed),
+        "a rename says more: it is not a copy that is being made"
+    );
+    assert_eq!(judged(false, 1), Err(Pending::Quiet(quiet)));
+}
+
+/// Programs read the word, and people the sentence.
+#[test]
+fn evidence_and_what_is_missing_are_told_apart() {
+    let suffix = || ".done".to_owned();
+    let evidence = [
+        (Evidence::Renamed, "renamed"),
+        (Evidence::Linked, "linked"),
+        (Evidence::Marker(suffix()), "marker"),
+        (Evidence::Checksum(suffix()), "checksum"),
+        (Evidence::Quiet(Writer::None), "quiet"),
+    ];
+    assert!(evidence.iter().all(|(evidence, word)| evidence.as_str() == *word));
+    let missing = [
+        Pending::Quiet(Duration::from_secs(2)),
+        Pending::Written,
+        Pending::NoMarker,
+        Pending::StaleMarker(suffix()),
+        Pending::WrongChecksum(suffix()),
+        Pending::Unreadable("no".to_owned()),
+    ];
+    let unknown = Evidence::Quiet(Writer::Unknown).to_string();
+    let sentences = evidence.iter().map(|(evidence, _)| evidence.to_string());
+    let sentences = sentences.chain(missing.iter().map(ToString::to_string)).chain([unknown]);
+    let sentences: std::collections::BTreeSet<String> = sentences.collect();
+    assert_eq!(sentences.len(), evidence.len() + missing.len() + 1);
+    assert!(sentences.iter().all(|sentence| sentence.len() > 10), "{sentences:?}");
+}
