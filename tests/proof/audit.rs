@@ -15,7 +15,7 @@ use crate::strangers;
 
 /// Whether a job of this id is anywhere, or its outcome is.
 fn is_known(world: &World, id: &Id) -> bool {
-    world.disk().tree().into_iter().any(|(path, data)| {
+    world.tree().into_iter().any(|(path, data)| {
         let nested = path.contains("/replies/");
         let nested = nested || path.contains("/subscribers/");
         data.is_some()
@@ -69,7 +69,7 @@ pub(crate) fn names_that_changed(world: &World, ledger: &Ledger) {
 /// I1, I3, I5 on a disk as a crash left it.
 pub(crate) fn after_crash(world: &World, ledger: &Ledger) {
     let mut seen = BTreeSet::new();
-    for (path, data) in world.disk().tree() {
+    for (path, data) in world.tree() {
         let Some(data) = data else { continue };
         match classify(&path) {
             None => ledger.violation(format!("I5: PROTOCOL.md names no {path}")),
@@ -137,7 +137,7 @@ pub(crate) fn at_rest(world: &World, ledger: &Ledger) {
     let mut slots: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut rests: BTreeMap<String, (String, Vec<u8>)> = BTreeMap::new();
     let mut deliveries: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (path, data) in world.disk().tree() {
+    for (path, data) in world.tree() {
         let Some(place) = classify(&path) else {
             ledger.violation(format!("I5: PROTOCOL.md names no {path}"));
             continue;
@@ -226,8 +226,7 @@ pub(crate) fn at_rest(world: &World, ledger: &Ledger) {
         if delivered.iter().any(|delivered| Some(delivered) != outcomes.first()) {
             ledger.violation("I2: another outcome was delivered than the one in the slot");
         }
-        let slot =
-            world.disk().tree().into_iter().find(|(path, _)| classify(path) == Some(Place::Slot(id.clone())));
+        let slot = world.tree().into_iter().find(|(path, _)| classify(path) == Some(Place::Slot(id.clone())));
         let address =
             slot.and_then(|(_, data)| Outcome::decode(&data?).ok()).and_then(|outcome| outcome.reply_to());
         match (address.is_some(), delivered.len()) {
@@ -239,7 +238,7 @@ pub(crate) fn at_rest(world: &World, ledger: &Ledger) {
     strangers::are_jobs(world, &facts.dropped, &mut at, &mut slots, &rests, ledger);
     successors(&facts, &mut at, &mut slots, &rests, ledger);
     // P3, of a redrive: nobody was told that the new job is there, and it is there as its outcome alone.
-    for (path, data) in world.disk().tree() {
+    for (path, data) in world.tree() {
         if let (Some(Place::Slot(id)), Some(outcome)) =
             (classify(&path), data.and_then(|d| Outcome::decode(&d).ok()))
         {
@@ -284,7 +283,9 @@ fn successors(
     if of.values().any(|jobs| *jobs > 1) {
         ledger.violation("I8: one dead letter became two jobs");
     }
-    if facts.redriven.keys().any(|dead| !of.contains_key(dead.as_str())) {
+    let is_gone =
+        |(dead, new): (&Id, &Id)| !of.contains_key(dead.as_str()) && !facts.retired.contains_key(new);
+    if facts.redriven.iter().any(is_gone) {
         ledger.violation("I1: a dead letter was redriven, and its new job is gone");
     }
 }

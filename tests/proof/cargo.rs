@@ -23,7 +23,7 @@ pub(crate) struct Seen {
 
 /// Everything is there that a job or an outcome refers to, and nothing else with it.
 pub(crate) fn whole(world: &World) -> Checked<Vec<Seen>> {
-    let tree: BTreeMap<String, Option<Arc<[u8]>>> = world.disk().tree().into_iter().collect();
+    let tree: BTreeMap<String, Option<Arc<[u8]>>> = world.tree().into_iter().collect();
     let mut seen = Vec::new();
     for (path, data) in &tree {
         let Some(data) = data else { continue };
@@ -76,7 +76,7 @@ pub(crate) fn nothing_lost(world: &World) -> Checked {
 pub(crate) fn tidy(world: &World) -> Checked {
     let seen = whole(world)?;
     let referred: Vec<String> = seen.iter().flat_map(|seen| &seen.checks).map(ClaimCheck::name).collect();
-    for (path, _) in world.disk().tree() {
+    for (path, _) in world.tree() {
         if let Some(name) = path.strip_prefix(&format!("{DROP}/payload/")) {
             let name = name.split('/').next().unwrap_or_default();
             if !referred.iter().any(|referred| referred == name) {
@@ -91,5 +91,5 @@ pub(crate) fn tidy(world: &World) -> Checked {
 
 pub(crate) fn outcomes(world: &World) -> usize {
     let is_slot = |path: &str| path.starts_with("/drop/outcomes/") && path.ends_with(".outcome.json");
-    world.disk().tree().iter().filter(|(path, _)| is_slot(path)).count()
+    world.tree().iter().filter(|(path, _)| is_slot(path)).count()
 }

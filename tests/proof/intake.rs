@@ -144,7 +144,7 @@ fn go_on(world: &World) -> Checked {
 
 /// It has the envelope that it was meant to have, and all files; and nothing is left anywhere.
 fn is_one_job(world: &World) -> Checked {
-    let tree = world.disk().tree();
+    let tree = world.tree();
     let mut jobs = Vec::new();
     for (path, data) in &tree {
         let Some(data) = data else { continue };

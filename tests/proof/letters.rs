@@ -71,7 +71,7 @@ fn everywhere(begin: fn() -> Program, check: fn(&World, &str)) {
 
 fn files(world: &World, room: &str) -> Vec<String> {
     let below = format!("{DROP}/{room}/");
-    let files = world.disk().tree().into_iter().filter(|(_, data)| data.is_some());
+    let files = world.tree().into_iter().filter(|(_, data)| data.is_some());
     files.map(|(path, _)| path).filter(|path| path.starts_with(&below)).collect()
 }
 

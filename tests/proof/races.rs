@@ -168,7 +168,7 @@ fn race(
         let done = second.steps(j);
         first.finish();
         second.finish();
-        search.conclude(&world, &ledger, 0);
+        search.conclude_once(&world, &ledger);
         if done < j {
             break;
         }

@@ -136,7 +136,7 @@ fn give_back(store: &SimStore<'_>, room: &SimRoom<'_>, claim: &Claim) {
 fn redriver() -> Program {
     Box::new(move |fs| {
         let Some(store) = open(fs) else { return };
-        let letters = store.fs().world().disk().tree();
+        let letters = store.fs().world().tree();
         let letters = letters.iter().filter_map(|(path, _)| path.strip_prefix("/drop/dead/"));
         for letter in letters.filter_map(|name| InboxName::parse_archived(name).ok()).collect::<Vec<_>>() {
             let _ = store.redrive(&letter);

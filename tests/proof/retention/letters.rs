@@ -78,7 +78,7 @@ fn audit_redriven(ledger: &Ledger) -> Program {
     Box::new(move |fs| {
         for dead in ledger.facts().retired.into_keys() {
             let mut successors = 0;
-            for (path, data) in fs.world().disk().tree() {
+            for (path, data) in fs.world().tree() {
                 let Some(data) = data else { continue };
                 let place = classify(&path);
                 if path.contains(dead.as_str()) && !matches!(place, Some(Place::Reason | Place::Draft)) {

@@ -64,8 +64,7 @@ fn give_again(ledger: &Ledger) -> Program {
             let bytes = envelope.encode().expect("small");
             let job = NewJob { name, bytes, due: None, given: true, topic: None };
             ledger.give_again(&job.name, Answer::Nothing);
-            let gone =
-                !world.disk().tree().iter().any(|(path, data)| data.is_some() && path.contains(id.as_str()));
+            let gone = !world.tree().iter().any(|(path, data)| data.is_some() && path.contains(id.as_str()));
             let answer = match (0..2).find_map(|_| store.submit(std::slice::from_ref(&job)).ok()) {
                 None => Answer::Nothing,
                 Some(receipts) if receipts == [Submitted::New] => Answer::New,
@@ -129,7 +128,7 @@ fn audit_of(world: &World, ledger: &Ledger, id: &Id, first: &str) {
         facts.again.iter().filter(|(name, _)| name.id == *id).map(|(_, answer)| *answer).collect();
     answers.sort_unstable();
     let (mut outcomes, mut archived) = (Vec::new(), 0);
-    for (path, data) in world.disk().tree() {
+    for (path, data) in world.tree() {
         let Some(data) = data.filter(|_| path.contains(id.as_str())) else { continue };
         let of_it = |place: &str| {
             ledger.violation(format!("I9: of a job that was kept long enough there is {place}"))
@@ -185,7 +184,7 @@ fn audit_of(world: &World, ledger: &Ledger, id: &Id, first: &str) {
 }
 
 fn outcomes(world: &World) -> BTreeMap<Id, Outcome> {
-    let tree = world.disk().tree();
+    let tree = world.tree();
     let outcomes = tree.into_iter().filter_map(|(path, data)| match (classify(&path), data) {
         (Some(Place::Slot(id)), Some(data)) => Some((id.parse().ok()?, Outcome::decode(&data).ok()?)),
         _ => None,
@@ -208,7 +207,7 @@ fn retire(world: &World, ledger: &Ledger) {
 }
 
 fn has_staged(world: &World) -> bool {
-    let places = world.disk().tree().into_iter().filter_map(|(path, _)| classify(&path));
+    let places = world.tree().into_iter().filter_map(|(path, _)| classify(&path));
     places.into_iter().any(|place| matches!(place, Place::Staged(..)))
 }
 

@@ -14,8 +14,17 @@ pub enum Fate {
     Proceed,
     /// It is done, and answers with an error (where the call changes something).
     LoseAnswer,
-    /// It is not done, and answers with an error.
+    /// It is not done, and answers with an input/output error. What a flush of a file was to write is gone: the next flush says
+    /// that all is well, and the file is empty.
     Fail,
+    /// The disk is full: what needs space is not done, of a write only half. Anything else is done.
+    NoSpace,
+    /// No descriptor is left: what opens a file or a folder is not done. Anything else is done.
+    NoDescriptor,
+    /// A listing is answered as its process saw that folder last, if that was in the last minute and it has not changed the folder
+    /// since: as a client of NFS may. Anything else is done. Only in a world that was
+    /// [told so](World::with_stale_listings).
+    Stale,
 }
 
 /// A program over a [`World`], at one of its calls. Dropping it kills the program there.

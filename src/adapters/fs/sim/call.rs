@@ -9,7 +9,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::actor::Fate;
 use super::disk::{File, Ino, Node};
-use super::world::{Lie, Line, State};
+use super::step::Call;
+use super::world::{Lie, State};
 use super::{SimHost, World};
 use crate::ports::{FileId, FileKind, Fs, Listed, Meta};
 use crate::words::Writer;
@@ -17,9 +18,9 @@ use crate::words::Writer;
 /// A process's view of the world's disk.
 #[derive(Clone)]
 pub struct SimFs<'actor> {
-    world: World,
-    pid: u32,
-    gate: Option<&'actor Yielder<Fate, ()>>,
+    pub(super) world: World,
+    pub(super) pid: u32,
+    pub(super) gate: Option<&'actor Yielder<Fate, ()>>,
 }
 
 /// An open file. Dropping it lets go of its lock, as the kernel does for the dead.
@@ -41,10 +42,6 @@ impl Drop for SimFile {
     }
 }
 
-/// What is done, and with which other path.
-#[derive(Clone, Copy)]
-struct Call<'a>(&'static str, Option<&'a Path>);
-
 impl<'actor> SimFs<'actor> {
     /// Calls that nobody schedules: each is done at once.
     pub fn unscheduled(world: &World, pid: u32) -> Self {
@@ -65,59 +62,13 @@ impl<'actor> SimFs<'actor> {
         &self.world
     }
 
-    /// A call that changes nothing.
-    fn look<T>(
-        &self,
-        what: Call<'_>,
-        path: &Path,
-        call: impl FnOnce(&mut State) -> io::Result<T>,
-    ) -> io::Result<T> {
-        self.step(what, path, false, call)
-    }
-
-    /// A call that may have happened although it answers with an error.
-    fn act<T>(
-        &self,
-        what: Call<'_>,
-        path: &Path,
-        call: impl FnOnce(&mut State) -> io::Result<T>,
-    ) -> io::Result<T> {
-        self.step(what, path, true, call)
-    }
-
-    fn step<T>(
-        &self,
-        what: Call<'_>,
-        path: &Path,
-        changes: bool,
-        call: impl FnOnce(&mut State) -> io::Result<T>,
-    ) -> io::Result<T> {
-        let fate = self.gate.map_or(Fate::Proceed, |gate| gate.suspend(()));
-        let mut state = self.world.state();
-        let answer = if fate == Fate::Fail { Err(broken()) } else { call(&mut state) };
-        let lost = (changes && fate == Fate::LoseAnswer && answer.is_ok()).then(broken);
-        state.write_down(self.pid, what, path, lost.as_ref().or(answer.as_ref().err()));
-        // A file that was opened is closed with the lost answer, which takes the world's lock.
-        drop(state);
-        lost.map_or(answer, Err)
-    }
-
     fn handle(&self, state: &mut State, ino: Ino) -> SimFile {
         state.handles += 1;
         SimFile { world: self.world.clone(), ino, handle: state.handles }
     }
 }
 
-fn broken() -> io::Error {
-    io::Error::other("simulated input/output error")
-}
-
 impl State {
-    fn write_down(&mut self, pid: u32, Call(what, from): Call<'_>, path: &Path, error: Option<&io::Error>) {
-        let (from, path) = (from.map(Path::to_owned), path.to_owned());
-        self.trace.push(Line { pid, what, from, path, error: error.map(io::Error::to_string) });
-    }
-
     fn named(&mut self, path: &Path, came: bool) {
         self.changed.push((path.display().to_string(), came));
     }
@@ -200,12 +151,24 @@ impl Fs for SimFs<'_> {
     }
 
     fn write(&self, file: &SimFile, bytes: &[u8]) -> io::Result<()> {
-        self.act(Call("write", None), Path::new("(open file)"), |state| {
+        let put = |state: &mut State, bytes: &[u8]| {
             let modified_ms = state.wall_ms;
             let file = state.disk.file_mut(file.ino)?;
             (file.data, file.flushed, file.modified_ms) = (bytes.into(), false, modified_ms);
             Ok(())
-        })
+        };
+        let call = Call("write", None);
+        self.step(
+            call,
+            Path::new("(open file)"),
+            true,
+            |state| put(state, bytes),
+            |state, fate| {
+                if fate == Fate::NoSpace {
+                    let _: io::Result<()> = put(state, &bytes[..bytes.len() / 2]);
+                }
+            },
+        )
     }
 
     fn copy(&self, from: &Path, to: &SimFile, progress: &mut dyn FnMut(u64)) -> io::Result<u64> {
@@ -228,12 +191,21 @@ impl Fs for SimFs<'_> {
     }
 
     fn flush(&self, file: &SimFile) -> io::Result<()> {
-        self.look(Call("flush", None), Path::new("(open file)"), |state| {
+        let flush = |state: &mut State| {
             if state.lie != Some(Lie::FileFlush) {
                 state.disk.file_mut(file.ino)?.flushed = true;
             }
             Ok(())
-        })
+        };
+        // The kernel takes what it could not write for written.
+        let harm = |state: &mut State, _| {
+            if let Ok(file) = state.disk.file_mut(file.ino)
+                && !std::mem::replace(&mut file.flushed, true)
+            {
+                file.data = Arc::default();
+            }
+        };
+        self.step(Call("flush", None), Path::new("(open file)"), false, flush, harm)
     }
 
     fn flush_dir(&self, dir: &Path) -> io::Result<()> {
@@ -374,16 +346,21 @@ impl Fs for SimFs<'_> {
     }
 
     fn list(&self, dir: &Path, each: &mut dyn FnMut(Listed)) -> io::Result<()> {
-        self.look(Call("list", None), dir, |state| {
+        let pid = self.pid;
+        let listed = self.look(Call("list", None), dir, |state| {
+            let mut listed = Vec::new();
             for (name, ino) in state.disk.entries(state.disk.find(dir)?)? {
                 let kind = match state.disk.nodes[ino] {
                     Node::File(_) => FileKind::File,
                     Node::Dir(_) => FileKind::Dir,
                 };
-                each(Listed { name: name.into(), kind });
+                listed.push(Listed { name: name.into(), kind });
             }
-            Ok(())
-        })
+            let now = state.monotonic_ms;
+            Ok(state.listings.seen(pid, dir, now, listed))
+        })?;
+        listed.into_iter().for_each(each);
+        Ok(())
     }
 
     fn try_lock(&self, file: &SimFile) -> io::Result<bool> {

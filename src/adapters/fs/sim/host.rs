@@ -22,7 +22,9 @@ impl SimHost {
 
 impl Host for SimHost {
     fn now(&self) -> Millis {
-        Millis::new(self.world.state().wall_ms).expect("simulated time is short")
+        let state = self.world.state();
+        let wrong_by = state.skew.get(&self.pid).copied().unwrap_or_default();
+        Millis::new(state.wall_ms.saturating_add_signed(wrong_by)).expect("simulated time is short")
     }
 
     fn monotonic(&self) -> Duration {

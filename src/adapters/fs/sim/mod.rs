@@ -8,7 +8,9 @@ mod actor;
 mod call;
 mod disk;
 mod host;
+mod listings;
 mod power;
+mod step;
 mod world;
 
 pub use actor::{Actor, Fate};

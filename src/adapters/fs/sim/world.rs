@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::disk::Disk;
+use super::listings::Listings;
 use super::power::Model;
 
 /// What all actors share. A clone is the same world.
@@ -25,6 +26,11 @@ pub(super) struct State {
     /// Names that came or went since somebody last asked.
     pub(super) changed: Vec<(String, bool)>,
     pub(super) trace: Vec<Line>,
+    /// The call that each actor has stopped before, where somebody wants to know.
+    pub(super) next_calls: Option<BTreeMap<u32, Made>>,
+    pub(super) listings: Listings,
+    /// By how much the wall clocks of processes' machines are wrong, in milliseconds.
+    pub(super) skew: BTreeMap<u32, i64>,
     pub(super) traits: Traits,
     pub(super) lie: Option<Lie>,
 }
@@ -42,22 +48,40 @@ pub enum Lie {
 
 /// A line of the history: printed only when somebody asks.
 #[derive(Debug, Clone)]
-pub(super) struct Line {
+pub(super) enum Line {
+    Call(Made),
+    Remark(String),
+}
+
+/// A call, and what became of it.
+#[derive(Debug, Clone)]
+pub(super) struct Made {
     pub(super) pid: u32,
     pub(super) what: &'static str,
     pub(super) from: Option<PathBuf>,
     pub(super) path: PathBuf,
     pub(super) error: Option<String>,
+    pub(super) stale: bool,
 }
 
-impl fmt::Display for Line {
+impl fmt::Display for Made {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} ", self.pid, self.what)?;
         if let Some(from) = &self.from {
             write!(f, "{} → ", from.display())?;
         }
         write!(f, "{}", self.path.display())?;
-        self.error.as_ref().map_or(Ok(()), |error| write!(f, " !! {error}"))
+        self.error.as_ref().map_or(Ok(()), |error| write!(f, " !! {error}"))?;
+        if self.stale { f.write_str(" !! as it was before") } else { Ok(()) }
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Line::Call(made) => made.fmt(f),
+            Line::Remark(remark) => write!(f, "--- {remark}"),
+        }
     }
 }
 
@@ -87,6 +111,9 @@ impl World {
             handles: 0,
             changed: Vec::new(),
             trace: Vec::new(),
+            next_calls: None,
+            listings: Listings::default(),
+            skew: BTreeMap::new(),
             traits,
             lie: None,
         })))
@@ -112,6 +139,19 @@ impl World {
         self
     }
 
+    /// The same; its folders may be listed as they were a moment ago ([`Fate::Stale`](super::Fate::Stale)). What `stat` and
+    /// `open` answer is true: network file systems ask their server for that.
+    pub fn with_stale_listings(self) -> Self {
+        self.state().listings.keep();
+        self
+    }
+
+    /// The same, in which it is known what each actor is about to do ([`next_call`](Self::next_call)).
+    pub fn announcing(self) -> Self {
+        self.state().next_calls = Some(BTreeMap::new());
+        self
+    }
+
     /// The same, lying from now on.
     pub fn lying(self, lie: Option<Lie>) -> Self {
         self.state().lie = lie;
@@ -125,6 +165,7 @@ impl World {
         let mut forked = fork.state();
         forked.drawn = state.drawn.clone();
         forked.lie = state.lie;
+        forked.follow(&state);
         (forked.wall_ms, forked.monotonic_ms) = (state.wall_ms, state.monotonic_ms);
         forked.disk.unlock_all();
         drop(forked);
@@ -160,9 +201,29 @@ impl World {
         self.state().wall_ms = millis;
     }
 
+    /// Sets the wall clock of one process's machine, by so many milliseconds from the world's; files are dated by the latter.
+    pub fn set_clock_of(&self, pid: u32, wrong_by_ms: i64) {
+        self.state().skew.insert(pid, wrong_by_ms);
+    }
+
+    /// Writes something down among the calls.
+    pub fn remark(&self, remark: impl Into<String>) {
+        self.state().trace.push(Line::Remark(remark.into()));
+    }
+
+    /// What an actor is about to do, in a world that is [announcing](Self::announcing) it.
+    pub fn next_call(&self, pid: u32) -> Option<String> {
+        self.state().next_calls.as_ref()?.get(&pid).map(Made::to_string)
+    }
+
     /// The disk as it is now.
     pub fn disk(&self) -> Disk {
         self.state().disk.clone()
+    }
+
+    /// Every name with its content (`None` for a folder), in order of the paths.
+    pub fn tree(&self) -> Vec<(String, Option<Arc<[u8]>>)> {
+        self.state().disk.tree()
     }
 
     /// A number for the disk as programs see it, and for what a power cut could make of it.
@@ -201,6 +262,15 @@ impl World {
 }
 
 impl State {
+    /// Takes on what kind of world another is. What processes saw and how their clocks go is of those who are there.
+    fn follow(&mut self, other: &State) {
+        if other.listings.are_kept() {
+            self.listings.keep();
+        }
+        self.next_calls = other.next_calls.as_ref().map(|_| BTreeMap::new());
+        self.skew.clone_from(&other.skew);
+    }
+
     /// SplitMix64 (Steele, Lea, Flood 2014), a stream for each process.
     pub(super) fn random(&mut self, pid: u32) -> u64 {
         let drawn = self.drawn.entry(pid).or_default();
@@ -229,6 +299,7 @@ fn rebooted(before: &State, disk: Disk) -> World {
     let mut state = world.state();
     state.drawn = before.drawn.clone();
     state.lie = before.lie;
+    state.follow(before);
     state.wall_ms = before.wall_ms + 60_000;
     drop(state);
     world
