@@ -40,7 +40,7 @@ fn open_mail(fs: SimFs<'_>) -> Option<SimStore<'_>> {
     open_group(fs, "mail")
 }
 
-fn subscriber(ledger: &Ledger, group: &str, patience: Patience) -> Program {
+pub(crate) fn subscriber(ledger: &Ledger, group: &str, patience: Patience) -> Program {
     let open = if group == "bill" { open_bill } else { open_mail };
     programs::consumer_of(open, ledger, if group == "bill" { "biller" } else { "mailer" }, patience)
 }
@@ -50,7 +50,7 @@ fn wanted() -> Subscription {
 }
 
 /// Subscribes a group, with so many tries.
-fn subscribe(ledger: &Ledger, group: &'static str) -> Program {
+pub(crate) fn subscribe(ledger: &Ledger, group: &'static str) -> Program {
     let ledger = ledger.clone();
     Box::new(move |fs| {
         let Some(store) = programs::open(fs) else { return };
@@ -62,7 +62,7 @@ fn subscribe(ledger: &Ledger, group: &'static str) -> Program {
     })
 }
 
-fn unsubscribe(ledger: &Ledger, group: &'static str) -> Program {
+pub(crate) fn unsubscribe(ledger: &Ledger, group: &'static str) -> Program {
     let ledger = ledger.clone();
     Box::new(move |fs| {
         let Some(store) = programs::open(fs) else { return };
@@ -75,7 +75,7 @@ fn unsubscribe(ledger: &Ledger, group: &'static str) -> Program {
 }
 
 /// Publishes one event; one whose id is given, again if it is told of an error.
-fn publisher(ledger: &Ledger, given: bool) -> Program {
+pub(crate) fn publisher(ledger: &Ledger, given: bool) -> Program {
     let ledger = ledger.clone();
     Box::new(move |fs| {
         let Some(store) = programs::open(fs) else { return };
@@ -98,10 +98,18 @@ fn publisher(ledger: &Ledger, given: bool) -> Program {
     })
 }
 
+/// Helps on what others have published.
+pub(crate) fn helper() -> Program {
+    Box::new(|fs| {
+        let Some(store) = programs::open(fs) else { return };
+        let _ = store.fan_out();
+    })
+}
+
 /// Where each event is, in each group: how often it is there at all, and how often it is done.
 fn found(world: &World) -> BTreeMap<(String, String), (usize, usize)> {
     let mut found: BTreeMap<(String, String), (usize, usize)> = BTreeMap::new();
-    for (path, data) in world.disk().tree() {
+    for (path, data) in world.tree() {
         let group = GROUPS.iter().find(|group| path.contains(&format!("/subscribers/{group}/")));
         let (Some(group), Some(_)) = (group, data) else { continue };
         let (id, done) = match classify(&path) {
@@ -118,7 +126,7 @@ fn found(world: &World) -> BTreeMap<(String, String), (usize, usize)> {
 
 /// Events on their way that are published, and the groups that are still to get them.
 fn on_their_way(world: &World) -> BTreeMap<String, Vec<String>> {
-    let tree = world.disk().tree();
+    let tree = world.tree();
     let folders =
         tree.iter().filter_map(|(path, _)| path.strip_suffix(&format!("/{}", EventName::PUBLISHED)));
     let event = |folder: &str| {
@@ -289,12 +297,7 @@ fn p36_a_publisher_and_a_subscriber() {
 /// P36, H11: two finish one fan-out, one of them an hour late.
 #[test]
 fn p36_two_finish_one_fan_out() {
-    let help = |_: &Ledger| -> Program {
-        Box::new(|fs| {
-            let Some(store) = programs::open(fs) else { return };
-            let _ = store.fan_out();
-        })
-    };
+    let help = |_: &Ledger| helper();
     for model in [Model::A, Model::B] {
         let mut search = Search::with(rest, 0);
         // At each point at which the publisher dies.

@@ -135,9 +135,15 @@ impl Ledger {
         *self.0.borrow_mut().dropped.entry(content.to_owned()).or_default() += 1;
     }
 
-    /// Somebody begins to subscribe a group, or to unsubscribe it: until that is done nobody knows.
+    /// Somebody begins to subscribe a group, or to unsubscribe it: until that is done nobody knows, and of what is being published
+    /// meanwhile the group may be told or not.
     pub(crate) fn asks(&self, group: &str) {
-        self.0.borrow_mut().groups.remove(group);
+        let mut facts = self.0.borrow_mut();
+        facts.groups.remove(group);
+        for event in facts.events.values_mut().filter(|event| !event.acknowledged) {
+            event.needed.remove(group);
+            event.forbidden.remove(group);
+        }
     }
 
     pub(crate) fn is_asked(&self, group: &str, subscribed: bool) {
@@ -159,6 +165,11 @@ impl Ledger {
 
     pub(crate) fn violation(&self, what: impl Into<String>) {
         self.0.borrow_mut().violations.insert(what.into());
+    }
+
+    /// Whether nothing has gone wrong so far.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.0.borrow().violations.is_empty()
     }
 
     pub(crate) fn facts(&self) -> Facts {

@@ -23,6 +23,7 @@ mod races;
 mod replay;
 mod retention;
 mod rooms;
+mod scenarios;
 mod search;
 mod strangers;
 mod travel;

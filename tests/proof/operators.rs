@@ -7,7 +7,7 @@ use filedrop::ports::{Fs, Store};
 use filedrop::words::InboxName;
 
 use crate::ledger::Ledger;
-use crate::programs::{DROP, Program, open};
+use crate::programs::{self, DROP, Program, open};
 
 /// The jobs in `dead/`.
 fn letters(fs: &impl Fs) -> Vec<InboxName> {
@@ -39,6 +39,14 @@ pub(crate) fn mover() -> Program {
             let name = letter.archived();
             let _ = fs.rename(&drop.join("dead").join(&name), &drop.join("inbox").join(&name));
         }
+    })
+}
+
+/// `filedrop gc`
+pub(crate) fn sweeper() -> Program {
+    Box::new(|fs| {
+        let Some(store) = open(fs) else { return };
+        let _ = programs::sweep(&store);
     })
 }
 

@@ -50,7 +50,7 @@ pub(crate) fn port(store: &SimStore<'_>, room: &SimRoom<'_>) -> bool {
 }
 
 /// Takes what was dropped, and puts it back: it is being written again.
-fn returner(_: &Ledger) -> Program {
+pub(crate) fn returner(_: &Ledger) -> Program {
     Box::new(|fs| {
         let Some(store) = programs::open(fs) else { return };
         let Some(room) = programs::register(&store, "returner") else { return };
@@ -66,12 +66,12 @@ fn returner(_: &Ledger) -> Program {
 }
 
 /// A stranger moves a file of this content to the inbox, once no other of its name is there.
-fn dropper(ledger: &Ledger, content: &'static str) -> Program {
-    let ledger = ledger.clone();
-    Box::new(move |fs| drop_file(&fs, &ledger, content))
+pub(crate) fn dropper(ledger: &Ledger, content: impl Into<String>) -> Program {
+    let (ledger, content) = (ledger.clone(), content.into());
+    Box::new(move |fs| drop_file(&fs, &ledger, &content))
 }
 
-fn drop_file(fs: &SimFs<'_>, ledger: &Ledger, content: &'static str) {
+fn drop_file(fs: &SimFs<'_>, ledger: &Ledger, content: &str) {
     let (beside, inbox) = (format!("/outside/{content}.csv"), format!("{DROP}/inbox/{NAME}"));
     let dropped = || -> std::io::Result<()> {
         let _ = fs.make_dir(Path::new("/outside"));
@@ -93,7 +93,7 @@ pub(crate) fn still_there(world: &World, dropped: &BTreeMap<String, usize>, ledg
         let is_it = |(path, data): &(String, Option<std::sync::Arc<[u8]>>)| {
             path.starts_with(DROP) && data.as_deref() == Some(content.as_bytes())
         };
-        if !world.disk().tree().iter().any(is_it) {
+        if !world.tree().iter().any(is_it) {
             ledger.violation("I1: a file that was dropped is gone");
         }
     }
@@ -140,7 +140,7 @@ pub(crate) fn are_jobs(
     if jobs.values().any(|jobs| *jobs > 1) {
         ledger.violation("I8: one file became two jobs");
     }
-    for (path, data) in world.disk().tree() {
+    for (path, data) in world.tree() {
         let left = path.starts_with(&format!("{DROP}/inbox/")) || path.contains(".bare");
         if left && data.is_some() {
             ledger.violation(format!("I4: a file that was dropped is left at {path}"));
@@ -150,8 +150,7 @@ pub(crate) fn are_jobs(
 
 /// P3: who made a job of it had not made that durable when another handled it. The job may then be there as its outcome alone.
 fn is_handled(world: &World, content: &str, slots: &mut BTreeMap<String, Vec<String>>) -> bool {
-    let files =
-        world.disk().tree().into_iter().filter(|(_, data)| data.as_deref() == Some(content.as_bytes()));
+    let files = world.tree().into_iter().filter(|(_, data)| data.as_deref() == Some(content.as_bytes()));
     let ids: Vec<String> = files
         .filter_map(|(path, _)| {
             let name = path.strip_prefix(&format!("{DROP}/payload/"))?.split('/').next()?;
@@ -178,7 +177,7 @@ fn dropped_again(world: World) -> (World, Ledger) {
     let (world, ledger) = dropped(world);
     Actor::start(&world, 3, programs::consumer(&ledger, "setup", Patience::Drain)).finish();
     let payload = format!("{DROP}/payload/");
-    let tree = world.disk().tree();
+    let tree = world.tree();
     let (there, _) = tree
         .iter()
         .find(|(path, _)| path.starts_with(&payload) && path.ends_with(NAME))

@@ -31,6 +31,19 @@ FAULTS = [
         ],
     ),
     Fault(
+        "r1-flush",
+        "R1 P2",
+        "a draft whose flush failed is used all the same",
+        "proof scenarios::scenarios_end_as_they_are_told",
+        [
+            local(
+                "draft.rs",
+                ".and_then(|()| self.fs.flush(&draft.file))",
+                ".map(|()| drop(self.fs.flush(&draft.file)))",
+            )
+        ],
+    ),
+    Fault(
         "r3-swept",
         "R3 P16",
         "a draft that was swept away is called published",

@@ -1,82 +1,160 @@
-//! One seed, one run.
+//! Random histories of everything that there is, with everything that may befall it. One seed, one run.
+//!
+//! `FILEDROP_SEEDS=100000` runs so many; `FILEDROP_SEED=4711` runs this one and prints it, a line a call.
 
-use filedrop::adapters::fs::sim::{Actor, Fate, Model, World};
+mod cast;
+mod history;
+mod week;
 
-use crate::ledger::Ledger;
-use crate::operators;
-use crate::programs::{self, Kind, Patience};
-use crate::search::{Dice, Search, prepared};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Producers, consumers, a collector and a waiter; at every call one of them goes on, dies and starts anew, gets no answer,
-/// or the power fails.
-fn history(seed: u64, search: &mut Search) -> Vec<String> {
-    let mut dice = Dice(seed);
-    let model = if seed.is_multiple_of(2) { Model::A } else { Model::B };
-    let mut world = World::new(model, seed);
-    if dice.roll(3) == 0 {
-        world = world.shared_by_machines();
-    }
-    let first = [Kind::Plain, Kind::Reply, Kind::Failing, Kind::Flaky, Kind::Delayed, Kind::Hopeless];
-    let (mut world, ledger) = prepared(world, &first);
-    let mut traces = Vec::new();
-    let mut pids = 20..;
-    let mut start = |dice: &mut Dice, world: &World, ledger: &Ledger| {
-        let pid = pids.next().expect("there are many numbers");
-        let program = match dice.roll(10) {
-            0 => programs::producer(ledger, &[Kind::Plain, Kind::Reply]),
-            5 => programs::producer(ledger, &[Kind::Given(dice.roll(10) as u8), Kind::Expiring]),
-            6 => programs::producer(ledger, &[Kind::Flaky, Kind::Delayed]),
-            7 => operators::redriver(ledger),
-            1 => programs::waiter(ledger),
-            2 => programs::collector(ledger, Patience::Drain),
-            3 => programs::returner(),
-            8 => programs::refuser(ledger),
-            4 => programs::consumer(ledger, "random", Patience::Endless),
-            _ => programs::consumer(ledger, "random", Patience::Drain),
-        };
-        Actor::start(world, pid, program)
-    };
-    let mut actors: Vec<Actor> = (0..4).map(|_| start(&mut dice, &world, &ledger)).collect();
-    for _ in 0..400 {
-        let at = dice.roll(actors.len());
-        match dice.roll(200) {
-            0 => {
-                traces.extend(world.trace());
-                actors.clear();
-                world = world.after_some_power_cut(&mut |sides| dice.roll(sides));
-                crate::audit::after_crash(&world, &ledger);
-                actors.extend((0..4).map(|_| start(&mut dice, &world, &ledger)));
-            }
-            1 | 2 => actors[at] = start(&mut dice, &world, &ledger),
-            3 => world.advance(31_000),
-            4 | 5 => drop(actors[at].step(Fate::LoseAnswer)),
-            6 => drop(actors[at].step(Fate::Fail)),
-            _ if actors[at].ended() => actors[at] = start(&mut dice, &world, &ledger),
-            _ => drop(actors[at].step(Fate::Proceed)),
-        }
-        crate::audit::names_that_changed(&world, &ledger);
-    }
-    drop(actors);
-    search.conclude(&world, &ledger, 0);
-    traces.extend(world.trace());
-    traces
+pub(crate) use cast::rest;
+use filedrop::adapters::fs::sim::Lie;
+use history::{Plan, Told, Trouble, play};
+
+/// In `cargo test`.
+const SEEDS: u64 = 1500;
+/// How many lines of a history that went wrong are shown.
+const SHOWN: usize = 150;
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|n| n.parse().unwrap_or_else(|_| panic!("{variable} is a number")))
 }
 
 #[test]
 fn one_seed_is_one_run() {
     for seed in 0..20 {
-        let (once, again) = (history(seed, &mut Search::new(0)), history(seed, &mut Search::new(0)));
+        let (once, again) = (play(&Plan::of(seed)).lines(), play(&Plan::of(seed)).lines());
         assert_eq!(once, again, "seed {seed} did not replay");
     }
-    assert_ne!(history(1, &mut Search::new(0)), history(2, &mut Search::new(0)), "seeds make no difference");
+    assert_ne!(play(&Plan::of(1)).lines(), play(&Plan::of(2)).lines(), "seeds make no difference");
 }
 
 #[test]
 fn random_histories() {
-    let seeds = std::env::var("FILEDROP_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(1500);
-    for seed in 0..seeds {
-        let mut search = Search::new(0);
-        history(seed, &mut search);
-        assert!(search.violations.is_empty(), "seed {seed}: {:#?}", search.violations);
+    if let Some(seed) = number("FILEDROP_SEED") {
+        let told = play(&Plan::of(seed));
+        say(&format!("{}\n", told.lines().join("\n")));
+        assert!(told.violations.is_empty(), "{}", report(&Plan::of(seed)));
+        return;
     }
+    let seeds = number("FILEDROP_SEEDS").unwrap_or(SEEDS);
+    let (next, first_bad) = (AtomicU64::new(0), AtomicU64::new(u64::MAX));
+    let total: Mutex<Total> = Mutex::default();
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds || seed > first_bad.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let told = play(&Plan::of(seed));
+                    if !told.violations.is_empty() {
+                        first_bad.fetch_min(seed, Ordering::Relaxed);
+                    }
+                    total.lock().expect("no thread panics with it").add(&told);
+                }
+            });
+        }
+    });
+    let bad = first_bad.into_inner();
+    assert!(bad == u64::MAX, "{}", report(&Plan::of(bad)));
+    let Total { calls, befell, reached } = total.into_inner().expect("no thread panicked");
+    say(&format!(
+        "random histories: {seeds} seeds, {calls} calls; befell: {befell:?}; reached: {reached:?}; 0 violations\n"
+    ));
+    if seeds >= 500 {
+        assert!(befell.len() == Trouble::ALL.len(), "something never befell anybody");
+        assert!(reached.values().all(|count| *count > 0), "something was never reached");
+    }
+}
+
+#[derive(Default)]
+struct Total {
+    calls: usize,
+    befell: BTreeMap<Trouble, usize>,
+    reached: BTreeMap<&'static str, usize>,
+}
+
+impl Total {
+    fn add(&mut self, told: &Told) {
+        self.calls += told.calls;
+        for (trouble, count) in &told.befell {
+            *self.befell.entry(*trouble).or_default() += count;
+        }
+        for (what, count) in told.reached() {
+            *self.reached.entry(what).or_default() += count;
+        }
+    }
+}
+
+/// What the histories are worth shows when a disk does not do what it says: a few seeds are enough.
+#[test]
+fn histories_on_a_disk_that_lies() {
+    for (lie, violation) in [
+        (Lie::FolderFlush("/inbox"), "I1: an acknowledged job is neither there nor finished"),
+        (Lie::FolderFlush("/outcomes/"), "I1: an acknowledged job is neither there nor finished"),
+        (Lie::FileFlush, "I3: a file of"),
+        (Lie::LinkReplaces, "I2: a slot was replaced or removed"),
+    ] {
+        let bad = (0..1000).map(|seed| Plan { lie: Some(lie), ..Plan::of(seed) }).find(|plan| {
+            is_bad(plan).is_some_and(|told| told.violations.iter().any(|found| found.contains(violation)))
+        });
+        let bad = bad.unwrap_or_else(|| panic!("{lie:?} is not found"));
+        let smaller = smaller(&bad);
+        assert!(is_bad(&smaller).is_some() && smaller.calls <= bad.calls, "the smaller history is bad too");
+        assert!(report(&bad).contains("--- "), "it is told");
+    }
+}
+
+/// Past the test harness, which keeps the output of tests that pass.
+fn say(what: &str) {
+    std::io::stderr().write_all(what.as_bytes()).expect("stderr is open");
+}
+
+fn is_bad(plan: &Plan) -> Option<Told> {
+    Some(play(plan)).filter(|told| !told.violations.is_empty())
+}
+
+/// The same with fewer troubles and fewer calls, as long as something is still wrong.
+fn smaller(plan: &Plan) -> Plan {
+    let mut plan = plan.clone();
+    for trouble in Trouble::ALL {
+        let mut other = plan.clone();
+        other.without.insert(trouble);
+        if is_bad(&other).is_some() {
+            plan = other;
+        }
+    }
+    let mut step = plan.calls / 2;
+    while step > 0 {
+        let other = Plan { calls: plan.calls.saturating_sub(step), ..plan.clone() };
+        if is_bad(&other).is_some() {
+            plan = other;
+        } else {
+            step /= 2;
+        }
+    }
+    plan
+}
+
+fn report(plan: &Plan) -> String {
+    let smaller = smaller(plan);
+    let told = play(&smaller);
+    let lines = told.lines();
+    let lines = &lines[..told.before_the_end];
+    let shown = lines[lines.len().saturating_sub(SHOWN)..].join("\n");
+    let left: BTreeSet<_> = Trouble::ALL.into_iter().filter(|t| !smaller.without.contains(t)).collect();
+    format!(
+        "seed {seed}: {violations:#?}\nhistory (the smallest found: {calls} calls, then the end; with {left:?}; the last {SHOWN} \
+         lines):\n{shown}\nviolated: {violations:#?}\nall of it: FILEDROP_SEED={seed} cargo test --test proof replay",
+        seed = plan.seed,
+        violations = told.violations,
+        calls = smaller.calls,
+    )
 }
