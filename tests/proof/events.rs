@@ -8,7 +8,7 @@ use filedrop::adapters::store::local::LocalStore;
 use filedrop::ports::{Exchange as _, Host as _, NewJob, Store as _};
 use filedrop::words::{EventName, InboxName, Job, Priority, Subscription, Topic};
 
-use crate::ledger::{Facts, Ledger};
+use crate::ledger::{Event, Facts, Ledger};
 use crate::place::{Place, classify};
 use crate::programs::{self, DROP, Patience, Program, SimStore};
 use crate::search::{Drain, MODELS, Search, is_full, prepared, stops_each};
@@ -54,10 +54,10 @@ pub(crate) fn subscribe(ledger: &Ledger, group: &'static str) -> Program {
     let ledger = ledger.clone();
     Box::new(move |fs| {
         let Some(store) = programs::open(fs) else { return };
-        ledger.asks(group);
+        let asking = ledger.asks(group);
         let group_id = group.parse().expect("a name");
         if (0..3).any(|_| store.subscribe(&group_id, &|_| Ok(Some(wanted()))).is_ok()) {
-            ledger.is_asked(group, true);
+            asking.done(true);
         }
     })
 }
@@ -66,10 +66,10 @@ pub(crate) fn unsubscribe(ledger: &Ledger, group: &'static str) -> Program {
     let ledger = ledger.clone();
     Box::new(move |fs| {
         let Some(store) = programs::open(fs) else { return };
-        ledger.asks(group);
+        let asking = ledger.asks(group);
         let group_id = group.parse().expect("a name");
         if (0..3).any(|_| store.subscribe(&group_id, &|_| Ok(None)).is_ok()) {
-            ledger.is_asked(group, false);
+            asking.done(false);
         }
     })
 }
@@ -143,15 +143,26 @@ pub(crate) fn still_there(world: &World, facts: &Facts, ledger: &Ledger) {
         return;
     }
     let (found, on_their_way) = (found(world), on_their_way(world));
-    for (name, event) in facts.events.iter().filter(|(_, event)| event.acknowledged) {
-        for group in &event.needed {
-            let id = name.id.to_string();
-            let comes = on_their_way.get(&id).is_some_and(|groups| groups.contains(group));
-            if !comes && !found.contains_key(&(id, group.clone())) {
+    for (id, tries) in tries(facts) {
+        if !tries.iter().any(|event| event.acknowledged) {
+            continue;
+        }
+        for group in GROUPS.iter().filter(|group| tries.iter().all(|event| event.needed.contains(**group))) {
+            let comes = on_their_way.get(&id).is_some_and(|groups| groups.iter().any(|other| other == group));
+            if !comes && !found.contains_key(&(id.clone(), (*group).to_owned())) {
                 ledger.violation(format!("I1: an event that was acknowledged never reaches {group}"));
             }
         }
     }
+}
+
+/// All who tried to publish an event of one id: the first of them decided who gets it, and nobody knows who that was.
+fn tries(facts: &Facts) -> BTreeMap<String, Vec<&Event>> {
+    let mut ids: BTreeMap<String, Vec<&Event>> = BTreeMap::new();
+    for (name, event) in &facts.events {
+        ids.entry(name.id.to_string()).or_default().push(event);
+    }
+    ids
 }
 
 /// At rest: all that it is for have it, once, and it is done; or nobody has.
@@ -163,11 +174,7 @@ pub(crate) fn at_rest(world: &World, facts: &Facts, ledger: &Ledger) {
         ledger.violation("I4: an event that is published is left on its way");
     }
     let found = found(world);
-    let mut ids: BTreeMap<String, Vec<&crate::ledger::Event>> = BTreeMap::new();
-    for (name, event) in &facts.events {
-        ids.entry(name.id.to_string()).or_default().push(event);
-    }
-    for (id, tries) in ids {
+    for (id, tries) in tries(facts) {
         let of = |group: &str| found.get(&(id.clone(), group.to_owned())).copied().unwrap_or_default();
         let anywhere = GROUPS.iter().any(|group| of(group).0 > 0);
         let published = anywhere || tries.iter().any(|event| event.acknowledged);

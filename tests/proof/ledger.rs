@@ -28,6 +28,39 @@ pub(crate) struct Event {
     pub(crate) acknowledged: bool,
 }
 
+/// Who subscribes or unsubscribes a group.
+#[derive(Clone, Default, Hash)]
+struct Askers {
+    now: usize,
+    ever: usize,
+}
+
+/// One of them. It ends with its program, also if that is killed.
+pub(crate) struct Asking {
+    ledger: Ledger,
+    group: String,
+    /// Which one of all it is, if it was alone when it began.
+    turn: Option<usize>,
+}
+
+impl Asking {
+    /// It is told that it is done. Was there another at the same time, nobody knows who was the last.
+    pub(crate) fn done(self, subscribed: bool) {
+        let mut facts = self.ledger.0.borrow_mut();
+        if self.turn.is_some() && facts.askers.get(&self.group).map(|askers| askers.ever) == self.turn {
+            facts.groups.insert(self.group.clone(), subscribed);
+        }
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        if let Some(askers) = self.ledger.0.borrow_mut().askers.get_mut(&self.group) {
+            askers.now -= 1;
+        }
+    }
+}
+
 #[derive(Clone, Default, Hash)]
 pub(crate) struct Facts {
     /// Jobs that somebody tried to submit, and their bytes.
@@ -54,6 +87,7 @@ pub(crate) struct Facts {
     pub(crate) robbed: BTreeSet<String>,
     /// Groups of which it is known whether they are subscribed.
     pub(crate) groups: BTreeMap<String, bool>,
+    askers: BTreeMap<String, Askers>,
     /// Events that somebody tried to publish.
     pub(crate) events: BTreeMap<InboxName, Event>,
     /// What must never have happened.
@@ -137,17 +171,17 @@ impl Ledger {
 
     /// Somebody begins to subscribe a group, or to unsubscribe it: until that is done nobody knows, and of what is being published
     /// meanwhile the group may be told or not.
-    pub(crate) fn asks(&self, group: &str) {
+    pub(crate) fn asks(&self, group: &str) -> Asking {
         let mut facts = self.0.borrow_mut();
         facts.groups.remove(group);
         for event in facts.events.values_mut().filter(|event| !event.acknowledged) {
             event.needed.remove(group);
             event.forbidden.remove(group);
         }
-    }
-
-    pub(crate) fn is_asked(&self, group: &str, subscribed: bool) {
-        self.0.borrow_mut().groups.insert(group.to_owned(), subscribed);
+        let askers = facts.askers.entry(group.to_owned()).or_default();
+        let alone = askers.now == 0;
+        (askers.now, askers.ever) = (askers.now + 1, askers.ever + 1);
+        Asking { ledger: self.clone(), group: group.to_owned(), turn: alone.then_some(askers.ever) }
     }
 
     pub(crate) fn publishes(&self, event: &InboxName) {
