@@ -8,10 +8,13 @@ use crate::ports::Listed;
 /// How old a stale listing is at most: as long as clients of NFS trust what they know of a folder (`acdirmax`).
 const TRUSTED_MS: u64 = 60_000;
 
+/// What a process saw in a folder, and when, in milliseconds.
+type Seen = BTreeMap<(u32, PathBuf), (u64, Vec<Listed>)>;
+
 /// Kept only where it is asked for.
 #[derive(Default)]
 pub(super) struct Listings {
-    kept: Option<BTreeMap<(u32, PathBuf), (u64, Vec<Listed>)>>,
+    kept: Option<Seen>,
     /// Whether the call that is being done is to be answered so.
     pub(super) answers_from_memory: bool,
     /// Whether it was, and it made a difference.
