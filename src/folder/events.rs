@@ -1,6 +1,5 @@
 //! Events: published once, and handled by each group that subscribed to their topic.
 
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -177,7 +176,8 @@ impl DropFolder {
             OsFs::at(layout.root()).map_err(|e| Error::io("look at the file system", layout.root(), e))?;
         let fs = fs.with_durability(self.store.fs().durability());
         let store = LocalStore::open(fs, OsHost, layout.root())?.of_group_in(self.store.clone());
-        Ok(DropFolder { store: Arc::new(store), ..self.clone() })
+        // Who waits there waits for other outcomes than who waits here.
+        Ok(Self::of(store).with_watch(self.mode, self.poll_interval))
     }
 
     /// Those of all groups, also of those that unsubscribed.

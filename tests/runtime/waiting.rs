@@ -12,7 +12,7 @@ use filedrop::adapters::fs::OsFs;
 use filedrop::adapters::host::OsHost;
 use filedrop::adapters::store::local::LocalStore;
 use filedrop::ports::{Chosen, Watch};
-use filedrop::{ErrorKind, Exec, Job, Stopper, WatchMode};
+use filedrop::{ErrorKind, Exec, Id, Job, Stopper, Submission, Subscription, WatchMode};
 
 use crate::{Diary, LONG, assert_tidy, folder, job};
 
@@ -121,4 +121,19 @@ fn polling_finds_everything_too() {
     stopper.stop();
     running.join().unwrap().unwrap();
     assert!(diary.has("mode: Poll"));
+}
+
+#[tokio::test]
+async fn who_waits_with_the_folder_of_a_group_is_told_what_that_group_decided() {
+    let (_place, drop) = folder();
+    let group: Id = "audit".parse().unwrap();
+    drop.subscribe(&group, &Subscription::new([">".parse().unwrap()]).unwrap()).unwrap();
+    let event = Submission::event("orders.created".parse().unwrap()).data("x");
+    let id = drop.publish(event).unwrap();
+    let echo = async |job: Job| Ok::<_, String>(job.data().to_vec());
+    drop.subscriber(&group).unwrap().drain(true).run(echo).await.unwrap();
+    let outcome = drop.group(&group).unwrap().wait(&id, LONG).await.unwrap();
+    assert_eq!(outcome.data(), b"x");
+    let e = drop.wait(&id, Some(Duration::ZERO)).await.unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::TimedOut, "it is no job of the folder that the group is in");
 }
