@@ -1159,6 +1159,8 @@ class _Seat:
             os.pwrite(fd, self.says(), 0)
             if self.folder.local:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # After a power cut an empty one would say nothing of a lock.
+            os.fsync(fd)
             _move(draft, room + ".presence")
             os.mkdir(room)
             _flush(self.folder.path("claimed"))

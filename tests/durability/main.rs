@@ -259,6 +259,17 @@ fn names(folder: &Folder, room: &str) -> Vec<std::ffi::OsString> {
     entries.map(|entry| entry.expect("a name").file_name()).collect()
 }
 
+/// P4: after a power cut an empty presence would say nothing of a lock, and everybody would wait for a lease.
+#[test]
+fn a_presence_is_durable_before_it_is_seen() {
+    let folder = Folder::new();
+    let Some(traced) = strace(&folder.drain(), &[]) else { return };
+    let trace = traced.well().trace;
+    let is_presence = |call: &Call| call.paths().last().is_some_and(|to| to.ends_with(".presence"));
+    let seen = trace.position(|call| call.name.starts_with("rename") && is_presence(call));
+    assert!(trace.flushed_before(seen) < seen, "{trace}");
+}
+
 fn is_archiving(drop: &Path, call: &Call) -> bool {
     let text = |room: &str| drop.join(room).to_str().expect("text").to_owned();
     match call.paths()[..] {

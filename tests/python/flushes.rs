@@ -58,7 +58,7 @@ fn of_an_outcome_that_is_delivered_and_collected() {
     let asked = r#"{"specversion":"1.0","id":"asked","source":"/s","type":"test","replyto":"acme"}"#;
     place.submit_envelopes(&[asked.to_owned()]);
     let done = traced(place.python("work", &[]), "");
-    let registered = ["rename tmp/* claimed/*", "mkdir claimed/*", "fsync claimed"];
+    let registered = ["fsync tmp/*", "rename tmp/* claimed/*", "mkdir claimed/*", "fsync claimed"];
     let claimed = ["rename inbox/* claimed/*/*"];
     let staged = ["fsync tmp/*", "rename tmp/* claimed/*/*", "fsync claimed/*"];
     let decided = ["mkdir outcomes/*", "fsync outcomes", "link claimed/*/* outcomes/*/*", "fsync outcomes/*"];

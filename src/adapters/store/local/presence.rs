@@ -95,6 +95,8 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             if presence.lock && !self.fs.try_lock(&file).map_err(failed)? {
                 return Err(failed(std::io::ErrorKind::ResourceBusy.into()));
             }
+            // After a power cut an empty one would say nothing of a lock: everybody would wait for a lease.
+            self.fs.flush(&file).map_err(failed)?;
             self.relocate(&draft, &self.layout.presence(&name))?;
             // The flush in it covers both names.
             self.ensure_dir(&self.layout.claims(&name))
