@@ -11,6 +11,7 @@ use std::time::SystemTime;
 use rustix::fs::{AtFlags, CWD, FlockOperation, OFlags};
 
 use super::group::{self, Group};
+use super::kind::kind;
 use super::{copy, lease, locks};
 use sha2::{Digest as _, Sha256};
 
@@ -43,7 +44,7 @@ impl OsFs {
     /// If there is nothing, or the kernel cannot tell which file system it is.
     pub fn beside(path: &Path) -> io::Result<Self> {
         // A file without a name gets its first one through /proc, which a small sandbox may not have.
-        let unnamed = cfg!(target_os = "linux") && Path::new("/proc/self/fd").exists();
+        let unnamed = kind(path)?.keeps_unnamed() && Path::new("/proc/self/fd").exists();
         Ok(Self { local: locks::count_at(path)?, unnamed, group: None, durability: Durability::Flush })
     }
 
