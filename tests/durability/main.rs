@@ -2,6 +2,7 @@
 //!
 //! Without `strace` these tests say so and pass; where `CI` is set they fail.
 
+mod btrfs;
 mod trace;
 
 use std::path::{Path, PathBuf};
