@@ -38,9 +38,14 @@ def install():
     missing = [package for program, package in PACKAGES.items() if not shutil.which(program)]
     if missing:
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run(["apt-get", "update", "-q"], check=True, stdout=subprocess.DEVNULL)
+        update()
         install = ["apt-get", "install", "-yq", "--no-install-recommends", *missing]
         subprocess.run(install, check=True, stdout=subprocess.DEVNULL, env=environment)
+
+
+def update():
+    """So that what the archive offers is known."""
+    subprocess.run(["apt-get", "update", "-q"], check=True, stdout=subprocess.DEVNULL)
 
 
 def build():
@@ -75,7 +80,7 @@ class Machine:
             *["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "384"],
             *["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
             *["-kernel", self._kernel, "-initrd", self._initramfs],
-            *["-append", f"console=ttyS0 quiet panic=-1 mitigations=off random.trust_cpu=on {words}"],
+            *["-append", f"console=ttyS0 quiet panic=-1 no_timer_check mitigations=off random.trust_cpu=on {words}"],
             *["-serial", f"file:{self._here / 'console'}", "-serial", "stdio"],
             *["-blockdev", f"{below}=data,filename={disk}", "-blockdev", f"{below}=record,filename={record}"],
             *["-blockdev", "driver=blklogwrites,node-name=disk,file=data,log=record,log-sector-size=512"],
@@ -151,6 +156,7 @@ def unpack(package):
     scratch = place.with_suffix(".new")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
+    update()
     depends = subprocess.run(["apt-cache", "depends", package], check=True, capture_output=True, text=True).stdout
     real = re.search(r"Depends: (linux-image-\S+)", depends)
     name = real.group(1) if real else package
