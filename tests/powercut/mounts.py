@@ -1,6 +1,7 @@
 """File systems in files: made, copied and mounted on this machine."""
 
 import contextlib
+import pathlib
 import subprocess
 
 MEGABYTES = 320
@@ -19,7 +20,8 @@ def make(fs, disk):
 
 
 def copy(disk, to):
-    """Holes stay holes."""
+    """Holes stay holes. It is a new file: of one that was mounted before, the kernel may still know what was in it."""
+    pathlib.Path(to).unlink(missing_ok=True)
     subprocess.run(["cp", "--sparse=always", disk, to], check=True)
     return to
 
