@@ -860,7 +860,7 @@ class _Folder:
         try:
             fd = os.open(room + ".presence", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             content = os.read(fd, 64 << 10)
-            said = json.loads(content)
+            said = json.loads(content.rstrip(b"\0"))  # a power cut may have left it longer than what it says
             lease, lock = int(said["lease_ms"]) / 1000, said["lock"] is True
         except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
             pass  # what cannot be read says nothing
@@ -909,7 +909,7 @@ class _Folder:
         _flush_if_there(room)
         presence = room + ".presence"
         try:
-            locks = not locked and json.loads(_read(presence)).get("lock") is True
+            locks = not locked and json.loads(_read(presence).rstrip(b"\0")).get("lock") is True
         except (FileNotFoundError, ValueError, AttributeError, RecursionError):
             locks = False
         except _Unreadable:

@@ -172,7 +172,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         let file = self.fs.open(&path).ok();
         let content =
             file.as_ref().and_then(|file| self.fs.read(file, PRESENCE_LIMIT).ok()).unwrap_or_default();
-        let presence = serde_json::from_slice::<Presence>(&content).ok();
+        let presence = from_json(&content);
         let mut held = false;
         let locks = self.fs.is_local() && presence.as_ref().is_some_and(|presence| presence.lock);
         if let (Some(file), true) = (file, locks) {
@@ -207,7 +207,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     pub(super) fn said(&self, room: &RoomName) -> Option<(u64, Option<Habits>)> {
         let file = self.fs.open(&self.layout.presence(room)).ok()?;
         let content = self.fs.read(&file, PRESENCE_LIMIT).ok()?;
-        let presence = serde_json::from_slice::<Presence>(&content).ok()?;
+        let presence = from_json(&content)?;
         let habits = presence.takes.and_then(|habits| serde_json::from_value(habits).ok());
         Some((presence.settled.saturating_sub(presence.settled_a_minute_ago), habits))
     }
@@ -222,10 +222,31 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         let failed = |e| Error::io("read a presence file", &path, e);
         let Some(file) = found(self.fs.open(&path)).map_err(failed)? else { return Ok(true) };
         let content = self.fs.read(&file, PRESENCE_LIMIT).map_err(failed)?;
-        Ok(!serde_json::from_slice::<Presence>(&content).is_ok_and(|presence| presence.lock))
+        Ok(!from_json(&content).is_some_and(|presence| presence.lock))
     }
 }
 
 fn to_json(presence: &Presence) -> Vec<u8> {
     serde_json::to_vec(presence).expect("numbers and strings serialise")
+}
+
+/// A power cut may leave it as long as its last beat was, with the content of an earlier one (btrfs): the rest is zero bytes. What
+/// is asked of the dead, its lock and its lease, was the same in all of them.
+fn from_json(content: &[u8]) -> Option<Presence> {
+    let end = content.iter().rposition(|byte| *byte != 0)? + 1;
+    serde_json::from_slice(&content[..end]).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_power_cut_left_of_a_presence_says_whether_it_was_locked() {
+        let written = br#"{"host":"mill","pid":7,"lease_ms":30000,"lock":true,"beat":0}"#.to_vec();
+        let left = [&written[..], &[0; 26]].concat();
+        assert!(from_json(&left).is_some_and(|presence| presence.lock && presence.lease_ms == 30_000));
+        assert!(from_json(&written[..20]).is_none() && from_json(&[0; 26]).is_none());
+        assert!(from_json(&[&[0], &written[..]].concat()).is_none(), "only its end may be missing");
+    }
 }
