@@ -28,7 +28,11 @@ def read(path):
     """All entries that are wholly there."""
     entries = []
     with open(path, "rb") as file:
-        magic, version, _, sector = struct.unpack("<QQQI", file.read(28).ljust(28, b"\0"))
+        head = file.read(28)
+        if not head:
+            # The power went before anything was written.
+            return entries
+        magic, version, _, sector = struct.unpack("<QQQI", head.ljust(28, b"\0"))
         if (magic, version, sector) != (MAGIC, 1, SECTOR):
             raise RuntimeError(f"{path} is no record of writes")
         length = os.fstat(file.fileno()).st_size
