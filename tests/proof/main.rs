@@ -27,3 +27,4 @@ mod scenarios;
 mod search;
 mod strangers;
 mod travel;
+mod waits;

@@ -21,7 +21,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             // are looked for in all days when anything rings, most probably today, or at the safety rescan.
             Interest::Outcomes(ids) => {
                 let outcomes = self.layout.room("outcomes");
-                let day = |id| self.day_of(id).unwrap_or_else(|| self.host.now().day());
+                let day = |id| self.probable_day_of(id).unwrap_or_else(|| self.host.now().day());
                 let days: BTreeSet<_> = ids.iter().map(day).collect();
                 let days = days.into_iter().map(|day| outcomes.join(day));
                 std::iter::once(outcomes.clone()).chain(days).collect()

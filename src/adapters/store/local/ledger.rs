@@ -3,8 +3,10 @@
 //! The entry `ids/<xx>/<id>` is a link to the first job's own file: whoever links it has the id. The draft beside it is the one
 //! name that is renamed to the inbox, by its submitter or by anyone who gives the id again: so it arrives there once.
 
+use std::collections::HashMap;
 use std::io::ErrorKind as Io;
 use std::path::{Path, PathBuf};
+use std::sync::{MutexGuard, PoisonError};
 
 use super::LocalStore;
 use super::exchange::{Staged, topic_of};
@@ -17,6 +19,8 @@ use crate::words::{Envelope, Error, Id, InboxName, MAX_FILE_BYTES, Millis, Resul
 const TRIES: usize = 3;
 /// How often every room is looked into for a job that moves meanwhile, and may move back.
 const LOOKS: usize = 3;
+/// The days of so many given ids are remembered.
+const MOST_KNOWN: usize = 64 << 10;
 
 impl<F: Fs, H: Host> LocalStore<F, H> {
     /// `look_first`: the id may have been submitted without an entry, so that to have the entry is not enough.
@@ -51,6 +55,10 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                 return Err(uncertain(e));
             }
         };
+        if ours {
+            // An earlier entry of this id may have had another day.
+            self.known_days().remove(id);
+        }
         let publish = || {
             self.flush_dir(&shelf)?;
             if !ours {
@@ -132,7 +140,11 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                 return Ok(Some(Submitted::Before));
             }
         }
-        match self.take_out(&path, file)? {
+        let removal = self.take_out(&path, file)?;
+        if matches!(removal, Removal::Done | Removal::Replaced) {
+            self.known_days().remove(id);
+        }
+        match removal {
             Removal::Done => {
                 tracing::debug!(entry = %path.display(), "an entry without a job; beginning anew");
                 Ok(None)
@@ -249,11 +261,28 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
 
     /// The day of a job, if its id or its entry tells: only a shortcut.
     pub(super) fn day_of(&self, id: &Id) -> Option<String> {
-        let minted = id.minted_at().map(Millis::day);
-        minted.or_else(|| {
-            let (_, envelope) = self.read_entry(&self.layout.entry(id)).ok()??;
-            Some(name_of_entry(id, &envelope).day())
-        })
+        if let Some(minted) = id.minted_at() {
+            return Some(minted.day());
+        }
+        let (_, envelope) = self.read_entry(&self.layout.entry(id)).ok()??;
+        let day = name_of_entry(id, &envelope).day();
+        let mut days = self.known_days();
+        if days.len() >= MOST_KNOWN {
+            days.clear();
+        }
+        days.insert(id.clone(), day.clone());
+        Some(day)
+    }
+
+    /// The same, for who asks at every ring: an entry is read once, since that means its whole envelope. Another process may have removed
+    /// it meanwhile, and the id may be given again, on another day: so who finds nothing there asks [`day_of`](Self::day_of) now and then.
+    pub(super) fn probable_day_of(&self, id: &Id) -> Option<String> {
+        let known = self.known_days().get(id).cloned();
+        known.or_else(|| self.day_of(id))
+    }
+
+    fn known_days(&self) -> MutexGuard<'_, HashMap<Id, String>> {
+        self.days.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

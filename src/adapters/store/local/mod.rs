@@ -68,6 +68,8 @@ pub struct LocalStore<F, H> {
     unnamed: AtomicBool,
     /// Folders that this process has seen durable (R6).
     durable: Mutex<HashMap<PathBuf, FileId>>,
+    /// The days of given ids, as their entries told them.
+    days: Mutex<HashMap<Id, String>>,
     /// Where a sweep that is not finished goes on.
     bookmark: Mutex<Option<Bookmark>>,
 }
@@ -82,6 +84,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             settings: Settings::default(),
             unnamed: AtomicBool::new(true),
             durable: Mutex::default(),
+            days: Mutex::default(),
             bookmark: Mutex::default(),
         }
     }

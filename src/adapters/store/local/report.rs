@@ -31,7 +31,8 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         let outcomes = self.layout.room("outcomes");
         let mut missing: BTreeMap<Option<String>, Vec<&Id>> = BTreeMap::new();
         for id in ids {
-            missing.entry(self.day_of(id)).or_default().push(id);
+            let day = if everywhere { self.day_of(id) } else { self.probable_day_of(id) };
+            missing.entry(day).or_default().push(id);
         }
         for (day, ids) in &mut missing {
             if let Some(day) = day {
