@@ -11,6 +11,7 @@ mod draining;
 mod dropped;
 mod faulty;
 mod held_back;
+mod receipts;
 mod returning;
 mod stopping;
 mod stubborn;
@@ -88,7 +89,11 @@ impl Observer for Diary {
 
 impl Diary {
     fn has(&self, what: &str) -> bool {
-        self.0.lock().unwrap().iter().any(|event| event.contains(what))
+        self.count(what) > 0
+    }
+
+    fn count(&self, what: &str) -> usize {
+        self.0.lock().unwrap().iter().filter(|event| event.contains(what)).count()
     }
 }
 

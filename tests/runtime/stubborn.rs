@@ -24,6 +24,12 @@ pub(crate) struct Stubborn<'a> {
     fault: Fault<'a>,
 }
 
+impl<'a> Stubborn<'a> {
+    pub(crate) fn new(os: OsFs, fault: impl Fn(&str, &Path) -> io::Result<()> + Send + Sync + 'a) -> Self {
+        Self { os, fault: Box::new(fault) }
+    }
+}
+
 pub(crate) type Store<'a> = LocalStore<Stubborn<'a>, OsHost>;
 
 pub(crate) fn stubborn<'a>(
@@ -31,7 +37,7 @@ pub(crate) fn stubborn<'a>(
     os: OsFs,
     fault: impl Fn(&str, &Path) -> io::Result<()> + Send + Sync + 'a,
 ) -> Store<'a> {
-    LocalStore::open(Stubborn { os, fault: Box::new(fault) }, OsHost, drop.path()).unwrap()
+    LocalStore::open(Stubborn::new(os, fault), OsHost, drop.path()).unwrap()
 }
 
 /// A consumer that looks every 10 ms, and keeps what the files that it is given have in them.

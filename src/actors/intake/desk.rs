@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::mem;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -51,6 +52,8 @@ pub(super) struct Desk<'h, 'a, S: Store, F: Foreign<Room = S::Room>, H: Host> {
     pub(super) told: HashSet<PathBuf>,
     /// Jobs of which an outcome could not be told: how often, and when that is tried again.
     untold: HashMap<Id, (u32, Instant)>,
+    /// When outcomes are looked for in all days, and not only where they most probably are.
+    full_look_due: Instant,
     pub(super) taken: TakenIn,
     /// Why one that works once could not do all.
     failure: Option<Error>,
@@ -75,6 +78,7 @@ where
             stuck: Stuck::default(),
             told: HashSet::new(),
             untold: HashMap::new(),
+            full_look_due: Instant::now(),
             taken: TakenIn::default(),
             failure: None,
         }
@@ -91,9 +95,10 @@ where
             if !self.setup.foreign.is_there() {
                 return Ok(Ended { taken: self.taken, moved: true });
             }
-            let hears = self.arm();
+            let open = self.setup.clerk.open();
+            let hears = self.arm(open.as_deref().unwrap_or_default());
             let began = Instant::now();
-            let looked = self.look();
+            let looked = self.look(open);
             if self.setup.options.once && !self.setup.foreign.is_there() {
                 continue;
             }
@@ -178,13 +183,12 @@ where
         Ok(())
     }
 
-    fn arm(&mut self) -> bool {
+    fn arm(&mut self, open: &[Id]) -> bool {
         let mut hears = self.setup.watch.hears();
         let mut folders = vec![self.setup.dir.clone()];
         folders.extend(self.arrivals.keys().map(|folder| self.setup.dir.join(folder)));
-        let open = self.setup.clerk.open().unwrap_or_default();
         if !open.is_empty() {
-            folders.extend(self.setup.store.hints(Interest::Outcomes(&open)));
+            folders.extend(self.setup.store.hints(Interest::Outcomes(open)));
         }
         for folder in &folders {
             if !hears {
@@ -319,35 +323,40 @@ where
     }
 
     /// What cannot be told of one holds up none of the others.
-    pub(super) fn tell_outcomes(&mut self, look: &mut Look) -> Result<()> {
-        let open = self.setup.clerk.open()?;
-        self.untold.retain(|id, _| open.contains(id));
-        for id in open {
-            let now = Instant::now();
-            let failures = match self.untold.get(&id) {
-                Some((_, due)) if *due > now => {
-                    look.again(*due - now);
-                    continue;
-                }
-                known => known.map_or(1, |(failures, _)| failures + 1),
-            };
-            let outcome = self.setup.store.outcome(&id);
-            match outcome.and_then(|outcome| outcome.map_or(Ok(()), |it| self.setup.clerk.decided(&it))) {
+    pub(super) fn tell_outcomes(&mut self, mut open: Vec<Id>, look: &mut Look) {
+        let now = Instant::now();
+        let known: HashSet<&Id> = open.iter().collect();
+        self.untold.retain(|id, _| known.contains(id));
+        open.retain(|id| match self.untold.get(id) {
+            Some((_, due)) if *due > now => {
+                look.again(*due - now);
+                false
+            }
+            _ => true,
+        });
+        let everywhere = self.setup.options.once || now >= self.full_look_due;
+        if everywhere {
+            self.full_look_due = now + LAST_RESCAN;
+        }
+        let store = self.setup.store;
+        store.outcomes(&open, everywhere, &mut |id, outcome| {
+            match outcome.and_then(|outcome| self.setup.clerk.decided(&outcome)) {
                 Ok(()) => {
-                    self.heart.troubles.done(&id);
-                    self.untold.remove(&id);
+                    self.heart.troubles.done(id);
+                    self.untold.remove(id);
                 }
                 Err(e) => {
+                    let failures = self.untold.get(id).map_or(1, |(failures, _)| failures + 1);
                     let pause = pause_after(failures);
                     look.again(pause);
                     let retry = (!self.setup.options.once).then_some(pause);
-                    self.trouble("tell what became of a job", Some(&id), &e, retry);
-                    self.untold.insert(id, (failures, now + pause));
+                    self.trouble("tell what became of a job", Some(id), &e, retry);
+                    self.untold.insert(id.clone(), (failures, Instant::now() + pause));
                     self.fail(e);
                 }
             }
-        }
-        Ok(())
+            ControlFlow::Continue(())
+        });
     }
 
     /// Trouble with one folder or one file, which keeps none of the others: told when it begins.

@@ -10,7 +10,7 @@ use super::desk::{Desk, MOST_TOLD};
 use super::manifests::Verdict;
 use crate::actors::observer::{Event, tell};
 use crate::ports::{Arrivals, Arrived, Batch, Folders, Foreign, Host, Store};
-use crate::words::{Error, ErrorKind, Pending, Result, shown};
+use crate::words::{Error, ErrorKind, Id, Pending, Result, shown};
 
 /// So many are taken before they are brought to the drop folder.
 const AT_ONCE: usize = 128;
@@ -48,7 +48,8 @@ where
     F: Foreign<Room = S::Room> + Sync,
     H: Host + Sync,
 {
-    pub(super) fn look(&mut self) -> Result<Look> {
+    /// `open`: the jobs of which an outcome is still to be told.
+    pub(super) fn look(&mut self, open: Result<Vec<Id>>) -> Result<Look> {
         let mut look = Look { busy: self.try_again(), ..Look::default() };
         if Instant::now() >= self.recovery_due {
             self.recover()?;
@@ -82,7 +83,7 @@ where
                 Err(e) => self.ail("look for files", folder, e),
             }
         }
-        self.tell_outcomes(&mut look)?;
+        self.tell_outcomes(open?, &mut look);
         if self.stuck.count > 0 {
             let due = self.stuck.due.map(|due| due.saturating_duration_since(Instant::now()));
             look.again(due.unwrap_or_default());
