@@ -208,7 +208,9 @@ impl DropFolder {
     pub fn sweep(&self, broom: &mut Broom<'_>) -> Result<Swept> {
         if !broom.dry_run {
             // There may be nobody else who does that.
-            self.store.fan_out()?;
+            for trouble in self.store.fan_out()?.troubles {
+                tracing::warn!(%trouble, "left on its way; trying again");
+            }
         }
         let mut swept = self.store.sweep_up(broom)?;
         for (_, group) in self.group_folders()? {

@@ -5,9 +5,23 @@ pub mod consumer;
 pub mod handler;
 mod heart;
 pub mod intake;
+mod news;
 pub mod observer;
 pub mod producer;
 mod troubles;
+
+use std::time::Duration;
+
+/// A busy inbox rings at each job: recovery follows a ring, but not every ring. How many times its own cost, and at least and at
+/// most how old, the last one must be.
+const RECOVERY_REST: u32 = 10;
+const RECOVERY_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_RECOVERY_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long after a recovery that took so long the next one may follow a ring.
+fn recovery_rest(took: Duration) -> Duration {
+    (took * RECOVERY_REST).clamp(RECOVERY_PAUSE, LONGEST_RECOVERY_PAUSE)
+}
 
 /// A machine's name in the alphabet of ids, at most 40 long: `-` for what is not in it.
 pub(crate) fn plain_name(name: &str) -> String {

@@ -162,7 +162,7 @@ pub enum Event<'a> {
         /// Why.
         why: &'a str,
     },
-    /// Something was taken over from absent consumers.
+    /// Something was taken over from absent consumers, or from publishers. What cannot be is told once, as long as that is so.
     Recovered(&'a Takeover),
     /// What the dead left, and what was kept long enough, was removed, or some of it: more is to follow if it is unfinished.
     Swept(&'a Swept),
@@ -270,13 +270,17 @@ fn log(event: &Event<'_>) {
         }
         Event::HandedBack { id, attempt, why } => info!(%id, attempt, why, "handed back"),
         Event::Recovered(takeover) => {
-            let Takeover { returned, admitted, helped, archived, cleared, .. } = takeover;
-            if returned + admitted + helped + archived + cleared > 0 {
-                let admitted = Some(admitted).filter(|admitted| **admitted > 0);
-                info!(returned, admitted, helped, archived, cleared, "recovered what absent consumers left");
+            let Takeover { returned, admitted, helped, events, archived, cleared, .. } = takeover;
+            if takeover.done() > 0 {
+                let some = |count: &usize| Some(*count).filter(|count| *count > 0);
+                let (admitted, events) = (some(admitted), some(events));
+                info!(
+                    returned,
+                    admitted, helped, events, archived, cleared, "recovered what the absent left"
+                );
             }
             for trouble in &takeover.troubles {
-                warn!(%trouble, "cannot recover what an absent consumer left; trying again");
+                warn!(%trouble, "cannot recover what the absent left; trying again");
             }
             for path in &takeover.strangers {
                 warn!(path = %path.display(), "left in the room of an absent consumer; nobody knows what it is");

@@ -24,12 +24,14 @@ pub struct Resubscribed {
 pub type Wish<'a> = dyn Fn(Option<&Subscription>) -> Result<Option<Subscription>> + 'a;
 
 /// What became of events on their way.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FanOut {
     /// Deliveries that were made.
     pub delivered: usize,
     /// Events that are being published, or could not be delivered to all.
     pub left: usize,
+    /// Why the latter could not.
+    pub troubles: Vec<String>,
 }
 
 /// Delivers events to groups. An event is submitted like a job, with a [topic](super::NewJob::topic).

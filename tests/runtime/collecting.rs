@@ -1,17 +1,20 @@
 //! Outcomes as closures take them: well, not at all, or only later.
 
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use filedrop::actors::collector::{self, CollectorOptions, Setup};
-use filedrop::ports::Chosen;
+use filedrop::ports::{Chosen, Watch};
 use filedrop::{
     Collected, Delivery, DropFolder, Error, ErrorKind, Id, Job, Outcome, Refusal, Stopper, Submission,
     WatchMode,
 };
 
 use crate::faulty::{Deaf, Faulty, Verb, broken};
-use crate::{Diary, folder, names, until};
+use crate::{Diary, LONG, folder, names, until};
 
 fn billing() -> Id {
     "billing".parse().unwrap()
@@ -150,4 +153,70 @@ async fn a_claim_whose_answer_was_lost_goes_back() {
     let collected = collector::run(setup, &mut take).unwrap();
     assert_eq!((collected.succeeded, again), (1, Some(true)), "{}", diary.has("as asked for"));
     assert!(inbox(&drop).is_empty() && names(&replies.path().join("claimed")).is_empty());
+}
+
+/// Runs a collector that follows.
+fn follow(
+    store: &Faulty<'_>,
+    watch: Box<dyn Watch>,
+    lease: Duration,
+    observer: &Diary,
+    stopper: &Stopper,
+) -> Collected {
+    let setup = Setup {
+        store,
+        watch,
+        chosen: Chosen { mode: WatchMode::Auto, why: "for the test".to_owned() },
+        options: &CollectorOptions {
+            follow: true,
+            lease,
+            poll_interval: Duration::from_millis(10),
+            ..CollectorOptions::new(&filedrop::adapters::host::OsHost)
+        },
+        observer,
+        stopper,
+    };
+    collector::run(setup, &mut |_: &Delivery<'_>| Ok(())).unwrap()
+}
+
+/// Counts the times that it is armed: each folder once a round.
+struct Counting(Arc<AtomicUsize>);
+
+impl Watch for Counting {
+    fn arm(&mut self, folder: &Path) -> filedrop::Result<()> {
+        self.0.fetch_add(usize::from(folder.ends_with("inbox")), Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn hears(&self) -> bool {
+        true
+    }
+}
+
+/// Whatever rings: to recover means to look at every room and presence.
+#[test]
+fn recovery_follows_a_ring_but_not_every_ring() {
+    const ROUNDS: usize = 400;
+    let (_place, drop) = folder();
+    let recovered = Mutex::new(0);
+    let store = Faulty::new(&drop, |verb| {
+        *recovered.lock().unwrap() += u32::from(matches!(verb, Verb::Recover));
+        Ok(())
+    });
+    let (stopper, diary, rounds) = (Stopper::default(), Diary::default(), Arc::new(AtomicUsize::new(0)));
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        let watch = Box::new(Counting(rounds.clone()));
+        scope.spawn(|| follow(&store, watch, LONG.unwrap(), &diary, &stopper));
+        until("many rounds", || {
+            stopper.bell().ring();
+            (rounds.load(Ordering::SeqCst) >= ROUNDS).then_some(())
+        });
+        stopper.stop();
+    });
+    let took = began.elapsed();
+    let recovered = *recovered.lock().unwrap();
+    // After a ring, and without one.
+    let most = 2 + took.as_millis() / 20 + took.as_millis() / 1000;
+    assert!(recovered >= 1 && u128::from(recovered) <= most, "{recovered} times in {took:?}");
 }

@@ -4,10 +4,14 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use filedrop::{DropFolder, ErrorKind, Exec, Id};
+use filedrop::actors::consumer::ConsumerOptions;
+use filedrop::adapters::host::OsHost;
+use filedrop::{DropFolder, ErrorKind, Exec, Id, Stopper, Submission, Subscription};
 
+use crate::faulty::{Faulty, Verb};
 use crate::{Diary, LONG, assert_tidy, folder, job, names, sh, until};
 
 #[test]
@@ -168,4 +172,36 @@ fn what_cannot_be_settled_is_handed_back_at_the_end() {
     until("the take-over", || take_over().then_some(()));
     assert_eq!(drop.outcome(&id).unwrap().unwrap().attempt(), 1, "it is not counted as an attempt");
     assert_tidy(&drop);
+}
+
+/// Each consumer, of every group, tries it each second.
+#[test]
+fn an_event_that_cannot_be_delivered_is_told_of_once() {
+    let (_place, drop) = folder();
+    let group = "billing".parse().unwrap();
+    drop.subscribe(&group, &Subscription::new(["orders".parse().unwrap()]).unwrap()).unwrap();
+    let inbox = drop.path().join("subscribers/billing/inbox");
+    std::fs::remove_dir(&inbox).unwrap();
+    std::fs::write(&inbox, "somebody's file").unwrap();
+    drop.publish(Submission::event("orders".parse().unwrap())).unwrap();
+    // A folder that has the job's name is in the way, and can go at one blow.
+    let event = names(&drop.path().join("outbox/inbox")).remove(0);
+    let job: Vec<_> = event.split('.').take(3).collect();
+    let place = inbox.join(format!("{}.1.job.json", job.join(".")));
+    std::fs::remove_file(&inbox).unwrap();
+    std::fs::create_dir_all(&place).unwrap();
+    let recoveries = AtomicUsize::new(0);
+    let store = Faulty::new(&drop, |verb| {
+        recoveries.fetch_add(usize::from(matches!(verb, Verb::Recover)), Ordering::SeqCst);
+        Ok(())
+    });
+    let (diary, stopper) = (Diary::default(), Stopper::default());
+    std::thread::scope(|scope| {
+        scope.spawn(|| store.consume(&ConsumerOptions::new(&OsHost), &diary, &stopper).unwrap());
+        until("some tries", || (recoveries.load(Ordering::SeqCst) >= 5).then_some(()));
+        std::fs::remove_dir(&place).unwrap();
+        until("its delivery", || place.is_file().then_some(()));
+        stopper.stop();
+    });
+    assert_eq!(diary.count("cannot be delivered"), 1);
 }

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use super::{Collected, CollectorOptions};
 use crate::actors::consumer::Stopper;
 use crate::actors::heart::Heart;
+use crate::actors::news::News;
 use crate::actors::observer::{Event, Observer, tell};
+use crate::actors::recovery_rest;
 use crate::ports::{Claim, Claimed, Delivery, Interest, Recipient, Refusal, Store, Vigil, Watch};
 use crate::words::{
     DeliveryKind, Disposition, Error, ErrorKind, Id, InboxName, Outcome, Result, Turns, pause_after,
@@ -27,6 +29,8 @@ const MOST_HELD: usize = 1000;
 /// The pause before a safety rescan, where there are notifications: doubled each time that it finds nothing.
 const FIRST_RESCAN: Duration = Duration::from_secs(1);
 const LAST_RESCAN: Duration = Duration::from_secs(30);
+/// The shortest pause between recoveries, however soon somebody is to be judged.
+const SHORTEST_REST: Duration = Duration::from_millis(5);
 
 /// A claim with which something is to be done when it is due. What was in it is forgotten: there may be many.
 struct Held<Room> {
@@ -50,9 +54,7 @@ impl<Room> Held<Room> {
 struct Look {
     /// Something was done.
     busy: bool,
-    /// When to look again at the latest, for what others hold.
-    again: Option<Duration>,
-    /// Nobody can tell yet whether some of them live.
+    /// Nobody can tell yet whether some of those live who have outcomes in hand.
     unjudged: bool,
 }
 
@@ -79,12 +81,14 @@ pub(super) struct Desk<'a, S: Store> {
     stopper: &'a Stopper,
     recipient: &'a mut dyn Recipient,
     vigil: Vigil,
+    news: News,
+    /// When a ring may be followed by another recovery.
+    recovery_rest: Instant,
+    recovery_due: Instant,
     turns: Turns,
     held: Vec<Held<S::Room>>,
     /// What is no outcome, and lies in the inbox again.
     refused: HashSet<Id>,
-    /// What was told of rooms of the dead that could not be cleared.
-    told: (Vec<PathBuf>, Vec<String>),
     collected: Collected,
     /// Why one that does not follow could not do all.
     failure: Option<Error>,
@@ -110,10 +114,12 @@ impl<'a, S: Store> Desk<'a, S> {
             stopper,
             recipient,
             vigil: Vigil::default(),
+            news: News::default(),
+            recovery_rest: Instant::now(),
+            recovery_due: Instant::now(),
             turns: Turns::default(),
             held: Vec::new(),
             refused: HashSet::new(),
-            told: Default::default(),
             collected: Collected::default(),
             failure: None,
         }
@@ -146,7 +152,9 @@ impl<'a, S: Store> Desk<'a, S> {
                     }
                     rescan = if look.busy { FIRST_RESCAN } else { (rescan * 2).min(LAST_RESCAN) };
                     let usual = if hears { rescan } else { self.options.poll_interval };
-                    if look.busy { Duration::ZERO } else { usual.min(look.again.unwrap_or(usual)) }
+                    // A look without a ring finds what no ring told.
+                    self.recovery_due = self.recovery_due.min(Instant::now() + usual);
+                    if look.busy { Duration::ZERO } else { usual }
                 }
                 Err(Halt::End(e)) => return Err(e),
                 Err(Halt::Pause(_, e)) if !self.options.follow => return Err(e),
@@ -155,14 +163,21 @@ impl<'a, S: Store> Desk<'a, S> {
                     let pause = pause_after(failures);
                     self.trouble(doing, None, &e, Some(pause));
                     self.rest(pause);
+                    self.heard();
                     continue;
                 }
             };
-            let due = self.held.iter().map(|held| held.due).min();
-            let due = due.map_or(pause, |due| due.saturating_duration_since(Instant::now()).min(pause));
-            self.stopper.bell().wait(due);
+            let due = self.held.iter().map(|held| held.due).fold(self.recovery_due, Instant::min);
+            if self.stopper.bell().wait(due.saturating_duration_since(Instant::now()).min(pause)) {
+                self.heard();
+            }
         }
         Ok(())
+    }
+
+    /// Among what rang may be a death.
+    fn heard(&mut self) {
+        self.recovery_due = self.recovery_due.min(self.recovery_rest);
     }
 
     /// Waits, whatever rings but a stop: what goes back to the inbox rings, too.
@@ -194,20 +209,9 @@ impl<'a, S: Store> Desk<'a, S> {
     /// Everything that is to be done now.
     fn look(&mut self) -> Result<Look, Halt> {
         let mut busy = self.try_again();
-        // Before the scan: what it brings back to the inbox is to be seen.
-        let takeover = self.store.recover(&self.heart.room(), &mut self.vigil)?;
-        let news = takeover.returned
-            + takeover.admitted
-            + takeover.helped
-            + takeover.events
-            + takeover.archived
-            + takeover.cleared
-            > 0;
-        let strange = (&takeover.strangers, &takeover.troubles) != (&self.told.0, &self.told.1);
-        if news || strange {
-            tell(self.observer, &Event::Recovered(&takeover));
-            self.told = (takeover.strangers.clone(), takeover.troubles.clone());
-        }
+        // Before the scan: what it brings back to the inbox is to be seen. One that does not follow must know whether anybody is in doubt.
+        let due = !self.options.follow || Instant::now() >= self.recovery_due;
+        let unjudged = if due { self.recover()? } else { false };
         let names = self.store.scan(AT_ONCE + self.refused.len())?.names;
         let is_ours =
             |name: &InboxName| name.kind == DeliveryKind::Outcome && !self.refused.contains(&name.id);
@@ -216,7 +220,19 @@ impl<'a, S: Store> Desk<'a, S> {
             let Some(name) = self.turns.next() else { break };
             busy |= self.claim(&name)?;
         }
-        Ok(Look { busy, again: takeover.look_again, unjudged: takeover.unjudged > 0 })
+        Ok(Look { busy, unjudged })
+    }
+
+    /// Whether nobody can tell yet whether some of the others live.
+    fn recover(&mut self) -> Result<bool> {
+        let began = Instant::now();
+        let takeover = self.store.recover(&self.heart.room(), &mut self.vigil)?;
+        let ended = Instant::now();
+        self.recovery_rest = ended + recovery_rest(ended - began);
+        let again = takeover.look_again.unwrap_or(LAST_RESCAN).min(LAST_RESCAN);
+        self.recovery_due = ended + again.max(SHORTEST_REST);
+        self.news.tell(self.observer, &takeover);
+        Ok(takeover.unjudged > 0)
     }
 
     /// Whether it was ours.

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use super::floor::Floor;
 use super::stop::Stage;
 use super::worker::SCAN;
+use crate::actors::news::News;
 use crate::actors::observer::Event;
+use crate::actors::recovery_rest;
 use crate::ports::{Broom, Host, Interest, Promotion, Store, Takeover, Vigil, Watch};
 use crate::words::{DeliveryKind, Error, InboxName, Result, pause_after};
 
@@ -16,11 +18,6 @@ const RECOVER: &str = "recover what absent consumers left";
 const PROMOTE: &str = "move delayed jobs that are due";
 const SWEEP: &str = "sweep";
 
-/// A busy inbox rings at each job: recovery follows a ring, but not every ring. How many times its own cost, and at least and at
-/// most how old, the last one must be.
-const RECOVERY_REST: u32 = 10;
-const RECOVERY_PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_RECOVERY_PAUSE: Duration = Duration::from_millis(100);
 /// The pause before a safety rescan, where there are notifications: doubled each time that it finds nothing.
 const FIRST_RESCAN: Duration = Duration::from_secs(1);
 const LAST_RESCAN: Duration = Duration::from_secs(30);
@@ -45,8 +42,7 @@ pub(super) struct Keeper<'a, S: Store, H: Host> {
     floor: &'a Floor<'a, S, H>,
     watch: Box<dyn Watch>,
     vigil: Vigil,
-    /// What was told of rooms of the dead that could not be cleared.
-    told: (Vec<PathBuf>, Vec<String>),
+    news: News,
     hears: bool,
     rescan: Duration,
     /// What had been given out at the last rescan.
@@ -80,7 +76,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
             floor,
             watch,
             vigil: Vigil::default(),
-            told: Default::default(),
+            news: News::default(),
             hears: false,
             rescan: FIRST_RESCAN,
             given: u64::MAX,
@@ -236,8 +232,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
         let began = Instant::now();
         let answer = self.floor.store.recover(&self.floor.room(), &mut self.vigil);
         let ended = Instant::now();
-        let rest = (ended - began) * RECOVERY_REST;
-        self.recovery_rest = ended + rest.clamp(RECOVERY_PAUSE, LONGEST_RECOVERY_PAUSE);
+        self.recovery_rest = ended + recovery_rest(ended - began);
         match answer {
             Ok(takeover) => {
                 self.failures = 0;
@@ -245,19 +240,7 @@ impl<'a, S: Store, H: Host> Keeper<'a, S, H> {
                 // A minute at most: somebody may vanish who was never seen here.
                 let again = takeover.look_again.unwrap_or(Duration::MAX).min(2 * LAST_RESCAN);
                 self.recovery_due = ended + again.max(Duration::from_millis(5));
-                let strange = (&takeover.strangers, &takeover.troubles) != (&self.told.0, &self.told.1);
-                if strange
-                    || takeover.returned
-                        + takeover.admitted
-                        + takeover.helped
-                        + takeover.events
-                        + takeover.archived
-                        + takeover.cleared
-                        > 0
-                {
-                    self.floor.tell(&Event::Recovered(&takeover));
-                    self.told = (takeover.strangers.clone(), takeover.troubles.clone());
-                }
+                self.news.tell(self.floor.observer, &takeover);
                 if takeover.returned + takeover.admitted > 0 {
                     self.floor.ready.mark();
                 }

@@ -12,6 +12,7 @@ use super::manifests::Files;
 use super::run::Setup;
 use super::{Ended, TakenIn};
 use crate::actors::heart::Heart;
+use crate::actors::news::News;
 use crate::actors::observer::{Event, tell};
 use crate::ports::{Arrivals, Batch, Foreign, Host, Interest, Store, Taking, Vigil};
 use crate::words::{Consignment, Error, ErrorKind, Id, Result, pause_after};
@@ -26,6 +27,8 @@ const FIRST_RESCAN: Duration = Duration::from_secs(1);
 const LAST_RESCAN: Duration = Duration::from_secs(30);
 /// How often it looks for rooms of the dead.
 const RECOVER_EVERY: Duration = Duration::from_secs(30);
+/// The shortest pause between such looks.
+const SHORTEST_REST: Duration = Duration::from_millis(100);
 
 /// So many paths are told of at a time.
 pub(super) const MOST_TOLD: usize = 1024;
@@ -45,6 +48,7 @@ pub(super) struct Desk<'h, 'a, S: Store, F: Foreign<Room = S::Room>, H: Host> {
     pub(super) files: Files,
     held: Vec<Held<S::Room>>,
     vigil: Vigil,
+    news: News,
     pub(super) recovery_due: Instant,
     /// What was taken in part and could not be put back yet.
     pub(super) stuck: Stuck,
@@ -74,6 +78,7 @@ where
             files: Files::default(),
             held: Vec::new(),
             vigil: Vigil::default(),
+            news: News::default(),
             recovery_due: Instant::now(),
             stuck: Stuck::default(),
             told: HashSet::new(),
@@ -175,11 +180,8 @@ where
     pub(super) fn recover(&mut self) -> Result<()> {
         let takeover = self.setup.store.recover(&self.heart.room(), &mut self.vigil)?;
         let again = takeover.look_again.unwrap_or(RECOVER_EVERY).min(RECOVER_EVERY);
-        self.recovery_due = Instant::now() + again.max(Duration::from_millis(100));
-        if takeover.returned + takeover.admitted + takeover.helped + takeover.archived + takeover.cleared > 0
-        {
-            tell(self.setup.observer, &Event::Recovered(&takeover));
-        }
+        self.recovery_due = Instant::now() + again.max(SHORTEST_REST);
+        self.news.tell(self.setup.observer, &takeover);
         Ok(())
     }
 
@@ -294,9 +296,8 @@ where
             Ok(()) => ready.iter_mut().for_each(|held| held.recorded = true),
             Err(e) => {
                 // They are jobs; each is told of by the one error.
-                let why = e.to_string();
                 let unrecorded = ready.extract_if(.., |held| !held.recorded);
-                failed.extend(unrecorded.map(|held| (held, Error::new(e.kind(), why.clone()))));
+                failed.extend(unrecorded.map(|held| (held, e.again())));
             }
         }
     }

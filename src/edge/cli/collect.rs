@@ -43,7 +43,7 @@ pub(super) struct CollectArgs {
     #[arg(long, value_name = "D", value_parser = duration::lease, default_value = "30s")]
     lease: Duration,
 
-    /// How many outcomes are handed to CMD at a time (1 to 64)
+    /// How many outcomes are handed to CMD at a time (1 to 64): as many collectors, each with a room, threads and an inotify instance of its own
     #[arg(long, value_name = "N", requires = "command", allow_hyphen_values = true, value_parser = clap::value_parser!(u16).range(1..=64), default_value = "1")]
     concurrency: u16,
 

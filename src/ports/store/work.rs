@@ -107,12 +107,19 @@ pub struct Takeover {
     pub cleared: usize,
     /// Files in rooms of the dead that bear no name of ours; they are left, and so are their rooms.
     pub strangers: Vec<PathBuf>,
-    /// What did not work, in rooms that are to be tried again. The others were recovered.
+    /// What did not work, in rooms and with events that are to be tried again. The others were recovered.
     pub troubles: Vec<String>,
     /// Consumers that can be judged by nothing but their silence, and are not judged yet.
     pub unjudged: usize,
     /// When to look again at the silent, at the latest.
     pub look_again: Option<Duration>,
+}
+
+impl Takeover {
+    /// How much was done; 0 if there was nothing to do, or nothing that could be done.
+    pub fn done(&self) -> usize {
+        self.returned + self.admitted + self.helped + self.events + self.archived + self.cleared
+    }
 }
 
 /// What a judge remembers of the consumers that it watches: what their presence said, and since when (on its own clock).

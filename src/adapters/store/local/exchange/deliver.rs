@@ -18,8 +18,9 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     /// Whoever published them may be dead, which nobody can see.
     pub(in crate::adapters::store::local) fn help_on_events(&self, takeover: &mut Takeover) {
         match self.fan_out_all() {
-            Ok(FanOut { delivered, left }) => {
+            Ok(FanOut { delivered, left, troubles }) => {
                 takeover.events += delivered;
+                takeover.troubles.extend(troubles);
                 if left > 0 {
                     takeover.look_again =
                         Some(takeover.look_again.map_or(LOOK_AGAIN, |again| again.min(LOOK_AGAIN)));
@@ -53,8 +54,9 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                 Ok(Some(delivered)) => answer.delivered += delivered,
                 Ok(None) => answer.left += usize::from(self.is_young(&outbox, &event)),
                 Err(e) => {
-                    tracing::warn!(event = %event.job.id, error = %e, "an event cannot be delivered to all; trying again");
                     answer.left += 1;
+                    let id = &event.job.id;
+                    answer.troubles.push(format!("the event {id} cannot be delivered to all: {e}"));
                 }
             }
         }
