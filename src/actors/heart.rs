@@ -55,7 +55,7 @@ impl<'a, S: Store> Heart<'a, S> {
 
     /// Beats until it is stopped.
     pub(super) fn beat(&self) {
-        let usual = (self.lease / 4).clamp(Duration::from_millis(5), Duration::from_secs(60 * 60));
+        let usual = beat_interval(self.lease);
         let mut pause = usual;
         // It was evicted, and could not register anew yet.
         let mut homeless = false;
@@ -103,4 +103,9 @@ impl<'a, S: Store> Heart<'a, S> {
     fn rooms(&self) -> MutexGuard<'_, Vec<Arc<S::Room>>> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The pause between two beats: three in a lease, and one more for a slow one.
+pub(super) fn beat_interval(lease: Duration) -> Duration {
+    (lease / 4).clamp(Duration::from_millis(5), Duration::from_secs(60 * 60))
 }

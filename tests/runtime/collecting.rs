@@ -220,3 +220,24 @@ fn recovery_follows_a_ring_but_not_every_ring() {
     let most = 2 + took.as_millis() / 20 + took.as_millis() / 1000;
     assert!(recovered >= 1 && u128::from(recovered) <= most, "{recovered} times in {took:?}");
 }
+
+#[test]
+fn that_it_was_evicted_is_told_once_however_often_it_has_to_register() {
+    let (_place, drop) = folder();
+    let tries = AtomicUsize::new(0);
+    let store = Faulty::new(&drop, |verb| match verb {
+        Verb::Register if (1..=3).contains(&tries.fetch_add(1, Ordering::SeqCst)) => Err(broken()),
+        _ => Ok(()),
+    });
+    let (stopper, diary) = (Stopper::default(), Diary::default());
+    std::thread::scope(|scope| {
+        scope.spawn(|| follow(&store, Box::new(Deaf), Duration::from_millis(40), &diary, &stopper));
+        let claimed = drop.path().join("claimed");
+        until("it has a room", || diary.has("Registered").then_some(()));
+        let room = names(&claimed).remove(0);
+        std::fs::remove_file(claimed.join(format!("{room}.presence"))).unwrap();
+        until("it has another", || (diary.count("Registered") == 2).then_some(()));
+        stopper.stop();
+    });
+    assert_eq!(diary.count("Evicted"), 1);
+}

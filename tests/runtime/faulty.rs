@@ -37,6 +37,7 @@ pub(crate) enum Verb<'a> {
     Harvest,
     Settle(&'a Id),
     Recover,
+    Register,
     Beat,
     /// A beat that found all well. It cannot fail any more.
     Alive,
@@ -155,6 +156,7 @@ impl Store for Faulty<'_> {
     }
 
     fn register(&self, consumer: &Id, lease: Duration) -> Result<Self::Room> {
+        (self.fault)(&Verb::Register)?;
         self.local.register(consumer, lease)
     }
 

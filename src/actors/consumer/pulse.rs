@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::PATIENCE_OF_A_DRAIN;
 use super::floor::{Floor, lock};
+use crate::actors::heart::beat_interval;
 use crate::actors::observer::Event;
 use crate::ports::{Beat, Bell, Host, Progress, Store};
 use crate::words::Error;
@@ -72,7 +73,7 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
         // It was evicted, and could not register anew yet.
         let mut homeless = false;
         let mut failures = 0;
-        let mut pause = self.beat_interval();
+        let mut pause = beat_interval(self.options.lease);
         loop {
             self.pulse.bell.wait(pause);
             if self.pulse.over.load(Ordering::Acquire) {
@@ -82,7 +83,7 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
             rooms.retain(|room| Arc::strong_count(room) > 1);
             let progress = tempo.measure(Instant::now(), lock(&self.tally).settled());
             let (doing, answer) = self.beat(rooms, progress, &mut homeless);
-            pause = self.beat_interval();
+            pause = beat_interval(self.options.lease);
             match answer {
                 Ok(()) => {
                     failures = 0;
@@ -162,11 +163,6 @@ impl<S: Store, H: Host> Floor<'_, S, H> {
     /// quarter is for a claim that is under way.
     pub(super) fn trust_from(&self, began: Instant) {
         self.ready.trust_until(began + self.options.lease.min(LONGEST_LEASE) / 4 * 3);
-    }
-
-    /// Three beats in a lease, and one more for a slow one.
-    fn beat_interval(&self) -> Duration {
-        (self.options.lease / 4).clamp(Duration::from_millis(5), Duration::from_secs(60 * 60))
     }
 }
 
