@@ -55,6 +55,28 @@ fn each_group_gets_what_it_asked_for_once() {
     assert!(explain.text().contains("2 groups got it"), "{}", explain.text());
 }
 
+/// Published is not delivered, and delivered is not kept for ever.
+#[test]
+fn what_is_said_of_an_event_is_true_at_every_time() {
+    let folder = Folder::new();
+    let id = publish(&folder, "orders.paid", "1");
+    let explain = || -> Value {
+        serde_json::from_str(&folder.run("filedrop explain DROP --json", &[&id]).with(0).line()).unwrap()
+    };
+    assert_eq!(explain()["reason"], "published");
+    assert_eq!(explain()["why"], "it is an event; no group got it, or has it any more");
+    // As a publisher leaves it that dies once it is published.
+    let day = folder.names("outbox/done").remove(0);
+    let archived = folder.names(&format!("outbox/done/{day}")).remove(0);
+    let event = archived.replace(".job.json", ".0123456789abcdef.event");
+    let outbox = folder.path.join("outbox");
+    std::fs::create_dir(outbox.join("inbox").join(&event)).unwrap();
+    let published = outbox.join("inbox").join(&event).join("event.json");
+    std::fs::rename(outbox.join("done").join(day).join(archived), published).unwrap();
+    assert_eq!(explain()["reason"], "published");
+    assert_eq!(explain()["why"], "it is an event: published, and on its way to its groups");
+}
+
 #[test]
 fn one_file_many_links() {
     let folder = Folder::new();

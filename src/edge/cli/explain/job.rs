@@ -70,7 +70,10 @@ pub(super) fn tell(story: &Story, explainer: &Explainer, drop: &Path) -> Result<
         }
         ("outbox", _) => {
             let why = match story.groups.len() {
-                0 => "it is an event that no group asked for".to_owned(),
+                _ if place.path.starts_with("outbox/inbox") => {
+                    "it is an event: published, and on its way to its groups".to_owned()
+                }
+                0 => "it is an event; no group got it, or has it any more".to_owned(),
                 1 => "it is an event; 1 group got it".to_owned(),
                 n => format!("it is an event; {n} groups got it"),
             };
