@@ -16,7 +16,7 @@ use crate::actors::intake::{self, Ended, IntakeOptions, JobRule, ManifestRule, S
 use crate::actors::observer::{Event, Observer, tell};
 use crate::adapters::fs::{OsFs, hold_root};
 use crate::adapters::host::OsHost;
-use crate::adapters::store::local::{ForeignFolder, HOME, Premises};
+use crate::adapters::store::local::{ForeignFolder, HOME, INTAKE_LOG, Premises};
 use crate::adapters::watch::watch;
 use crate::ports::Fs as _;
 use crate::words::{Customs, Error, ErrorKind, Result, Selection, to_reference};
@@ -59,7 +59,7 @@ impl DropFolder {
             folder: self.clone(),
             options,
             keep_tree: false,
-            audit: drop.join("intake.log"),
+            audit: drop.join(INTAKE_LOG),
             receipts: None,
             drop,
             dir,

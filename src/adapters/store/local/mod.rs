@@ -52,7 +52,7 @@ pub use foreign::{ForeignFolder, Premises};
 pub(crate) use foreign::{HOME, path_from_reference};
 use init::Settings;
 pub use layout::Layout;
-pub(crate) use ours::is_ours;
+pub(crate) use ours::{INTAKE_LOG, is_ours};
 pub use presence::LocalRoom;
 use sweep::Bookmark;
 

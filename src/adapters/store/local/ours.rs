@@ -8,6 +8,9 @@ use crate::words::{
     ClaimCheck, DelayedName, DeliveryName, EventName, Id, InboxName, Millis, RoomName, StagedName, StampedId,
 };
 
+/// What an intake writes down, if it is not told to do so elsewhere.
+pub(crate) const INTAKE_LOG: &str = "intake.log";
+
 /// Whether what lies at this path, relative to the drop folder, has a name of ours. Of the files that travel with a job all are:
 /// people choose their names.
 pub(crate) fn is_ours(below: &Path, is_dir: bool) -> bool {
@@ -15,6 +18,7 @@ pub(crate) fn is_ours(below: &Path, is_dir: bool) -> bool {
     let (Some(Some(room)), second) = (parts.next(), parts.next()) else { return false };
     match (room, second) {
         (room, None) if OUTER_ROOMS.contains(&room) => is_dir,
+        (INTAKE_LOG, None) => !is_dir,
         ("replies", Some(Some(address))) if is::<Id>(address) => {
             let below: std::path::PathBuf = below.iter().skip(2).collect();
             if below.as_os_str().is_empty() { is_dir } else { is_in_folder(&below, is_dir) }
@@ -41,8 +45,19 @@ pub(crate) fn is_ours(below: &Path, is_dir: bool) -> bool {
             (Some(Some(name)), None) => !is_dir && (is::<Id>(name) || StampedId::parse_draft(name).is_some()),
             _ => false,
         },
+        ("claimed", Some(_)) if is_taken(below, is_dir) => true,
         _ => is_in_folder(below, is_dir),
     }
+}
+
+/// Files of strangers in a room, and their folders; what else is taken with them has any name.
+fn is_taken(below: &Path, is_dir: bool) -> bool {
+    let mut parts = below.iter().skip(1);
+    let (room, folder) = (parts.next().and_then(OsStr::to_str), parts.next().and_then(OsStr::to_str));
+    let (Some(room), Some(folder)) = (room, folder) else { return false };
+    let stamps = [StampedId::parse_taken, StampedId::parse_copying, StampedId::parse_spent];
+    let inside = parts.next().is_some();
+    is::<RoomName>(room) && stamps.iter().any(|parse| parse(folder).is_some()) && (is_dir || inside)
 }
 
 /// An event, below the outbox.
@@ -112,6 +127,10 @@ mod tests {
                 "payload/a.0123456789abcdef",
                 "payload/a.0123456789abcdef/below",
                 "tmp/any",
+                "claimed/host-1-0123456789abcdef/a.0123456789abcdef.bare",
+                "claimed/host-1-0123456789abcdef/a.0123456789abcdef.copy",
+                "claimed/host-1-0123456789abcdef/a.0123456789abcdef.spent",
+                "claimed/host-1-0123456789abcdef/a.0123456789abcdef.copy/any folder",
             ],
             [
                 "filedrop.json",
@@ -133,6 +152,10 @@ mod tests {
                 "replies/billing/filedrop.json",
                 "replies/billing/inbox/5.1700000000000.a.1.outcome.json",
                 "tmp/0123",
+                "intake.log",
+                "claimed/host-1-0123456789abcdef/a.0123456789abcdef.bare/any name",
+                "claimed/host-1-0123456789abcdef/a.0123456789abcdef.copy/any name",
+                "claimed/host-1-0123456789abcdef/a.0123456789abcdef.spent/any name",
             ],
         );
         for (ours, is_dir) in
@@ -170,6 +193,10 @@ mod tests {
             "replies/billing/notes",
             "dead/notes",
             "claimed/host",
+            "claimed/host/a.0123456789abcdef.bare",
+            "claimed/host-1-0123456789abcdef/a.bare",
+            "claimed/host-1-0123456789abcdef/any/a.0123456789abcdef.bare",
+            "replies/billing/intake.log",
         ] {
             assert!(!is_ours(other.as_ref(), true) && !is_ours(other.as_ref(), false), "{other}");
         }
