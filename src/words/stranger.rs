@@ -134,13 +134,12 @@ impl Customs {
         if let Some(first) = self.ignored.matches(name).first() {
             return Sort::Ignored(self.patterns[*first].clone());
         }
-        let of = |marker: &String| {
+        let of = |marker: &str| {
             let stem = bytes.strip_suffix(marker.as_bytes()).filter(|stem| !stem.is_empty())?;
             Some(OsString::from_vec(stem.to_vec()))
         };
         // Where others are asked for, ours are markers all the same: nobody drops a checksum as a job.
-        let known = MARKERS.map(str::to_owned);
-        match self.markers.iter().chain(&known).find_map(of) {
+        match self.markers.iter().map(String::as_str).chain(MARKERS).find_map(of) {
             Some(of) => Sort::Marker(of),
             None => Sort::Bare,
         }

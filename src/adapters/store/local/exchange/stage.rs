@@ -7,7 +7,7 @@ use super::super::layout::Layout;
 use super::super::moves::parent;
 use super::super::submit::uncertain;
 use crate::ports::{Fs, Group, Host, NewJob};
-use crate::words::{DeliveryName, Envelope, Error, EventName, Result, Topic};
+use crate::words::{ClaimCheck, DeliveryName, Envelope, Error, EventName, Result, Topic};
 
 /// An event that is still to be published.
 pub(in crate::adapters::store::local) struct Staged {
@@ -139,22 +139,22 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         let Some(file) = self.look(draft)? else {
             return Err(Error::io("link an event", draft, std::io::ErrorKind::NotFound.into()));
         };
+        // Once for all groups: it may be a large envelope.
+        let envelope = Envelope::decode(&event.bytes)?;
+        let travelling = ["filesref", "dataref"].map(|attribute| envelope.claim_check(attribute));
         for group in groups.iter().filter(|group| group.subscription.matches(topic)) {
             let name = DeliveryName { group: group.name.clone(), due: event.due };
-            self.bring_files(event, &self.layout.group(&group.name))?;
+            self.bring_files(travelling.iter().flatten(), &self.layout.group(&group.name))?;
             self.link_if_free(draft, file.id, &folder.join(name.to_string()))?;
         }
         self.flush_dir(folder)
     }
 
     /// What travels with an event lies in the group's own `payload/` too.
-    fn bring_files(&self, event: &NewJob, group: &Layout) -> Result<()> {
-        let envelope = Envelope::decode(&event.bytes)?;
-        let checks =
-            ["filesref", "dataref"].into_iter().filter_map(|attribute| envelope.claim_check(attribute));
+    fn bring_files<'a>(&self, checks: impl Iterator<Item = &'a ClaimCheck>, group: &Layout) -> Result<()> {
         for check in checks {
-            self.hand_over(&check, &group.payload(&check))?;
-            self.flush_dir(parent(&group.payload(&check)))?;
+            self.hand_over(check, &group.payload(check))?;
+            self.flush_dir(parent(&group.payload(check)))?;
         }
         Ok(())
     }
