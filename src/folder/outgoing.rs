@@ -1,6 +1,6 @@
 //! Outcomes as files in a folder that is somebody else's: a partner who sees nothing but that.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind as Io, Read, Seek as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use rustix::fs::OFlags;
 use serde::Serialize;
 
 use super::DropFolder;
-use super::places::outside_of_drop_folders;
+use super::places::{outside_of_drop_folders, there};
 use super::travel::have_same_content;
 use crate::adapters::fs::{Aside, remove_asides};
 use crate::ports::{Delivery, Fs as _, Recipient, Refusal};
@@ -56,17 +56,7 @@ impl<'a> Outgoing<'a> {
         pattern: NamePattern,
         each: Box<dyn FnMut(&Path) + 'a>,
     ) -> Result<Self> {
-        match fs::metadata(&dir) {
-            Ok(meta) if meta.is_dir() => {}
-            Ok(_) => return Err(Error::new(ErrorKind::NotFound, "this is no folder").at(dir)),
-            Err(e) if e.kind() == Io::NotFound => {
-                let why = "there is no such folder to deliver to; make it, or mount it, first";
-                return Err(Error::new(ErrorKind::NotFound, why).at(dir));
-            }
-            Err(e) => return Err(Error::io("look at the folder to deliver to", dir, e)),
-        }
-        let there = dir.canonicalize().map_err(|e| Error::io("look at the folder to deliver to", &dir, e))?;
-        outside_of_drop_folders(&there)?;
+        outside_of_drop_folders(&there(&dir, "deliver to")?)?;
         remove_asides(&dir);
         Ok(Self { folder, dir, pattern, each })
     }

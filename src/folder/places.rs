@@ -38,3 +38,19 @@ pub(super) fn one_path_of(file: &Path) -> io::Result<PathBuf> {
         path => path,
     }
 }
+
+/// The one path of a folder that is there. `to`: what for.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] if there is no such folder: it is somebody else's to make.
+pub(super) fn there(dir: &Path, to: &str) -> Result<PathBuf> {
+    match dir.canonicalize() {
+        Ok(path) if path.is_dir() => Ok(path),
+        Ok(path) => Err(Error::new(ErrorKind::NotFound, format!("no folder to {to}")).at(path)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            let why = format!("there is no such folder to {to}; make it, or mount it, first");
+            Err(Error::new(ErrorKind::NotFound, why).at(dir))
+        }
+        Err(e) => Err(Error::io(&format!("look at the folder to {to}"), dir, e)),
+    }
+}

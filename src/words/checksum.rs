@@ -2,6 +2,11 @@
 
 use std::borrow::Cow;
 
+/// Bytes as checksums are written: in lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// The SHA-256 in a checksum file, in lower-case hex: `<hex>`, `<hex>  <name>` (coreutils), `SHA256 (<name>) = <hex>` (BSD). Of

@@ -29,6 +29,7 @@ pub(crate) use answer::Answer;
 pub use arrival::{Evidence, Marked, Patience, Pending, Sighting, Version, Writer, judge};
 pub use attempt::{Attempt, MOST_ATTEMPTS_TOLD, vanished};
 pub use cause::{Cause, is_trace_parent};
+pub(crate) use checksum::hex;
 pub use checksum::parse_checksum;
 pub use consignment::{Consignment, TakenFile};
 pub use envelope::Envelope;
@@ -52,6 +53,7 @@ pub use stranger::{
     Customs, Sort, TEMPORARY, envelope_of_file, fresh_id, from_reference, from_shown, id_of_another,
     id_of_file, nonce_of, shown, to_reference, type_of_file,
 };
+pub(crate) use stranger::{path_to_reference, shown_path};
 pub use temporary::used_by;
 pub use topic::{Subscription, Topic, TopicPattern};
 pub use turns::Turns;

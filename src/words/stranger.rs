@@ -2,11 +2,13 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::Path;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use sha2::{Digest as _, Sha256};
 
+use super::checksum::hex;
 use super::{ClaimCheck, Envelope, Error, ErrorKind, Id, Job, Millis, Result, StampedId, Version};
 
 /// Names that programs give to files while they write them, and that nobody means to drop. `docs/ARRIVAL.md` says whose they are.
@@ -191,8 +193,7 @@ pub fn id_of_another(taken: &StampedId) -> Id {
 }
 
 fn hashed(hash: Sha256) -> Option<Id> {
-    let hex: String = hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("f{hex}").parse().ok()
+    format!("f{}", hex(&hash.finalize()[..16])).parse().ok()
 }
 
 /// What of a name stands as it is in a reference (RFC 3986, "unreserved").
@@ -201,6 +202,16 @@ const REFERENCE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(
 /// A file's name as a part of a reference: any bytes, in ASCII.
 pub fn to_reference(name: &OsStr) -> String {
     percent_encode(name.as_bytes(), REFERENCE).to_string()
+}
+
+/// A path, each part of it as a reference.
+pub(crate) fn path_to_reference(path: &Path) -> String {
+    path.iter().map(to_reference).collect::<Vec<_>>().join("/")
+}
+
+/// A path for people, each part of it [shown].
+pub(crate) fn shown_path(path: &Path) -> String {
+    path.iter().map(shown).collect::<Vec<_>>().join("/")
 }
 
 /// The name in a part of a reference. `None` if it is none, or would lead elsewhere.
@@ -249,8 +260,7 @@ fn plain(name: &OsStr) -> Option<&str> {
 
 /// The event type of a bare file: `file.<extension>`, in lower case; `file` if it has none that fits.
 pub fn type_of_file(name: &OsStr) -> String {
-    let extension =
-        std::path::Path::new(name).extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase);
+    let extension = Path::new(name).extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase);
     let fits = |text: &String| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric());
     extension.filter(fits).map_or_else(|| "file".to_owned(), |extension| format!("file.{extension}"))
 }

@@ -11,7 +11,7 @@ mod run;
 use std::ops::Add;
 use std::time::Duration;
 
-use crate::actors::plain_name;
+use crate::actors::usual_name;
 use crate::ports::Host;
 use crate::words::{DEFAULT_LEASE, Id};
 
@@ -34,9 +34,8 @@ pub struct CollectorOptions {
 impl CollectorOptions {
     /// The usual ones, on this machine.
     pub fn new<H: Host>(host: &H) -> Self {
-        let name = format!("{}-{}", plain_name(&host.name()), host.pid());
         Self {
-            name: name.parse().expect("40 plain characters and a number"),
+            name: usual_name(host),
             lease: DEFAULT_LEASE,
             follow: false,
             poll_interval: Duration::from_secs(1),

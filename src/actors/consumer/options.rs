@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::actors::plain_name;
+use crate::actors::usual_name;
 use crate::ports::Host;
 use crate::words::{Customs, DEFAULT_LEASE, DEFAULT_QUIET, Habits, Id, MAX_FILE_BYTES, Retry};
 
@@ -38,9 +38,8 @@ pub struct ConsumerOptions {
 impl ConsumerOptions {
     /// One job at a time, for ever.
     pub fn new(host: &impl Host) -> Self {
-        let name = format!("{}-{}", plain_name(&host.name()), host.pid());
         Self {
-            name: name.parse().expect("at most 40 of the alphabet, and a number"),
+            name: usual_name(host),
             concurrency: 1,
             drain: false,
             poll_interval: Duration::from_secs(1),

@@ -8,7 +8,7 @@ use super::JobRule;
 use crate::ports::{Batch, Marker};
 use crate::words::{
     ClaimCheck, ClaimCheckKind, Consignment, Envelope, Job, Listing, Millis, Payload, Priority, StampedId,
-    TakenFile, envelope_of_file, shown, to_reference,
+    TakenFile, envelope_of_file, path_to_reference, shown, shown_path, to_reference,
 };
 
 /// The data of a job of several files.
@@ -42,7 +42,7 @@ impl JobRule {
         let marker = |Marker { name, changed_ns }: &Marker| (to_reference(name), *changed_ns);
         Consignment {
             stamp,
-            path: path.iter().map(to_reference).collect::<Vec<_>>().join("/"),
+            path: path_to_reference(&path),
             envelope,
             data: (names.len() == 1).then(|| to_reference(names[0])),
             files,
@@ -51,7 +51,7 @@ impl JobRule {
     }
 
     fn dress(&self, envelope: &mut Envelope, path: &Path) {
-        envelope.set("subject", path.iter().map(shown).collect::<Vec<_>>().join("/"));
+        envelope.set("subject", shown_path(path));
         if let Some(kind) = &self.kind {
             envelope.set("type", kind.as_str());
         }

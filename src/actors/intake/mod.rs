@@ -12,7 +12,7 @@ mod run;
 
 use std::time::Duration;
 
-use crate::actors::plain_name;
+use crate::actors::usual_name;
 use crate::ports::Host;
 use crate::words::{Customs, DEFAULT_LEASE, Id, Priority, Selection};
 
@@ -68,10 +68,9 @@ pub struct JobRule {
 impl IntakeOptions {
     /// The usual ones, on this machine.
     pub fn new<H: Host>(host: &H) -> Self {
-        let name = format!("{}-{}", plain_name(&host.name()), host.pid());
         let all = || Selection::new(&[]).expect("no pattern is wrong");
         Self {
-            name: name.parse().expect("40 plain characters and a number"),
+            name: usual_name(host),
             lease: DEFAULT_LEASE,
             once: false,
             poll_interval: Duration::from_secs(1),

@@ -12,7 +12,9 @@ use crate::adapters::fs::Aside;
 use crate::adapters::host::OsHost;
 use crate::adapters::store::local::{HOME, path_from_reference};
 use crate::ports::{Clerk, Host as _};
-use crate::words::{Consignment, Disposition, Error, ErrorKind, Id, Outcome, Result, from_reference, shown};
+use crate::words::{
+    Consignment, Disposition, Error, ErrorKind, Id, Outcome, Result, from_reference, shown, shown_path,
+};
 
 pub(super) const ACCEPTED: &str = "accepted";
 pub(super) const REJECTED: &str = "rejected";
@@ -131,7 +133,7 @@ impl Clerk for Books {
                 time,
                 what: ACCEPTED,
                 from,
-                path: shown_path(&format!("{folder}{slash}{}", file.name)),
+                path: shown_reference(&format!("{folder}{slash}{}", file.name)),
                 size: Some(file.size),
                 sha256: Some(&file.sha256),
                 evidence: Some(&file.evidence),
@@ -149,7 +151,7 @@ impl Clerk for Books {
         let flushed = flush(&self.memory).map_err(|e| Error::io("flush a folder", self.shown(), e));
         let mut answers: Vec<Result<()>> = remembered;
         if let Err(e) = flushed {
-            answers.iter_mut().for_each(|answer| *answer = same(&e));
+            answers.iter_mut().for_each(|answer| *answer = Err(e.again()));
         }
         let Some(receipts) = &mut self.receipts else { return answers };
         let time = OsHost.now().rfc3339();
@@ -169,7 +171,7 @@ impl Clerk for Books {
             folders.into_iter().map(|folder| (folder, receipts.flush(folder))).collect();
         for (nth, folder) in &written {
             if let Some(Err(e)) = flushed.get(folder) {
-                answers[*nth] = same(e);
+                answers[*nth] = Err(e.again());
             }
         }
         answers
@@ -181,7 +183,7 @@ impl Clerk for Books {
             time: &time,
             what: REJECTED,
             from: &from,
-            path: path.iter().map(shown).collect::<Vec<_>>().join("/"),
+            path: shown_path(path),
             size: None,
             sha256: None,
             evidence: None,
@@ -223,14 +225,9 @@ impl Clerk for Books {
 fn accepted_text(consignment: &Consignment, time: &str) -> String {
     let mut text = format!("# accepted {time} job {}\n", consignment.stamp.id);
     for file in &consignment.files {
-        text += &format!("{}  {}\n", file.sha256, shown_path(&file.name));
+        text += &format!("{}  {}\n", file.sha256, shown_reference(&file.name));
     }
     text
-}
-
-/// One error of several.
-fn same(e: &Error) -> Result<()> {
-    Err(Error::new(e.kind(), e.to_string()))
 }
 
 fn path_of(reference: &str) -> Result<PathBuf> {
@@ -238,8 +235,8 @@ fn path_of(reference: &str) -> Result<PathBuf> {
     path_from_reference(reference).ok_or_else(strange)
 }
 
-/// A path for people.
-fn shown_path(reference: &str) -> String {
+/// A path that is written so, for people.
+fn shown_reference(reference: &str) -> String {
     let part = |part: &str| from_reference(part).map_or_else(|| part.to_owned(), |name| shown(&name));
     reference.split('/').map(part).collect::<Vec<_>>().join("/")
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::DropFolder;
-use super::places::{one_path_of, outside_of_drop_folders};
+use super::places::{one_path_of, outside_of_drop_folders, there};
 use crate::actors::consumer::Stopper;
 use crate::actors::intake::{self, Ended, IntakeOptions, JobRule, ManifestRule, Setup, TakenIn};
 use crate::actors::observer::{Event, Observer, tell};
@@ -277,17 +277,4 @@ fn enter(fs: &OsFs, dir: &Path) -> Result<Premises> {
          else can write; move it away, or run the intake as its owner"
     );
     Err(Error::new(ErrorKind::Invalid, why).at(shown))
-}
-
-/// The one path of a folder that is there.
-fn there(dir: &Path, to: &str) -> Result<PathBuf> {
-    match dir.canonicalize() {
-        Ok(path) if path.is_dir() => Ok(path),
-        Ok(path) => Err(Error::new(ErrorKind::NotFound, format!("no folder to {to}")).at(path)),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            let why = format!("there is no such folder to {to}; make it, or mount it, first");
-            Err(Error::new(ErrorKind::NotFound, why).at(dir))
-        }
-        Err(e) => Err(Error::io(&format!("look at the folder to {to}"), dir, e)),
-    }
 }

@@ -11,7 +11,8 @@ use super::moves::found;
 use super::window::Window;
 use crate::ports::{Arrivals, Arrived, FileKind, Finding, Fs, Host, Looked, Marker, Meta};
 use crate::words::{
-    Customs, Error, Evidence, Marked, Pending, Result, Sighting, Sort, Version, Writer, judge, parse_checksum,
+    Customs, Error, Evidence, Marked, Pending, Result, Sighting, Sort, Version, Writer, hex, judge,
+    parse_checksum,
 };
 
 /// How long a file that somebody has open, or that lacks its marker, is left alone before the next look, if nothing rings.
@@ -215,8 +216,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             return Ok(Some((None, None)));
         };
         let digest = self.fs.sha256(&file).map_err(|e| Error::io("read a file", path, e))?;
-        let is: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Some((Some(said), Some(is))))
+        Ok(Some((Some(said), Some(hex(&digest)))))
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{ForeignFolder, path_from_reference};
 use crate::adapters::store::local::admission::cargo_of;
 use crate::ports::{Fs, Host};
-use crate::words::{Consignment, Error, ErrorKind, Result, RoomName, StampedId, from_reference};
+use crate::words::{Consignment, Error, ErrorKind, Result, RoomName, StampedId, from_reference, hex};
 
 impl<F: Fs, H: Host> ForeignFolder<'_, F, H> {
     /// P31. Its envelope goes with it: so nobody, however late, makes a job of the files that is not the one that was meant.
@@ -94,7 +94,7 @@ impl<F: Fs, H: Host> ForeignFolder<'_, F, H> {
             drop.copy_in(&from, &to, &mut |_| ())?;
             let opened = drop.fs.open(&to).map_err(|e| Error::io("open a copy", &to, e))?;
             let digest = drop.fs.sha256(&opened).map_err(|e| Error::io("read a copy", &to, e))?;
-            if digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>() != file.sha256 {
+            if hex(&digest) != file.sha256 {
                 let why = "a copy is not what was taken: somebody writes to the file, or a disk is at fault";
                 return Err(Error::new(ErrorKind::Io, why).at(from));
             }

@@ -19,9 +19,7 @@ use crate::adapters::store::local::layout::Layout;
 use crate::ports::{
     Arrivals, Arrived, Batch, FileKind, Finding, Folders, Foreign, Fs, Held, Host, Looked, Taking,
 };
-use crate::words::{
-    Consignment, Error, ErrorKind, Result, StampedId, TakenFile, from_reference, to_reference,
-};
+use crate::words::{Consignment, Error, ErrorKind, Result, StampedId, TakenFile, from_reference};
 
 /// Where an intake keeps what it has taken.
 pub(crate) const HOME: &str = ".filedrop";
@@ -194,12 +192,7 @@ const PLAN: &str = ".plan.json";
 const ORIGIN: &str = ".from";
 const SPENT: &str = ".spent";
 
-/// A path below the folder, each part of it as a reference.
-pub(crate) fn path_to_reference(path: &Path) -> String {
-    path.iter().map(to_reference).collect::<Vec<_>>().join("/")
-}
-
-/// The path; `None` if it would lead elsewhere.
+/// The path of such a reference; `None` if it would lead elsewhere.
 pub(crate) fn path_from_reference(path: &str) -> Option<PathBuf> {
     if path.is_empty() { Some(PathBuf::new()) } else { path.split('/').map(from_reference).collect() }
 }

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use super::{ForeignFolder, ORIGIN, PLAN, SPENT, path_from_reference, path_to_reference};
+use super::{ForeignFolder, ORIGIN, PLAN, SPENT, path_from_reference};
 use crate::adapters::fs::make_below;
 use crate::adapters::store::local::moves::found;
 use crate::adapters::store::local::sweep::LITTER_AGE;
 use crate::ports::{Arrived, Batch, FileKind, Fs, Host, Taking};
 use crate::words::{
     Consignment, Error, ErrorKind, MAX_FILE_BYTES, Millis, Result, StampedId, TakenFile, Version, Writer,
-    fresh_id, nonce_of, to_reference,
+    fresh_id, hex, nonce_of, path_to_reference, to_reference,
 };
 
 /// A plan may have an envelope in it, and thousands of names beside that.
@@ -110,7 +110,7 @@ impl<F: Fs, H: Host> ForeignFolder<'_, F, H> {
             Err(e) => return Err(failed(e)),
         };
         let digest = self.home.fs.sha256(&file).map_err(failed)?;
-        Ok(Some(digest.iter().map(|byte| format!("{byte:02x}")).collect()))
+        Ok(Some(hex(&digest)))
     }
 
     /// Under their own names, unless there are others by now: then it stays where it is. Whether all are back. `home` leads to
