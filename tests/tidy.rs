@@ -135,6 +135,29 @@ fn the_protocol_is_short() {
     assert!(fits, "PROTOCOL.md has {counts:?} words");
 }
 
+/// ARCHITECTURE.md says what proves what: the proofs are where it says, and it counts the calls of `Fs` right.
+#[test]
+fn what_the_architecture_names_is_there() {
+    let page = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let mut found = 0;
+    // What is between backticks.
+    for quoted in page.lines().flat_map(|line| line.split('`').skip(1).step_by(2)) {
+        let path = quoted.split(' ').next().unwrap();
+        if ["tests/", "fuzz/", "docs/"].iter().any(|folder| path.starts_with(folder)) && !path.contains('{') {
+            let there = root().join(path);
+            let is_there = if path.ends_with('/') { there.is_dir() } else { there.exists() };
+            assert!(is_there, "ARCHITECTURE.md names {path}, which is not there");
+            found += 1;
+        }
+    }
+    assert!(found > 40, "the table was found");
+    let port = fs::read_to_string(root().join("src/ports/fs.rs")).unwrap();
+    let (_, port) = port.split_once("pub trait Fs").unwrap();
+    let (port, _) = port.split_once("\n}\n").unwrap();
+    let calls = port.lines().filter(|line| line.starts_with("    fn ")).count();
+    assert!(page.contains(&format!("Fs ({calls} calls)")), "there are {calls}");
+}
+
 /// No stubs, no print-outs, and no other unsafe code than what says why it is sound.
 #[test]
 fn nothing_is_left_lying_about() {
