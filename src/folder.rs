@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::actors::consumer::Stopper;
 use crate::actors::producer::{self, Prepared, Receipt, Submission};
 use crate::adapters::fs::OsFs;
 use crate::adapters::host::OsHost;
@@ -243,5 +244,14 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(e) => Err(Error::new(ErrorKind::TimedOut, format!("the runtime is shutting down ({e})"))),
         },
+    }
+}
+
+/// Stops a consumer, or a collector, whose future is dropped.
+struct StopOnDrop(Stopper);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop_now();
     }
 }

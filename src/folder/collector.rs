@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::outgoing::gone;
-use super::{DropFolder, Outgoing, blocking};
+use super::{DropFolder, Outgoing, StopOnDrop, blocking};
 use crate::actors::collector::{self, Collected, CollectorOptions, Handing, Setup};
 use crate::actors::consumer::Stopper;
 use crate::actors::handler::Exec;
@@ -211,14 +211,5 @@ impl DropFolder {
             }
             answer => answer.map(|()| None),
         }
-    }
-}
-
-/// Stops a collector whose future is dropped.
-struct StopOnDrop(Stopper);
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        self.0.stop_now();
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{DropFolder, blocking};
+use super::{DropFolder, StopOnDrop, blocking};
 use crate::actors::consumer::{self, ConsumerOptions, Setup, Stopper, Summary};
 use crate::actors::handler::{Closure, Exec, Handler, Workers, runtime};
 use crate::actors::observer::Observer;
@@ -204,14 +204,5 @@ impl Consumer {
             observer: &*self.observer,
             stopper: &self.stopper,
         })
-    }
-}
-
-/// Stops a consumer whose future is dropped.
-struct StopOnDrop(Stopper);
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        self.0.stop_now();
     }
 }

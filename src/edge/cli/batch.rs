@@ -9,7 +9,9 @@ use indicatif::ProgressBar;
 use super::exit::{Exit, Failure};
 use super::output::{self, Voice};
 use super::{job, progress, signals};
-use crate::{DropFolder, Error, ErrorKind, JsonLine, JsonLines, MAX_FILE_BYTES, Receipt, Submission};
+use crate::{
+    DropFolder, Error, ErrorKind, JsonLine, JsonLines, MAX_FILE_BYTES, Payload, Receipt, Submission,
+};
 
 /// What is submitted together: enough to share the cost of a flush, few enough that ids come out steadily.
 const CHUNK_JOBS: usize = 64;
@@ -49,6 +51,22 @@ pub(super) fn submit(
     }
     batch.submit_chunk()?;
     Ok(batch.finish())
+}
+
+/// The same, where each line is the data of a job that is otherwise like this one.
+pub(super) fn submit_data(
+    folder: &DropFolder,
+    file: &Path,
+    template: Submission,
+    subject: Option<String>,
+    voice: &Voice,
+) -> Result<Exit, Failure> {
+    let job = match subject {
+        Some(subject) => template.subject(subject),
+        None => template,
+    };
+    let with_data = |json| Ok(job.clone().payload(Payload::typed(json, "application/json")));
+    submit(folder, file, &with_data, voice)
 }
 
 /// What of a batch is certain.

@@ -12,7 +12,7 @@ use super::attach::{self, Attachments};
 use super::before;
 use super::exit::{Exit, Failure};
 use super::lines;
-use super::output::Voice;
+use super::output::{self, Voice};
 use super::shell;
 use crate::actors::producer::Prepared;
 use crate::ports::Store;
@@ -75,6 +75,21 @@ fn json(text: &str) -> Result<Json, String> {
 }
 
 impl JobArgs {
+    /// Submits a job that has all but what is said here, and prints its id.
+    pub(super) fn submit(
+        self,
+        folder: &DropFolder,
+        template: Submission,
+        voice: &Voice,
+    ) -> Result<Exit, Failure> {
+        let bytes = self.attachments.size()?;
+        let source = self.file.clone();
+        let prepared = attach::prepare(folder, self.complete(template)?, bytes, voice);
+        let id = publish(folder, prepared.map_err(|e| refused(e, source.as_deref()))?, voice)?;
+        output::data(|out| writeln!(out, "{id}"))?;
+        Ok(Exit::Done)
+    }
+
     /// The job, its data read.
     pub(super) fn into_submission(self, kind: String) -> Result<Submission, Failure> {
         self.complete(Submission::new(kind))

@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
-use super::attach;
 use super::batch;
 use super::durable::Durable;
 use super::exit::{Exit, Failure};
 use super::flow::{self, Flow};
-use super::job::{self, JobArgs};
-use super::output::{self, Voice};
+use super::job::JobArgs;
+use super::output::Voice;
 use super::policies::Policies;
-use crate::{Payload, Submission, Topic};
+use super::submit::SUBMIT_CODES;
+use crate::{Submission, Topic};
 
 #[derive(Debug, Args)]
 #[command(after_help = after_help())]
@@ -47,19 +47,7 @@ pub(super) struct PublishArgs {
 }
 
 fn after_help() -> String {
-    let codes = [
-        Exit::Done,
-        Exit::Usage,
-        Exit::BadData,
-        Exit::NoInput,
-        Exit::Io,
-        Exit::Uncertain,
-        Exit::Unsupported,
-        Exit::Interrupted,
-        Exit::ClosedPipe,
-        Exit::Terminated,
-    ];
-    format!("{}\n{}", EXAMPLES.replace("{FLOW}", flow::HELP), Exit::table(&codes))
+    format!("{}\n{}", EXAMPLES.replace("{FLOW}", flow::HELP), Exit::table(&SUBMIT_CODES))
 }
 
 const EXAMPLES: &str = "\
@@ -84,18 +72,7 @@ pub(super) fn run(args: PublishArgs, voice: &Voice) -> Result<Exit, Failure> {
         None => event,
     }));
     let Some(file) = &args.batch else {
-        let bytes = args.job.attachments.size()?;
-        let source = args.job.file.clone();
-        let prepared = attach::prepare(&folder, args.job.complete(event)?, bytes, voice);
-        let prepared = prepared.map_err(|e| job::refused(e, source.as_deref()))?;
-        let id = job::publish(&folder, prepared, voice)?;
-        output::data(|out| writeln!(out, "{id}"))?;
-        return Ok(Exit::Done);
+        return args.job.submit(&folder, event, voice);
     };
-    let event = match args.job.subject {
-        Some(subject) => event.subject(subject),
-        None => event,
-    };
-    let with_data = |json| Ok(event.clone().payload(Payload::typed(json, "application/json")));
-    batch::submit(&folder, file, &with_data, voice)
+    batch::submit_data(&folder, file, event, args.job.subject, voice)
 }

@@ -82,17 +82,12 @@ pub(super) struct Work {
     grace: Duration,
 }
 
+/// How whoever handles jobs ends.
+pub(super) const WORK_CODES: [Exit; 7] =
+    [Exit::Done, Exit::Usage, Exit::NoInput, Exit::NoHandler, Exit::Io, Exit::Uncertain, Exit::Unsupported];
+
 fn after_help() -> String {
-    let codes = [
-        Exit::Done,
-        Exit::Usage,
-        Exit::NoInput,
-        Exit::NoHandler,
-        Exit::Io,
-        Exit::Uncertain,
-        Exit::Unsupported,
-    ];
-    format!("{EXAMPLES}\n{}", Exit::table(&codes))
+    format!("{EXAMPLES}\n{}", Exit::table(&WORK_CODES))
 }
 
 const EXAMPLES: &str = "\

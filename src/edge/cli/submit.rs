@@ -5,15 +5,14 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
-use super::attach;
 use super::batch;
 use super::durable::Durable;
 use super::exit::{Exit, Failure};
 use super::flow::{self, Flow};
-use super::job::{self, JobArgs, Reply};
-use super::output::{self, Voice};
+use super::job::{JobArgs, Reply};
+use super::output::Voice;
 use super::policies::Policies;
-use crate::{Payload, Submission};
+use crate::Submission;
 
 #[derive(Debug, Args)]
 #[command(override_usage = USAGE, after_help = after_help())]
@@ -53,20 +52,22 @@ const USAGE: &str = "\
 producer submit [OPTIONS] --type <TYPE> <DROP>
        producer submit [OPTIONS] --batch <FILE> --envelopes <DROP>";
 
+/// How whoever submits ends.
+pub(super) const SUBMIT_CODES: [Exit; 10] = [
+    Exit::Done,
+    Exit::Usage,
+    Exit::BadData,
+    Exit::NoInput,
+    Exit::Io,
+    Exit::Uncertain,
+    Exit::Unsupported,
+    Exit::Interrupted,
+    Exit::ClosedPipe,
+    Exit::Terminated,
+];
+
 fn after_help() -> String {
-    let codes = [
-        Exit::Done,
-        Exit::Usage,
-        Exit::BadData,
-        Exit::NoInput,
-        Exit::Io,
-        Exit::Uncertain,
-        Exit::Unsupported,
-        Exit::Interrupted,
-        Exit::ClosedPipe,
-        Exit::Terminated,
-    ];
-    format!("{}\n{}", EXAMPLES.replace("{FLOW}", flow::HELP), Exit::table(&codes))
+    format!("{}\n{}", EXAMPLES.replace("{FLOW}", flow::HELP), Exit::table(&SUBMIT_CODES))
 }
 
 const EXAMPLES: &str = "\
@@ -100,27 +101,15 @@ Examples:
 pub(super) fn run(args: SubmitArgs, voice: &Voice) -> Result<Exit, Failure> {
     let folder = args.durable.open(&args.drop)?;
     args.policies.check()?;
-    let Some(file) = &args.batch else {
-        let bytes = args.job.attachments.size()?;
-        let source = args.job.file.clone();
-        let job = args.job.into_submission(args.kind.unwrap_or_default())?;
-        let job = args.flow.of(args.policies.of(args.reply.of(job)));
-        let prepared = attach::prepare(&folder, job, bytes, voice);
-        let prepared = prepared.map_err(|e| job::refused(e, source.as_deref()))?;
-        let id = job::publish(&folder, prepared, voice)?;
-        output::data(|out| writeln!(out, "{id}"))?;
-        return Ok(Exit::Done);
-    };
-    if args.envelopes {
+    if let (Some(file), true) = (&args.batch, args.envelopes) {
         let cause = flow::of_environment();
         let event = |line: Vec<u8>| Ok(Submission::from_event(&line)?.caused_by(cause.clone()));
         return batch::submit(&folder, file, &event, voice);
     }
     let job = args.reply.of(Submission::new(args.kind.unwrap_or_default()));
-    let mut job = args.flow.of(args.policies.of(job));
-    if let Some(subject) = args.job.subject {
-        job = job.subject(subject);
+    let job = args.flow.of(args.policies.of(job));
+    match &args.batch {
+        None => args.job.submit(&folder, job, voice),
+        Some(file) => batch::submit_data(&folder, file, job, args.job.subject, voice),
     }
-    let with_data = |json| Ok(job.clone().payload(Payload::typed(json, "application/json")));
-    batch::submit(&folder, file, &with_data, voice)
 }

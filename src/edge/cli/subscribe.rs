@@ -38,16 +38,8 @@ pub(super) struct SubscribeArgs {
 }
 
 fn after_help() -> String {
-    let codes = [
-        Exit::Done,
-        Exit::Usage,
-        Exit::BadData,
-        Exit::NoInput,
-        Exit::NoHandler,
-        Exit::Io,
-        Exit::Uncertain,
-        Exit::Unsupported,
-    ];
+    let mut codes = run::WORK_CODES.to_vec();
+    codes.insert(2, Exit::BadData);
     format!("{EXAMPLES}\n{}", Exit::table(&codes))
 }
 
