@@ -1,10 +1,12 @@
-//! Waiting for jobs whose ids were given: what a look costs, and that an id which is given anew is found.
+//! Looking for jobs: what a look costs whoever waits for given ids, and that what moves, or is given anew, is found.
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
+use std::rc::Rc;
 
 use filedrop::Id;
 use filedrop::adapters::fs::sim::{Actor, SimFs, World};
-use filedrop::ports::{Interest, Store, Submitted};
+use filedrop::ports::{Claimed, Interest, Store, Submitted};
 
 use crate::ledger::Ledger;
 use crate::programs::{self, GIVEN, Kind, Patience, SimStore, new_job, open, sweep};
@@ -77,4 +79,31 @@ fn an_id_that_was_given_anew_is_found_by_the_next_full_look() {
     assert_eq!(look(&waiter, &ids, true), 1);
     assert_ne!(days(), first_day);
     assert_eq!(look(&waiter, &ids, false), 1, "now it knows better");
+}
+
+/// Rooms are looked into one after the other, and it goes back to one that was looked into before.
+#[test]
+fn a_job_that_moves_while_it_is_looked_for_is_found() {
+    for stop in 0.. {
+        let (world, _) = prepared(World::new(MODELS[0], 1), &[Kind::Plain]);
+        let store = open(SimFs::unscheduled(&world, 1)).expect("a drop folder");
+        let room = programs::register(&store, "consumer").expect("a room");
+        let name = store.scan(1).expect("a scan").names.remove(0);
+        let Claimed::Taken(claim) = store.claim(&room, &name).expect("a claim") else {
+            panic!("nobody else is there")
+        };
+        let found = Rc::<Cell<usize>>::default();
+        let seen = found.clone();
+        let mut looker = Actor::start(&world, 2, move |fs| {
+            let store = open(fs).expect("a drop folder");
+            seen.set(store.locate(&name.id).expect("places").len());
+        });
+        let steps = looker.steps(stop);
+        store.release(&room, &claim).expect("it is back");
+        looker.finish();
+        assert!(found.get() > 0, "it went back after {stop} calls");
+        if steps < stop {
+            break;
+        }
+    }
 }

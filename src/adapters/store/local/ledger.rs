@@ -18,7 +18,7 @@ use crate::words::{Envelope, Error, Id, InboxName, MAX_FILE_BYTES, Millis, Resul
 /// How often an entry that turns out to be void is replaced before that is called an error.
 const TRIES: usize = 3;
 /// How often every room is looked into for a job that moves meanwhile, and may move back.
-const LOOKS: usize = 3;
+pub(super) const LOOKS: usize = 3;
 /// The days of so many given ids are remembered.
 const MOST_KNOWN: usize = 64 << 10;
 

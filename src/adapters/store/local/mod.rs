@@ -261,7 +261,7 @@ impl<F: Fs, H: Host> Store for LocalStore<F, H> {
     }
 
     fn locate(&self, id: &Id) -> Result<Vec<Place>> {
-        self.find(id)
+        self.find_moving(id)
     }
 
     fn census(&self) -> Result<Census> {

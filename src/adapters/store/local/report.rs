@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::slice;
 
 use super::LocalStore;
+use super::ledger::LOOKS;
 use crate::ports::{FileKind, Fs, Host, Place};
 use crate::words::{DelayedName, Error, ErrorKind, EventName, Id, InboxName, Outcome, Result};
 
@@ -104,6 +105,17 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             }
             found => Ok(found),
         }
+    }
+
+    /// The same as [`find`](Self::find), of a job that may move meanwhile to where was looked before: what is nowhere is looked for again.
+    pub(super) fn find_moving(&self, id: &Id) -> Result<Vec<Place>> {
+        for _ in 1..LOOKS {
+            let places = self.find(id)?;
+            if !places.is_empty() {
+                return Ok(places);
+            }
+        }
+        self.find(id)
     }
 
     /// Every place that has a file of this id, in the order in which a job goes through them.
