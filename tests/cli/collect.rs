@@ -49,13 +49,17 @@ impl Desk {
         (0..jobs).map(name).collect()
     }
 
-    /// What lies in the outgoing folder.
+    /// What lies in the outgoing folder. A draft may get its name while somebody looks.
     fn files(&self) -> BTreeMap<String, String> {
         let file = |entry: std::io::Result<fs::DirEntry>| {
             let entry = entry.expect("an entry");
-            (entry.file_name().into_string().expect("text"), fs::read_to_string(entry.path()).expect("text"))
+            let text = match fs::read_to_string(entry.path()) {
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => return None,
+                text => text.expect("text"),
+            };
+            Some((entry.file_name().into_string().expect("text"), text))
         };
-        fs::read_dir(&self.out).expect("a folder").map(file).collect()
+        fs::read_dir(&self.out).expect("a folder").filter_map(file).collect()
     }
 
     fn names(&self) -> Vec<String> {
