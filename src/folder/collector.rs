@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::outgoing::gone;
 use super::{DropFolder, Outgoing, StopOnDrop, blocking};
 use crate::actors::collector::{self, Collected, CollectorOptions, Handing, Setup};
 use crate::actors::consumer::Stopper;
@@ -17,7 +16,7 @@ use crate::adapters::host::OsHost;
 use crate::adapters::store::local::LocalStore;
 use crate::adapters::watch::watch;
 use crate::ports::{Delivery, Recipient, Refusal};
-use crate::words::{Error, ErrorKind, Id, NamePattern, Outcome, Result};
+use crate::words::{Error, ErrorKind, Id, NamePattern, Outcome, Problem, Result};
 
 /// A collector that is still to be run. It hands over each outcome that was delivered to a Return Address, and then settles it.
 /// Any number of them share the work: each outcome is taken by one of them, whoever submitted the job, and also if that is gone for
@@ -127,9 +126,8 @@ impl Collector {
     /// # Errors
     /// [`ErrorKind::Io`] if the system has no more descriptors or threads.
     pub fn command(&self, command: Exec) -> Result<Handing<Exec>> {
-        let folder = self.folder.clone();
-        let command = command.of(folder.path(), folder.path()).for_outcomes();
-        Handing::new(command, self.stopper(), Box::new(move |outcome| folder.if_gone(outcome)))
+        let drop = self.folder.path();
+        Handing::new(command.of(drop, drop).for_outcomes(), self.stopper())
     }
 
     /// Hands each outcome to an async closure, until nothing is left, or it is stopped. If the closure fails, or panics, the outcome
@@ -195,21 +193,36 @@ impl Collector {
             observer: &*self.observer,
             stopper: &self.stopper,
         };
-        collector::run(setup, recipient)
+        collector::run(setup, &mut Whole { folder: &self.folder, recipient })
     }
 }
 
 impl DropFolder {
-    /// What is to be handed over instead of an outcome whose result was kept for its time, and is gone.
+    /// What is to be handed over instead of an outcome whose result somebody removed.
     fn if_gone(&self, outcome: &Outcome) -> Result<Option<Outcome>> {
         let files = outcome.files_ref().map_or(Ok(()), |check| self.files(&check).map(drop));
         let data = outcome.data_ref().map_or(Ok(()), |_| self.read(outcome).map(drop));
         match files.and(data) {
             Err(e) if e.kind() == ErrorKind::NotFound => {
                 tracing::warn!(id = %outcome.job_id(), error = %e, "handing over that the result is gone");
-                Ok(Some(outcome.lost(&gone())))
+                Ok(Some(outcome.lost(&Problem::gone())))
             }
             answer => answer.map(|()| None),
+        }
+    }
+}
+
+/// Whoever takes an outcome over is told if its result is gone: it will not come back, and nothing that comes after it must wait.
+struct Whole<'a> {
+    folder: &'a DropFolder,
+    recipient: &'a mut dyn Recipient,
+}
+
+impl Recipient for Whole<'_> {
+    fn take(&mut self, delivery: &Delivery<'_>) -> Result<(), Refusal> {
+        match self.folder.if_gone(delivery.outcome)? {
+            Some(lost) => self.recipient.take(&Delivery { outcome: &lost, ..*delivery }),
+            None => self.recipient.take(delivery),
         }
     }
 }

@@ -14,9 +14,7 @@ use super::places::{outside_of_drop_folders, there};
 use super::travel::have_same_content;
 use crate::adapters::fs::{Aside, remove_asides};
 use crate::ports::{Delivery, Fs as _, Recipient, Refusal};
-use crate::words::{
-    Disposition, Error, ErrorKind, NameFields, NamePattern, Outcome, PlainName, Problem, Result,
-};
+use crate::words::{Error, ErrorKind, NameFields, NamePattern, Outcome, PlainName, Problem, Result};
 
 /// What the name of a failed outcome ends in.
 const FAILED: &str = ".failed.json";
@@ -68,14 +66,7 @@ impl<'a> Outgoing<'a> {
             NameFields { subject: outcome.envelope.text("subject"), id: &name.id, name: None, date: &day };
         let placed = match outcome.problem() {
             Some(problem) => vec![self.place_failure(outcome, &problem, &fields, again)?],
-            None => match self.place_all(outcome, &fields, again) {
-                // It will not come back. That is what the partner has to know, and nothing that comes after it must wait.
-                Err(e) if e.kind() == ErrorKind::NotFound => {
-                    tracing::warn!(id = %name.id, error = %e, "delivering that the result is gone");
-                    vec![self.place_failure(outcome, &gone(), &fields, again)?]
-                }
-                answer => answer?,
-            },
+            None => self.place_all(outcome, &fields, again)?,
         };
         let flushed = File::open(&self.dir).and_then(|dir| dir.sync_all());
         flushed.map_err(|e| Error::io("flush the folder to deliver to", &self.dir, e))?;
@@ -114,11 +105,7 @@ impl<'a> Outgoing<'a> {
             kind: &problem.kind,
             title: &problem.title,
             detail: &problem.detail,
-            outcome: if outcome.disposition == Disposition::Succeeded {
-                GONE
-            } else {
-                outcome.disposition.as_str()
-            },
+            outcome: outcome.disposition.as_str(),
             id: fields.id.as_str(),
             subject: fields.subject,
             time: outcome.envelope.text("time"),
@@ -152,19 +139,6 @@ impl<'a> Outgoing<'a> {
 impl Recipient for Outgoing<'_> {
     fn take(&mut self, delivery: &Delivery<'_>) -> Result<(), Refusal> {
         Ok(self.deliver(delivery)?)
-    }
-}
-
-/// Of a job that succeeded: its result was kept for as long as it is, and then nobody had collected it.
-const GONE: &str = "gone";
-
-pub(super) fn gone() -> Problem {
-    Problem {
-        kind: "urn:filedrop:problem:gone".to_owned(),
-        title: "the result is not there any more".to_owned(),
-        detail: "it was kept for its time, and was not collected by then".to_owned(),
-        stderr: String::new(),
-        attempts: Vec::new(),
     }
 }
 

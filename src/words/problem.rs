@@ -41,6 +41,8 @@ impl Problem {
     pub const ABANDONED: &'static str = "urn:filedrop:problem:abandoned";
     /// Its time was over before somebody came to handle it.
     pub const EXPIRED: &'static str = "urn:filedrop:problem:expired";
+    /// What a collector is told instead of an outcome whose result somebody removed. No job dies of it.
+    pub const GONE: &'static str = "urn:filedrop:problem:gone";
 
     /// The last words of all kinds that jobs die of: what [`reason`](Self::reason) says of them.
     pub const REASONS: [&'static str; 8] =
@@ -84,6 +86,12 @@ impl Problem {
     /// The job came too late.
     pub fn expired(detail: impl Into<String>) -> Self {
         Self::of(Self::EXPIRED, "the job expired", detail)
+    }
+
+    /// The result was there, and is not any more.
+    pub fn gone() -> Self {
+        let detail = "somebody removed what travelled with the outcome before it was collected";
+        Self::of(Self::GONE, "the result is not there any more", detail)
     }
 
     /// The same, with what the handler last wrote to stderr.

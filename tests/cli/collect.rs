@@ -270,7 +270,7 @@ fn what_is_no_outcome_stays_and_is_named() {
     assert_eq!(desk.folder.names("replies/acme/inbox"), [stranger]);
 }
 
-/// Retention keeps what travels with an outcome only so long.
+/// Somebody removed what travels with an outcome.
 #[test]
 fn a_result_that_is_gone_is_a_failure() {
     let desk = Desk::new();
@@ -282,7 +282,7 @@ fn a_result_that_is_gone_is_a_failure() {
     desk.folder.run(COLLECT, &[]).with(0);
     assert_eq!(desk.names(), ["a.failed.json", "x"]);
     let told: Value = serde_json::from_str(&desk.files()["a.failed.json"]).unwrap();
-    assert_eq!((&told["type"], &told["outcome"]), (&json!("urn:filedrop:problem:gone"), &json!("gone")));
+    assert_eq!((&told["type"], &told["outcome"]), (&json!("urn:filedrop:problem:gone"), &json!("failed")));
     desk.is_all_settled();
 }
 

@@ -42,5 +42,7 @@ fn what_was_kept_long_enough_goes() {
         (folder.names("done").is_empty() && folder.names("outcomes").is_empty()).then_some(())
     });
     assert_eq!(folder.names("inbox").len(), 1, "what waits stays");
+    let quiet = folder.run("filedrop gc -q DROP", &[]).with(0);
+    assert!(quiet.out.is_empty() && quiet.err.is_empty(), "cron mails what it prints: {quiet:?}");
     folder.drain("cat");
 }

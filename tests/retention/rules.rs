@@ -159,8 +159,8 @@ fn replied(past: &Past, store: &Store, address: &str) -> filedrop::InboxName {
     name
 }
 
-/// P26: what was collected goes by the age of the outcome that was delivered. What waits stays, and so does what is in hand: the
-/// archive is what remembers that it was collected.
+/// P26: what was collected goes by the age of the outcome that was delivered, and then its job. What waits stays, with its job, and
+/// so does what is in hand: the archive is what remembers that it was collected.
 #[test]
 fn replies_that_were_collected_go() {
     let past = Past::new();
@@ -180,17 +180,36 @@ fn replies_that_were_collected_go() {
     let Claimed::Taken(claim) = asker.claim(&room, &fresh.delivery()).unwrap() else { panic!("it waits") };
     assert!(asker.collected(&room, &claim).unwrap());
 
+    let (_, would_go) = sweep_by(&past.now(), true, None);
     let (swept, gone) = sweep(&past.now());
-    assert_eq!((swept.jobs, swept.outcomes), (3, 4), "{gone:?}");
+    assert_eq!((swept.jobs, swept.outcomes), (1, 2), "{gone:?}");
+    assert_eq!(would_go, gone, "a dry run tells the same");
+    assert!(past.of(&collected.id).is_empty());
     let in_replies = |id: &Id| -> Vec<String> {
         past.of(id).into_iter().filter(|path| path.starts_with("replies/")).collect()
     };
-    assert!(in_replies(&collected.id).is_empty());
+    for stays in [claimed, waiting] {
+        assert_eq!(past.of(&stays.id).len() - in_replies(&stays.id).len(), 2, "job and slot");
+    }
     assert_eq!(in_replies(&claimed.id).len(), 2, "claim and archive");
     assert_eq!(in_replies(&waiting.id), [format!("replies/asker/inbox/{}", waiting.delivery())]);
     assert_eq!(in_replies(&fresh.id).len(), 1);
 
     assert!(matches!(asker.claim(&room, &claimed.delivery()), Ok(Claimed::Lost | Claimed::Settled)));
+}
+
+/// P26: a folder that somebody copied may have two files where there was one with two names.
+#[test]
+fn what_waits_in_a_copy_of_a_folder_stays() {
+    let past = Past::new();
+    let name = past.then(LONG_AGO, |store| replied(&past, store, "asker"));
+    let delivered = past.path(format!("replies/asker/inbox/{}", name.delivery()));
+    let copy = past.path("tmp/copy");
+    fs::copy(&delivered, &copy).unwrap();
+    fs::rename(&copy, &delivered).unwrap();
+    assert_eq!(sweep(&past.now()).0.total(), 0);
+    fs::remove_file(delivered).unwrap();
+    assert_eq!(sweep(&past.now()).0.total(), 2, "job and slot");
 }
 
 /// P26: an outcome that is staged is still to be delivered; so is its slot to be decided.

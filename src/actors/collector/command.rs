@@ -9,10 +9,7 @@ use tokio::sync::watch;
 use crate::actors::consumer::Stopper;
 use crate::actors::handler::{Call, Cut, Ended, Handler, Started, Why, runtime};
 use crate::ports::{Delivery, Recipient, Refusal};
-use crate::words::{Job, Outcome, Problem, Result};
-
-/// What is handed over instead of an outcome, if that is necessary.
-pub type Instead = Box<dyn Fn(&Outcome) -> Result<Option<Outcome>> + Send>;
+use crate::words::{Job, Problem, Result};
 
 /// Hands each outcome to a handler, and waits for it.
 pub struct Handing<H> {
@@ -21,17 +18,16 @@ pub struct Handing<H> {
     stopper: Stopper,
     timeout: Option<Duration>,
     grace: Duration,
-    instead: Instead,
 }
 
 impl<H: Handler> Handing<H> {
-    /// `stopper` is that of the collector; `instead` may replace an outcome by another.
+    /// `stopper` is that of the collector.
     ///
     /// # Errors
     /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the system has no more descriptors or threads.
-    pub fn new(handler: H, stopper: Stopper, instead: Instead) -> Result<Self> {
+    pub fn new(handler: H, stopper: Stopper) -> Result<Self> {
         let runtime = runtime()?;
-        Ok(Self { handler, runtime, stopper, timeout: None, grace: Duration::from_secs(10), instead })
+        Ok(Self { handler, runtime, stopper, timeout: None, grace: Duration::from_secs(10) })
     }
 
     /// How long a handler may take before it is ended. By default for ever.
@@ -49,8 +45,7 @@ impl<H: Handler> Handing<H> {
 
 impl<H: Handler> Recipient for Handing<H> {
     fn take(&mut self, delivery: &Delivery<'_>) -> Result<(), Refusal> {
-        let other = (self.instead)(delivery.outcome)?;
-        let envelope = other.as_ref().unwrap_or(delivery.outcome).envelope.clone();
+        let envelope = delivery.outcome.envelope.clone();
         let job = Job { id: delivery.name.id.clone(), attempt: delivery.name.attempt, envelope };
         let (stop, stopped) = watch::channel(false);
         let stopping = async {

@@ -15,7 +15,7 @@ use crate::actors::usual_name;
 use crate::ports::Host;
 use crate::words::{DEFAULT_LEASE, Id};
 
-pub use command::{Handing, Instead};
+pub use command::Handing;
 pub use run::{Setup, run};
 
 /// How a collector works.

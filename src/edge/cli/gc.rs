@@ -45,8 +45,10 @@ their end. It is for folders without one, and for whoever wants the space now.
 
 Jobs that are done go when their outcome is as old as `keep_seconds` in filedrop.json says (7 days, if it does not), with all \
 that belongs to them: the outcome, the records of failed attempts, files that travelled with them, the entry of a given id. So do \
-outcomes that were collected at a Return Address. A day old, these go: drafts whose writer died, and files that belong to no job. Jobs \
-that are not done, dead letters and invalid ones stay, with all that belongs to them.
+outcomes that were collected at a Return Address, and events that every group has got. A day old, these go: drafts whose writer died, events that were never \
+published, and files that belong to no job. Jobs \
+that are not done, dead letters and invalid ones stay, with all that belongs to them; so do jobs whose outcomes wait to be collected at a \
+Return Address, however long. The folder of each group is swept likewise, for as long as its own filedrop.json says: its events are jobs there.
 
 Examples:
   filedrop gc /srv/drop
@@ -68,7 +70,7 @@ pub(super) fn run(args: &GcArgs, voice: &Voice) -> Result<Exit, Failure> {
     } else if args.dry_run {
         let counts: Vec<String> = table.iter().map(|(what, count)| format!("{what} {count}")).collect();
         voice.note(format_args!("would remove: {}", counts.join(", ")));
-    } else {
+    } else if !voice.quiet {
         output::data(|out| {
             writeln!(out, "{:<10}{:>8}", "WHAT", "REMOVED")?;
             table.iter().try_for_each(|(what, count)| writeln!(out, "{what:<10}{count:>8}"))

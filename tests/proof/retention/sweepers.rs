@@ -57,6 +57,75 @@ fn p26_sweeper_and_collector() {
     }
 }
 
+/// Whoever is still to take an outcome finds what travels with it.
+fn look_at_what_waits(ledger: &Ledger) -> Program {
+    let ledger = ledger.clone();
+    Box::new(move |fs| {
+        let tree = fs.world().disk().tree();
+        for name in ledger.facts().attempted.into_keys() {
+            let paths = tree.iter().map(|(path, _)| path).filter(|path| path.contains(name.id.as_str()));
+            let in_room =
+                |room: &str| paths.clone().any(|path| path.contains("/replies/") && path.contains(room));
+            let waits = (in_room("/inbox/") || in_room("/claimed/")) && !in_room("/done/");
+            if waits && !paths.clone().any(|path| path.contains("/payload/")) {
+                ledger.violation("I9: an outcome waits to be collected, and what travels with it is gone");
+            }
+        }
+    })
+}
+
+fn rest_and_look(ledger: &Ledger) -> Vec<Program> {
+    let mut programs = rest(ledger);
+    programs.insert(0, look_at_what_waits(ledger));
+    programs
+}
+
+/// Nobody came to collect for a week. Then it is collected, or refused, while somebody sweeps.
+#[test]
+fn p26_what_is_not_collected_keeps_what_travels() {
+    for model in MODELS {
+        let (world, ledger) = prepared(World::new(model, SEED), &[Kind::Reply]);
+        attach(&world, &ledger);
+        finish(&world, 3, programs::consumer(&ledger, "earlier", Patience::Endless));
+        come_to_rest(&world);
+        world.advance(LONG);
+        retire(&world, &ledger);
+        let start = (world, ledger);
+        crash_everywhere(&format!("P26 uncollected, model {model:?}"), &start, sweep, rest_and_look);
+        for (what, other) in [("collected", collect as Make), ("refused", programs::refuser)] {
+            let what = format!("P26 sweeper, and {what} late, model {model:?}");
+            interleave(&what, &start, sweep, other, rest_and_look, &ANYWHERE);
+        }
+    }
+}
+
+/// Somebody removed the slot, or an earlier version did. What travels with the outcome is nobody's but the collector's.
+#[test]
+fn p26_an_outcome_without_a_slot_keeps_what_travels() {
+    let (world, ledger) = prepared(World::new(Model::B, SEED), &[Kind::Reply]);
+    attach(&world, &ledger);
+    finish(&world, 3, programs::consumer(&ledger, "earlier", Patience::Endless));
+    let fs = SimFs::unscheduled(&world, 7);
+    for (path, _) in world.disk().tree() {
+        if matches!(classify(&path), Some(Place::Slot(_)))
+            || path.contains("/done/") && path.ends_with(".json")
+        {
+            fs.unlink(path.as_ref()).expect("removed");
+        }
+    }
+    world.advance(LONG);
+    finish(&world, 4, sweep(&ledger));
+    finish(&world, 5, look_at_what_waits(&ledger));
+    finish(&world, 6, collect(&ledger));
+    finish(&world, 7, sweep_later(&ledger));
+    let left = world.disk().tree().into_iter().filter(|(path, _)| path.contains("/payload/")).count();
+    assert_eq!(
+        (ledger.facts().violations.len(), left),
+        (0, 0),
+        "it was there, and goes when it was collected"
+    );
+}
+
 /// New jobs among the old ones.
 #[test]
 fn p26_sweeper_and_consumer() {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow::{self, Break, Continue};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::super::layout::Layout;
 use super::entries::Entry;
@@ -71,6 +71,10 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
         let (mut remains, more) = self.remains_of(&day, after)?;
         let last = remains.last_key_value().map(|(id, _)| id.to_string());
         let graves = self.strike_living(&day.yard, &mut |id| drop(remains.remove(id)))?;
+        // In a folder that was restored from a copy, link counts may say nothing of what is to be collected.
+        if matches!(of, Yard::Own) {
+            self.strike_delivered(&mut |id| drop(remains.remove(id)))?;
+        }
         if day.of_jobs {
             self.find_payloads(&mut remains)?;
         }
@@ -161,6 +165,13 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
         {
             return Ok(None);
         }
+        let would_be_gone = u64::from(self.forgotten.contains(&id));
+        if day.of_jobs
+            && settled.iter().any(|slot| slot.links > 1 + would_be_gone)
+            && self.is_to_be_collected(&day.slot(&id))?
+        {
+            return Ok(None);
+        }
         let mut over = Over { remains, id, has_entry: false, entry: None };
         if !day.of_jobs {
             return Ok(Some(over));
@@ -186,6 +197,12 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
         }
         over.entry = (entry.links == names && self.is_kept_long_enough(&entry)).then_some(entry.id);
         Ok(Some(over))
+    }
+
+    /// Of an outcome that has another name than its slot: whether that is at a Return Address. There it waits, is in somebody's hand, or
+    /// was collected and is in the archive, which goes first. So the job stays, with all that travels with it, until it was collected.
+    fn is_to_be_collected(&self, slot: &Path) -> Result<bool> {
+        Ok(self.store.read_outcome(slot)?.is_some_and(|outcome| outcome.reply_to().is_some()))
     }
 
     /// Breaks with the last one that was finished when the budget is over.
@@ -221,6 +238,9 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
     }
 
     fn remove_job(&mut self, day: &Day, job: &Over) -> Result<ControlFlow<()>> {
+        if self.broom.dry_run && !day.of_jobs {
+            self.forgotten.insert(job.id.clone());
+        }
         for name in &job.remains.archived {
             self.remove(&day.archived(name))?;
             match name.kind {

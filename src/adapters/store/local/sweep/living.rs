@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::super::LocalStore;
 use super::super::another::another;
 use super::super::layout::Layout;
-use super::Sweep;
+use super::{Sweep, Yard};
 use crate::ports::{FileKind, Fs, Host};
 use crate::words::{DelayedName, Error, EventName, Id, InboxName, Result, StagedName, StampedId};
 
@@ -71,6 +71,19 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
         }
         self.has_listed();
         Ok(graves)
+    }
+
+    /// Calls `strike` with the id of every outcome that waits at a Return Address, or is in somebody's hand there, as far as one look
+    /// can tell: who moves it meanwhile may hide it.
+    pub(super) fn strike_delivered(&mut self, strike: &mut dyn FnMut(&Id)) -> Result<()> {
+        for address in self.addresses() {
+            let reply = self.layout_of(&Yard::Reply(address));
+            self.store.strike_rooms(&reply, &mut Vec::new(), strike)?;
+            for room in ["delayed", "inbox"] {
+                self.store.strike_names(&reply.room(room), &mut Graves::default(), strike)?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -15,6 +15,7 @@ mod living;
 mod outbox;
 mod payloads;
 
+use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
@@ -45,15 +46,15 @@ enum Corner {
     Shelf(String),
 }
 
-/// Whose `tmp/` and archives.
+/// Whose `tmp/` and archives. The order counts: a job goes only when what was collected of it has gone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Yard {
+    /// Those of a Return Address.
+    Reply(Id),
     /// The drop folder's own.
     Own,
     /// Those of the outbox.
     Outbox,
-    /// Those of a Return Address.
-    Reply(Id),
 }
 
 /// Where an unfinished sweep goes on.
@@ -87,6 +88,8 @@ struct Sweep<'s, 'b, 'e, F, H> {
     /// Whether the end was put off already, because it took so long to list names.
     put_off: bool,
     begun: Option<String>,
+    /// Whose collected outcomes would not be in the archive any more, if this were no dry run.
+    forgotten: HashSet<Id>,
     swept: Swept,
 }
 
@@ -106,6 +109,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             end: self.host.monotonic().saturating_add(broom.budget),
             put_off: false,
             begun: bookmark.as_ref().and_then(|bookmark| bookmark.begun.clone()),
+            forgotten: HashSet::new(),
             swept: Swept::default(),
             store: self,
             broom,
@@ -170,10 +174,9 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
 
     /// The corners that may hold anything old, in the order of the work.
     fn corners(&mut self, turn: u64) -> Vec<Corner> {
-        let addresses = self.folders(&self.store.layout.room("replies"));
-        let addresses = addresses.into_iter().filter_map(|name| name.parse::<Id>().ok());
+        let addresses = self.addresses();
         let mut corners = vec![Corner::Payloads, Corner::Outbox];
-        for yard in [Yard::Own, Yard::Outbox].into_iter().chain(addresses.map(Yard::Reply)) {
+        for yard in [Yard::Own, Yard::Outbox].into_iter().chain(addresses.into_iter().map(Yard::Reply)) {
             let days = self.old_days(&self.layout_of(&yard));
             corners.push(Corner::Litter(yard.clone()));
             corners.extend(days.into_iter().map(|day| Corner::Day(yard.clone(), day)));
@@ -185,6 +188,11 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
         shelves.rotate_left(first as usize);
         corners.extend(shelves.into_iter().map(Corner::Shelf));
         corners
+    }
+
+    fn addresses(&mut self) -> Vec<Id> {
+        let folders = self.folders(&self.store.layout.room("replies"));
+        folders.into_iter().filter_map(|name| name.parse().ok()).collect()
     }
 
     /// The names of the folders in a folder. One that cannot be listed is trouble, and looks empty.

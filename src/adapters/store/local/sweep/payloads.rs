@@ -5,7 +5,7 @@ use std::ops::ControlFlow::{self, Break, Continue};
 use std::path::Path;
 
 use super::living::Graves;
-use super::{LITTER_AGE, Sweep, Visit, WINDOW};
+use super::{LITTER_AGE, Sweep, Visit, WINDOW, Yard};
 use crate::ports::{FileKind, Fs, Host};
 use crate::words::{ClaimCheck, ClaimCheckKind, Error, Id, InboxName, Result};
 
@@ -114,6 +114,11 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
             self.store.strike_names(&outbox.room("inbox"), &mut Graves::default(), &mut strike)?;
         }
         self.strike_living(&yard, &mut strike)?;
+        // Whose slots somebody removed while their outcomes wait to be collected. What is staged was seen above.
+        for address in self.addresses() {
+            let reply = self.layout_of(&Yard::Reply(address));
+            self.strike_living(&reply, &mut strike)?;
+        }
         for room in ["outcomes", "done"] {
             let room = yard.room(room);
             for day in self.store.names(&room)? {
