@@ -43,7 +43,7 @@ def plain(path, id):  # the job, if it is one that this program understands: str
         return None
 
 
-if len(sys.argv) != 2:
+if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
     print(f"usage: {sys.argv[0]} DROP", file=sys.stderr)
     sys.exit(2)
 os.chdir(sys.argv[1])

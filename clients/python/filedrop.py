@@ -16,8 +16,13 @@
     for outcome in drop.collect("billing"):              # each outcome is taken by one of all who collect there
         print(outcome.job_id, outcome.json())            # settled when the loop asks for the next one
 
+    drop.subscribe("audit", "orders.*")                  # from now on, also while nobody works on them
     drop.publish("orders.created", {"item": "bat"})      # each group that subscribed to it gets it as a job of its own
     DropFolder("/srv/drop/subscribers/audit").work(handle)
+
+    stop = threading.Event()                             # a worker that ends well, on SIGTERM: after the job in its hand
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    drop.work(handle, stop=stop)
 
 Data is `bytes` (JSON, text or neither: that is found out), `str` (text), None (nothing), or anything else that is JSON;
 `Data(content, content_type)` says what it is. A time is seconds from now, a timedelta, or a datetime with a time zone.
@@ -67,7 +72,9 @@ ROOMS = ("tmp", "inbox", "delayed", "claimed", "outcomes", "done", "dead", "inva
 OUTER_ROOMS = ("ids", "payload", "replies", "outbox", "subscribers")
 PROBLEM = "urn:filedrop:problem:"
 TITLES = {"invalid": "the job could not be read", "handler": "the handler failed", "output": "the handler wrote too much",
-          "rejected": "the handler rejected the job", "abandoned": "its attempts are used up", "expired": "the job expired"}
+          "rejected": "the handler rejected the job", "abandoned": "its attempts are used up", "expired": "the job expired",
+          "gone": "the result is not there any more"}
+GONE = "somebody removed what travelled with the outcome before it was collected"
 
 When = Union[int, float, datetime.timedelta, datetime.datetime]
 PathLike = Union[str, "os.PathLike[str]"]
@@ -240,6 +247,7 @@ _DELIVERY = re.compile(r"(?:([0-9]{13})\.)?([a-z0-9_-]{1,64})\.job\.json")
 _ROOM = re.compile(r"[a-z0-9_-]{1,64}-[0-9a-f]{16}")
 _CHECK = re.compile(r"payload/[a-z0-9_-]{1,64}\.[0-9a-f]{16}(/|\.data)")
 _UUID7 = re.compile(r"([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+_TRACE = re.compile(r"(?!ff|00-.{53})[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 _TIME = re.compile(r"([0-9-]{10})[Tt ]([0-9]{2}:[0-9]{2}:)([0-9]{2})(?:\.([0-9]+))?([Zz]|[+-][0-9]{2}:[0-9]{2})")
 
 
@@ -320,9 +328,20 @@ def _when(when: When, now: int) -> int:
             raise Invalid(f"{when} has no time zone")
         return _checked(int(when.timestamp() * 1000))
     seconds = when.total_seconds() if isinstance(when, datetime.timedelta) else when
+    if not _is_number(seconds):
+        raise Invalid(f"a time is seconds from now, a timedelta or a datetime, not {when!r}")
     if not 0 <= seconds < 10**10:
         raise Invalid(f"{when!r} seconds from now is no time to come")
     return _checked(now + int(seconds * 1000))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isnan(value)
+
+
+def _patience(timeout: Any) -> None:
+    if timeout is not None and not _is_number(timeout):
+        raise Invalid(f"a timeout is a number of seconds, or None for ever, not {timeout!r}")
 
 
 def _whole(value: Any, least: int, most: int) -> bool:
@@ -454,6 +473,17 @@ class Outcome(_Message):
             problem = None
         return problem if isinstance(problem, dict) else {"detail": self._data.decode(errors="replace")}
 
+    def _or_gone(self) -> Outcome:
+        """Itself; if somebody removed what travels with it, that it failed so."""
+        refs = [ref for ref in (_refers(self.attributes, name) for name in ("dataref", "filesref")) if ref]
+        if any(_look(os.path.join(self._root, ref)) is None for ref in refs):
+            log.warning("the result of %s is gone", self.job_id)
+            for name in ("dataref", "filesref", "datacontenttype"):
+                self.attributes.pop(name, None)
+            self.attributes.update(outcome="failed", datacontenttype="application/problem+json")
+            self._data = json.dumps({"type": PROBLEM + "gone", "title": TITLES["gone"], "detail": GONE}).encode()
+        return self
+
     def check(self) -> Outcome:
         """Itself. JobFailed if the job did not succeed."""
         if self.disposition == "succeeded":
@@ -475,7 +505,7 @@ def _flow() -> Tuple[Optional[str], Optional[str], Optional[str]]:
         return job.correlation_id, job.id, trace if isinstance(trace, str) else None
     found: List[Optional[str]] = []
     looks = {"FILEDROP_CORRELATION_ID": "[^\\x00-\\x1f]{1,1024}", "FILEDROP_ID": _ID.pattern,
-             "TRACEPARENT": "00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"}
+             "TRACEPARENT": _TRACE.pattern}
     for name, pattern in looks.items():
         value = os.environ.get(name) or None
         if value and not re.fullmatch(pattern, value):
@@ -549,6 +579,15 @@ def _read(path: str) -> bytes:
     if len(content) > MAX_FILE_BYTES:
         raise _Unreadable(f"it is larger than {MAX_FILE_BYTES} bytes")
     return content
+
+
+def _lock(fd: int, path: str) -> bool:
+    """Locks an open file, unless another holds it, or it is no longer the one at its path."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return _ident(fd) == _ident(path)
 
 
 def _link(source: str, ident: Ident, to: str) -> bool:
@@ -1080,6 +1119,48 @@ class _Folder:
         is_group = place == "subscribers" and _look(os.path.join(above, "filedrop.json")) is not None
         return _Folder(above) if is_group else self
 
+    def is_event(self, id: str) -> bool:
+        """Whether an event with this id was published, and is kept."""
+        for name in _names(self.path("outbox", "inbox")):
+            match = _EVENT.fullmatch(name)
+            if match and match[3] == id and _look(self.path("outbox", "inbox", name, "event.json")):
+                return True
+        done = self.path("outbox", "done")
+        return any(name.endswith(f".{id}.job.json") for day in _names(done) for name in _names(os.path.join(done, day)))
+
+    def subscribe(self, group: str, topics: List[str]) -> List[str]:
+        """P33, P34. Returns what the group asks for then."""
+        folder = _Folder(self.path("subscribers", group), None)
+        folder.marker.update(self.marker)
+        path = folder.path("subscription.json")
+        self.nested("outbox")
+        if _look(folder.path("filedrop.json")) is None:
+            folder.make(ROOMS + OUTER_ROOMS)
+        self.ensure_dir(self.path("subscribers"))
+        self.ensure_dir(folder.root)
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            with contextlib.ExitStack() as stack:
+                try:
+                    held = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                except FileNotFoundError:
+                    held = -1
+                if held >= 0:
+                    stack.callback(os.close, held)
+                    if self.local and not _lock(held, path):
+                        time.sleep(0.005)
+                        continue
+                before = self.topics(group)
+                now = sorted({*before, *topics})
+                content = json.dumps({"topics": now}).encode()
+                if held >= 0 and now != before:
+                    folder.publish(content, path)
+                elif held < 0 and not folder.publish(content, path, shared=True):
+                    continue
+                _flush(folder.root)
+                return now
+        raise OSError(errno.EBUSY, "somebody else is changing what this group asks for", path)
+
     def fan_out(self) -> None:
         """P36, P37, of all events that are published. What keeps one here keeps no other."""
         inbox = self.path("outbox", "inbox")
@@ -1413,7 +1494,10 @@ class DropFolder:
             marker = json.loads(_read(self._folder.path("filedrop.json")))
             protocol = marker["protocol"]
         except (OSError, _Unreadable, ValueError, KeyError, TypeError) as e:
-            raise NotADropFolder(f"{path} is not a drop folder (make one with `filedrop init`): {e}") from e
+            above, place = os.path.split(os.path.dirname(os.path.abspath(path)))
+            how = f"DropFolder({above!r}).subscribe({self.path.name!r}, TOPIC), or `filedrop topics {above} add " \
+                  f"{self.path.name} TOPIC`, makes it a group" if place == "subscribers" else "make one with `filedrop init`"
+            raise NotADropFolder(f"{path} is not a drop folder ({how}): {e}") from e
         if protocol != 0 or isinstance(protocol, bool):
             raise NotADropFolder(f"{path} speaks protocol {protocol!r}, this program only 0")
         self._folder.marker.update({name: marker[name] for name in ("keep_seconds",) if name in marker})
@@ -1423,6 +1507,9 @@ class DropFolder:
         """Makes a drop folder in a folder that is there, or opens the one that there is."""
         root = os.path.abspath(path)
         if not os.path.exists(os.path.join(root, "filedrop.json")):
+            above, place = os.path.split(os.path.dirname(root))
+            if place in ("subscribers", "replies") and os.path.exists(os.path.join(above, "filedrop.json")):
+                raise Invalid(f"{path} is a drop folder's own place: a group is made by `subscribe`, an address by `collect`")
             _Folder(root).make(ROOMS + OUTER_ROOMS)
         return cls(path)
 
@@ -1430,7 +1517,7 @@ class DropFolder:
                priority: int = 5, delay: Optional[When] = None, expires: Optional[When] = None,
                max_attempts: Optional[int] = None, subject: Optional[str] = None, source: Optional[str] = None,
                correlation_id: Optional[str] = None, causation_id: Optional[str] = None, trace_parent: Optional[str] = None,
-               attach: Iterable[PathLike] = (), attributes: Optional[Mapping[str, Any]] = None,
+               attach: Union[PathLike, Iterable[PathLike]] = (), attributes: Optional[Mapping[str, Any]] = None,
                _event: Optional[str] = None) -> str:
         """Submits a job, and returns its id when it is durable (P3).
 
@@ -1439,6 +1526,12 @@ class DropFolder:
         `attributes`: further ones of the envelope. A job that is submitted by a handler belongs to the flow of the job that is
         handled. Raises Invalid; Uncertain, if it may be there nevertheless; OSError, if it is not.
         """
+        above, place = os.path.split(os.path.dirname(self._folder.root))
+        if place == "replies" and _look(os.path.join(above, "filedrop.json")):
+            raise Invalid(f"{self.path} is a Return Address: no worker takes jobs from it; submit to {above}")
+        if trace_parent is not None and not (isinstance(trace_parent, str) and _TRACE.fullmatch(trace_parent)):
+            raise Invalid(f"{trace_parent!r} is no trace context; it has to look like "
+                          "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
         now = _now()
         given = None if id is None else _id(id, "an id")
         id = given or _mint(now)
@@ -1465,7 +1558,8 @@ class DropFolder:
             if taken or not re.fullmatch("[a-z0-9]{1,64}", name):
                 raise Invalid(f"{name!r} cannot be a further attribute: it has another way, or is not of a-z 0-9")
             envelope[name] = value
-        files = [Path(file) for file in attach]
+        attached = [attach] if isinstance(attach, (str, os.PathLike)) else attach
+        files = [Path(file) for file in attached]
         if files:
             envelope["filesref"] = f"payload/{id}.{secrets.token_hex(8)}/"
         name_ = _Name(str(priority), f"{submitted:013}", id, 1, "job")
@@ -1496,12 +1590,22 @@ class DropFolder:
         """Publishes an event (P35), and returns its id when it is durable: each group that subscribed to its topic before gets it
         as a job of its own, once, whether it is up or not. Its `type` is the topic, if nothing else is said. The rest is as with
         `submit`, also that the same `id` is one event."""
+        if "reply_to" in job:
+            raise Invalid("an event has no reply_to: it has an outcome in each group that got it")
         id = self.submit(topic if type is None else type, data, _event=_topic(topic), **job)
         try:
             self._folder.fan_out()
         except OSError as e:
             log.warning("%s is published; others deliver it: %s", id, e)
         return id
+
+    def subscribe(self, group: str, *topics: str) -> None:
+        """Has a group get the events of these topics, too, from now on (P33, P34). In a topic `*` stands for one token, and `>`, at
+        the end, for one or more. `DropFolder(path / "subscribers" / group).work(handler)` handles them."""
+        _id(group, "the name of a group")
+        if not topics:
+            raise Invalid("a group subscribes to one topic at least")
+        self._folder.subscribe(group, [_topic(topic, wild=True) for topic in topics])
 
     def _attach(self, folder: str, files: List[Path]) -> None:
         """P23. Nobody refers to it before the job is there; if that never is, retention removes it (P26)."""
@@ -1536,12 +1640,19 @@ class DropFolder:
         return None
 
     def wait(self, id: str, timeout: Optional[float] = None) -> Outcome:
-        """The outcome of a job, also if it failed, when it is there. TimedOut after so many seconds: then wait again."""
-        start, pause = time.monotonic(), 0.01
+        """The outcome of a job, also if it failed, when it is there. TimedOut after so many seconds: then wait again. Invalid, if
+        the id is that of an event."""
+        _patience(timeout)
+        start, pause, looked = time.monotonic(), 0.01, False
         while True:
             outcome = self.outcome(id)
             if outcome:
                 return outcome
+            if not looked and time.monotonic() - start >= (1 if timeout is None else min(1, timeout)):
+                looked = True
+                if self._folder.is_event(id):
+                    raise Invalid(f"{id} is an event; each group that got it has an outcome of its own: wait for it in "
+                                  f"{self.path}/subscribers/GROUP")
             left = pause if timeout is None else timeout - (time.monotonic() - start)
             if left <= 0:
                 error = TimedOut(f"no outcome of {id} after {timeout} s; it is not lost: wait for it again")
@@ -1551,7 +1662,9 @@ class DropFolder:
             pause = min(pause * 1.5, 0.25)
 
     def call(self, type: str, data: Any = None, *, timeout: Optional[float] = None, **job: Any) -> Outcome:
-        """Submits a job, and waits for its outcome. TimedOut.id, with which `wait` finds it later, if that takes too long."""
+        """Submits a job, and waits for its outcome. TimedOut.id, with which `wait` finds it later, if that takes too long.
+        Give it an `id` of your own if your program may be killed meanwhile: with that, `wait` finds the outcome, too."""
+        _patience(timeout)
         return self.wait(self.submit(type, data, **job), timeout)
 
     def work(self, handler: Callable[[Job], Any], *, drain: bool = False, stop: Optional[threading.Event] = None,
@@ -1574,7 +1687,9 @@ class DropFolder:
 
         Each is settled when the loop asks for the next one; left by `break` or an exception, it goes to the next collector, with
         `again` set. With a `handler`, each is settled, and then yielded, once that has returned; if it raises, that outcome is
-        handed to it again later, or, without `follow`, left there, and FiledropError ends the loop after all others.
+        handed to it again later, or, without `follow`, left there, and FiledropError ends the loop after all others. What
+        travels with an outcome is kept until it is collected; if somebody removed it all the same, the outcome is `failed`,
+        with a problem of type urn:filedrop:problem:gone.
         """
         reply = self._folder.reply(_id(address, "an address"))
         desk = _Desk(reply, "outcome", follow, math.inf if follow else 1, name, lease, poll, stop)
@@ -1592,7 +1707,7 @@ class DropFolder:
                 try:
                     if isinstance(content, _Unreadable):
                         raise ValueError(content)
-                    outcome = Outcome(self._folder.root, content, name_.attempt > 1)
+                    outcome = Outcome(self._folder.root, content, name_.attempt > 1)._or_gone()
                 except (ValueError, RecursionError) as e:  # nobody's to hand over: it waits for people
                     desk.put_aside(room, name_, e)
                     desk.lost.append(e)

@@ -42,12 +42,33 @@ def refuse(drop):
     for line in sys.stdin:
         job = json.loads(line)
         try:
+            if "at" in job:
+                filedrop.DropFolder(drop.path / job["at"]).submit("test")
             if "topic" in job:
-                drop.publish(job["topic"])
+                drop.publish(**job)
+            if "group" in job:
+                drop.subscribe(job["group"], *job["topics"])
+            if "init" in job:
+                filedrop.DropFolder.init(drop.path / job["init"])
+            if "open" in job:
+                filedrop.DropFolder(drop.path / job["open"])
+            if "timeout" in job:
+                drop.call("test", timeout=job["timeout"])
             drop.submit(job.pop("type", "test"), job.pop("data", None), **job)
             say(refused=None)
-        except filedrop.Invalid as e:
+        except (filedrop.Invalid, filedrop.NotADropFolder) as e:
             say(refused=str(e))
+
+
+def subscribe(drop, group, *topics):
+    drop.subscribe(group, *topics)
+
+
+def wait_for_event(drop, id):
+    try:
+        drop.wait(id)
+    except filedrop.Invalid as e:
+        say(refused=str(e))
 
 
 def wait(drop, *ids):

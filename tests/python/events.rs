@@ -85,6 +85,71 @@ fn python_subscribes() {
     assert!(got(&place, "python").is_empty(), "it is handled");
 }
 
+/// P33, P34: a group asks for more and more, here and there.
+#[test]
+fn python_has_a_group_subscribe() {
+    if no_python() {
+        return;
+    }
+    let place = Place::new();
+    let asks = |topics: &[&str]| {
+        let topics: Vec<&str> = ["python"].iter().chain(topics).copied().collect();
+        assert!(place.python("subscribe", &topics).status().unwrap().success());
+    };
+    asks(&["orders.*"]);
+    asks(&["users.>", "orders.*"]);
+    place.run("filedrop topics DROP add", &["python", "a"]);
+    asks(&["b"]);
+    let asked = std::fs::read(place.drop.join("subscribers/python/subscription.json")).unwrap();
+    let asked: Value = serde_json::from_slice(&asked).unwrap();
+    assert_eq!(asked, json!({"topics": ["a", "b", "orders.*", "users.>"]}));
+    place.run("producer publish -q DROP --topic users.a.b --data 1", &[]);
+    assert_eq!(handled(&place, "python").len(), 1);
+    assert_eq!(got(&place, "python"), [""; 0], "ours can be of that group, too");
+    let wrong = [
+        json!({"group": "A", "topics": ["a"]}),
+        json!({"group": "a", "topics": []}),
+        json!({"group": "a", "topics": ["a*"]}),
+    ];
+    for (ask, told) in wrong.iter().zip(place.says_to("refuse", &wrong)) {
+        assert!(told["refused"].is_string(), "{ask} was not refused");
+    }
+}
+
+/// P33: who died in between is finished by whoever does it again.
+#[test]
+fn a_subscriber_that_dies_before_each_of_its_calls() {
+    if no_python() {
+        return;
+    }
+    let subscribe = |place: &Place| place.python("subscribe", &["audit", "orders.>"]);
+    at_each_call(
+        subscribe,
+        |_| (),
+        |place, nth| {
+            if nth % 2 == 0 {
+                assert!(place.python("subscribe", &["audit", "orders.>"]).status().unwrap().success());
+            } else {
+                place.run("filedrop topics DROP add", &["audit", "orders.>"]);
+            }
+            place.run("producer publish -q DROP --topic orders.created --data 1", &[]);
+            assert_eq!(got(place, "audit"), ["orders.created 1"], "call {nth}: {:?}", place.files());
+        },
+    );
+}
+
+/// Nobody waits for ever for what has no outcome of its own.
+#[test]
+fn python_does_not_wait_for_an_event() {
+    if no_python() {
+        return;
+    }
+    let place = Place::new();
+    place.run("producer publish -q DROP --topic orders.created --data 1 --id happened", &[]);
+    let told = place.says("wait_for_event", &["happened"]);
+    assert!(told[0]["refused"].as_str().is_some_and(|told| told.contains("is an event")), "{told:?}");
+}
+
 #[test]
 fn python_refuses_what_is_no_topic() {
     if no_python() {
@@ -95,6 +160,7 @@ fn python_refuses_what_is_no_topic() {
     let wrong: Vec<Value> = ["", "a/b", "a..b", ".a", "a.", "a.*", ">", "ä", long.as_str()]
         .map(|topic| json!({"topic": topic}))
         .into();
+    let wrong: Vec<Value> = wrong.into_iter().chain([json!({"topic": "a", "reply_to": "billing"})]).collect();
     for (event, told) in wrong.iter().zip(place.says_to("refuse", &wrong)) {
         assert!(told["refused"].is_string(), "{event} was not refused");
     }

@@ -217,6 +217,14 @@ fn python_refuses_what_cannot_be() {
         json!({"attributes": {"Upper": "x"}}),
         json!({"attributes": {"list": [1]}}),
         json!({"attributes": {"filesref": "payload/x"}}),
+        json!({"timeout": "1s"}),
+        json!({"delay": "1h"}),
+        json!({"expires": true}),
+        json!({"trace_parent": "00-1-2-3"}),
+        json!({"trace_parent": format!("00-{}-00f067aa0ba902b7-01", "0".repeat(32))}),
+        json!({"init": "subscribers/audit"}),
+        json!({"init": "replies/billing"}),
+        json!({"open": "subscribers/audit"}),
         json!({"subject": "\u{d7ff}", "attributes": {"big": 1e300, "data": 1}}),
     ];
     let told = place.says_to("refuse", &wrong);
@@ -229,6 +237,50 @@ fn python_refuses_what_cannot_be() {
         .output()
         .unwrap();
     assert!(String::from_utf8_lossy(&none.stderr).contains("NotADropFolder: /nowhere is not a drop folder"));
+}
+
+/// A path is one path, not as many as it has characters.
+#[test]
+fn python_attaches_one_path() {
+    if no_python() {
+        return;
+    }
+    let place = Place::new();
+    std::fs::write(place.beside("page.txt"), "a page").unwrap();
+    place.says_to("submit", &[json!({"attach": "page.txt"})]);
+    let told = place.says("work", &[]);
+    assert_eq!(told[0]["files"], json!({"page.txt": "a page"}));
+}
+
+/// Nobody takes jobs from a Return Address.
+#[test]
+fn python_submits_nothing_to_an_address() {
+    if no_python() {
+        return;
+    }
+    let place = Place::new();
+    place.run("producer submit DROP --type t --reply-to billing", &[]);
+    place.run("consumer run -q DROP --drain -- cat", &[]);
+    let told = place.says_to("refuse", &[json!({"at": "replies/billing"})]);
+    assert!(told[0]["refused"].as_str().is_some_and(|told| told.contains("is a Return Address")), "{told:?}");
+    assert_eq!(place.in_room("replies/billing/inbox").len(), 1);
+}
+
+/// What travels with an outcome is there when it is collected; if somebody removed it, that is told as our collectors tell it.
+#[test]
+fn python_tells_that_a_result_is_gone() {
+    if no_python() {
+        return;
+    }
+    let place = Place::new();
+    place.run("producer submit DROP --type t --reply-to billing", &[]);
+    place.run("consumer run -q DROP --drain -- sh -c", &[r#"echo x > "$FILEDROP_RESULT_DIR/x""#]);
+    let file = place.drop.join(place.in_room("payload").remove(0));
+    std::fs::remove_dir_all(file.parent().unwrap()).unwrap();
+    let told = place.says("collect", &["billing"]);
+    assert_eq!((&told[0]["outcome"], &told[0]["files"]), (&json!("failed"), &json!({})));
+    let gone = filedrop::Problem::gone();
+    assert_eq!(told[0]["problem"], json!({"type": gone.kind, "title": gone.title, "detail": gone.detail}));
 }
 
 pub(crate) fn ids(told: &[Value]) -> Vec<String> {
