@@ -1,7 +1,7 @@
 //! The façade: a drop folder on this machine, with everything that it takes to produce and to consume.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::actors::producer::{self, Prepared, Receipt, Submission};
 use crate::adapters::fs::OsFs;
 use crate::adapters::host::OsHost;
 use crate::adapters::store::local::LocalStore;
-use crate::ports::{Broom, Census, Exchange as _, Place, Store as _, Swept, WatchMode};
+use crate::ports::{Broom, Exchange as _, Place, Store as _, Swept, WatchMode};
 use crate::words::{Error, ErrorKind, Id, Outcome, Result};
 
 mod collector;
@@ -21,6 +21,7 @@ mod events;
 mod explain;
 mod init;
 mod intake;
+mod nested;
 mod outgoing;
 mod permission;
 mod places;
@@ -42,7 +43,7 @@ pub use intake::Intake;
 pub use outgoing::Outgoing;
 #[cfg(feature = "cli")]
 pub(crate) use permission::advice;
-pub use story::{GroupStory, Story};
+pub use story::{GroupStory, Reply, ReplyStory, Story};
 pub use trace::Trace;
 
 /// A drop folder.
@@ -64,13 +65,15 @@ pub struct DropFolder {
     mode: WatchMode,
     poll_interval: Duration,
     lobby: wait::Lobby,
+    /// Of the folder of a Return Address.
+    home_of_address: Option<PathBuf>,
 }
 
 impl DropFolder {
     fn of(store: LocalStore<OsFs, OsHost>) -> Self {
         let (store, mode, poll_interval) = (Arc::new(store), WatchMode::Auto, Duration::from_secs(1));
         let lobby = wait::Lobby::of(&store, mode, poll_interval);
-        Self { store, mode, poll_interval, lobby }
+        Self { store, mode, poll_interval, lobby, home_of_address: None }
     }
 
     /// Where it is: an absolute path.
@@ -159,6 +162,13 @@ impl DropFolder {
         jobs: Vec<Submission>,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Prepared<'_, LocalStore<OsFs, OsHost>>> {
+        if let Some(home) = &self.home_of_address {
+            let why = format!(
+                "this is a Return Address: what lies here are outcomes, and no consumer takes jobs from it; submit to {}",
+                home.display()
+            );
+            return Err(Error::new(ErrorKind::Invalid, why).at(self.path()));
+        }
         producer::prepare(&*self.store, self.store.host(), jobs, progress)
     }
 
@@ -177,14 +187,6 @@ impl DropFolder {
     /// [`ErrorKind::Io`] if the system refuses.
     pub fn outcome(&self, id: &Id) -> Result<Option<Outcome>> {
         self.store.outcome(id)
-    }
-
-    /// What lies where.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Io`] if the system refuses.
-    pub fn census(&self) -> Result<Census> {
-        self.store.census()
     }
 
     /// Removes what was kept for long enough, and what the dead left. Consumers do that by themselves now and then; this is for

@@ -70,10 +70,10 @@ pub use actors::producer::{Receipt, Submission};
 pub use adapters::fs::Holder;
 pub use folder::{
     Autopsy, Choice, Collector, Consumer, Diagnosis, Doctor, DropFolder, Explainer, GroupStory, InitOptions,
-    Intake, Oddity, Outgoing, Risk, Story, Subscribed, Taker, Trace, Untaken, Why,
+    Intake, Oddity, Outgoing, Reply, ReplyStory, Risk, Story, Subscribed, Taker, Trace, Untaken, Why,
 };
 pub use ports::{
-    Broom, Census, Chosen, ConsumerCensus, DeadLetter, Delivery, Durability, Group, Place, Recipient,
-    Refusal, Resubscribed, RoomCounts, Swept, Takeover, WatchMode,
+    Backlog, Broom, Census, Chosen, ConsumerCensus, DeadLetter, Delivery, Durability, Group, Place,
+    Recipient, Refusal, Resubscribed, RoomCounts, Swept, Takeover, WatchMode,
 };
 pub use words::*;

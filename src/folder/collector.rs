@@ -115,7 +115,7 @@ impl Collector {
         pattern: NamePattern,
         each: impl FnMut(&std::path::Path) + 'a,
     ) -> Result<Outgoing<'a>> {
-        Outgoing::of(self.folder.clone(), dir.into(), pattern, Box::new(each))
+        self.folder.outgoing(dir, pattern, each)
     }
 
     /// A command as the recipient, for [`run`](Self::run). It gets an outcome as a consumer's handler gets a job: data on stdin (of a
@@ -198,6 +198,15 @@ impl Collector {
 }
 
 impl DropFolder {
+    pub(crate) fn outgoing<'a>(
+        &self,
+        dir: impl Into<PathBuf>,
+        pattern: NamePattern,
+        each: impl FnMut(&std::path::Path) + 'a,
+    ) -> Result<Outgoing<'a>> {
+        Outgoing::of(self.clone(), dir.into(), pattern, Box::new(each))
+    }
+
     /// What is to be handed over instead of an outcome whose result somebody removed.
     fn if_gone(&self, outcome: &Outcome) -> Result<Option<Outcome>> {
         let files = outcome.files_ref().map_or(Ok(()), |check| self.files(&check).map(drop));

@@ -180,14 +180,13 @@ impl DropFolder {
         Ok(Self::of(store).with_watch(self.mode, self.poll_interval))
     }
 
-    /// Those of all groups, also of those that unsubscribed.
-    pub(super) fn group_folders(&self) -> Result<Vec<(Id, DropFolder)>> {
-        let subscribers = self.store.layout().room("subscribers");
-        let failed = |e| Error::io("list a folder", &subscribers, e);
+    /// Those of all groups, also of those that unsubscribed, in the order of their names.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] if the system refuses.
+    pub fn group_folders(&self) -> Result<Vec<(Id, DropFolder)>> {
         let mut folders = Vec::new();
-        for entry in std::fs::read_dir(&subscribers).map_err(failed)? {
-            let name = entry.map_err(failed)?.file_name();
-            let Some(group) = name.to_str().and_then(|name| name.parse::<Id>().ok()) else { continue };
+        for group in self.nested("subscribers")? {
             match self.group(&group) {
                 Ok(folder) => folders.push((group, folder)),
                 // Just being made, or no drop folder at all.
@@ -195,7 +194,6 @@ impl DropFolder {
                 Err(e) => return Err(e),
             }
         }
-        folders.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         Ok(folders)
     }
 

@@ -1,8 +1,9 @@
 //! Making and opening drop folders.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
+use super::nested::{Home, home_of, how_to_make, refuse_in_rooms};
 use super::permission::explain;
 use super::{DropFolder, absolute};
 use crate::adapters::fs::{OsFs, Shared, share};
@@ -78,6 +79,7 @@ impl DropFolder {
     /// The same, and what became of what was there, if it was given to a group.
     pub(crate) fn init_and_tell(path: &Path, options: &InitOptions) -> Result<(Self, Option<Shared>)> {
         let path = absolute(path)?;
+        refuse_in_rooms(&path)?;
         // The folder may not be there yet: the first of its parents that is, is on the same file system.
         let there = path.ancestors().find(|path| path.exists()).unwrap_or(&path);
         let seen = |e| Error::io("look at the file system", there, e);
@@ -113,23 +115,19 @@ impl DropFolder {
         let path = absolute(path)?;
         let fs = OsFs::at(&path).map(|fs| fs.with_durability(durability)).map_err(|e| match e.kind() {
             std::io::ErrorKind::NotFound => {
-                Error::new(ErrorKind::NotADropFolder, "there is no folder (make one with `filedrop init`)")
-                    .at(&path)
+                let hint = match home_of(&path) {
+                    Some(home) => how_to_make(&home, &path),
+                    None => "make one with `filedrop init`".to_owned(),
+                };
+                Error::new(ErrorKind::NotADropFolder, format!("there is no folder ({hint})")).at(&path)
             }
             _ => explain(Error::io("look at the file system", &path, e), &path),
         })?;
         let store = LocalStore::open(fs, OsHost, &path).map_err(|e| explain(e, &path))?;
-        Ok(Self::of(match home_of_group(&path) {
-            Some(home) => store.of_group_in(Self::open_to(&home, durability)?.store),
-            None => store,
-        }))
+        Ok(match home_of(&path) {
+            Some(Home::OfGroup(home)) => Self::of(store.of_group_in(Self::open_to(&home, durability)?.store)),
+            Some(Home::OfAddress(home)) => Self { home_of_address: Some(home), ..Self::of(store) },
+            None => Self::of(store),
+        })
     }
-}
-
-/// The drop folder that has this one below its `subscribers/`.
-fn home_of_group(path: &Path) -> Option<PathBuf> {
-    let path = path.canonicalize().ok()?;
-    let subscribers = path.parent().filter(|parent| parent.ends_with("subscribers"))?;
-    let home = subscribers.parent()?;
-    home.join("filedrop.json").is_file().then(|| home.to_owned())
 }

@@ -31,8 +31,34 @@ pub struct Story {
     pub redriven_from: Option<Id>,
     /// The job that it is now, if it failed and was redriven.
     pub redriven_as: Option<Id>,
+    /// Of a job with a Return Address: whether its outcome is there.
+    pub reply: Option<ReplyStory>,
     /// Of an event: what has become of it in each group that got it.
     pub groups: Vec<GroupStory>,
+}
+
+/// An outcome at a Return Address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplyStory {
+    /// The address.
+    pub address: Id,
+    /// Where the outcome is there.
+    pub state: Reply,
+}
+
+/// Whether the outcome of a job is at its Return Address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// There is no outcome yet.
+    Undecided,
+    /// It waits to be collected.
+    Waiting,
+    /// This collector has it in hand, or had it when it died.
+    InHand(String),
+    /// It was collected.
+    Collected,
+    /// It is not there: on its way still, or collected so long ago that the address has forgotten it.
+    NotThere,
 }
 
 /// An event in a group.
@@ -44,6 +70,8 @@ pub struct GroupStory {
     pub places: Vec<Place>,
     /// How it ended there.
     pub disposition: Option<Disposition>,
+    /// If it failed and was redriven: as what, and what has become of that.
+    pub redriven: Option<Box<(Id, GroupStory)>>,
 }
 
 impl Story {
@@ -82,7 +110,12 @@ impl DropFolder {
     pub fn story(&self, id: &Id) -> Result<Option<Story>> {
         // The places first: a job that is settled meanwhile has its outcome, too.
         let mut places = self.locate(id)?;
-        let outcome = self.outcome(id)?;
+        let mut outcome = self.outcome(id)?;
+        // Nor is it missed when it is handed back, which is the other way.
+        if places.is_empty() && outcome.is_none() {
+            places = self.locate(id)?;
+            outcome = self.outcome(id)?;
+        }
         // Unless it was decided only in between, what still waits was put there by somebody.
         if outcome.is_some() && places.iter().any(Place::waits) {
             places = self.locate(id)?;
@@ -100,6 +133,7 @@ impl DropFolder {
             envelope.as_ref().map(|envelope| self.cause_of(id, envelope)).transpose()?.flatten();
         let redriven_as = outcome.as_ref().and_then(|outcome| redriven_as(&places, outcome));
         let groups = self.in_groups(id, &places)?;
+        let reply = self.reply_of(id, envelope.as_ref(), outcome.as_ref())?;
         let id = id.clone();
         Ok(Some(Story {
             id,
@@ -112,6 +146,7 @@ impl DropFolder {
             vanished,
             redriven_from,
             redriven_as,
+            reply,
             groups,
         }))
     }
@@ -123,13 +158,54 @@ impl DropFolder {
             return Ok(groups);
         }
         for (group, folder) in self.group_folders()? {
-            let (places, outcome) = (folder.locate(id)?, folder.outcome(id)?);
-            if !places.is_empty() || outcome.is_some() {
-                let disposition = outcome.map(|outcome| outcome.disposition);
-                groups.push(GroupStory { group, places, disposition });
-            }
+            groups.extend(folder.in_group(&group, id)?);
         }
         Ok(groups)
+    }
+
+    /// In this folder, which is the group's.
+    fn in_group(&self, group: &Id, id: &Id) -> Result<Option<GroupStory>> {
+        let (places, outcome) = (self.locate(id)?, self.outcome(id)?);
+        if places.is_empty() && outcome.is_none() {
+            return Ok(None);
+        }
+        let redriven = match outcome.as_ref().and_then(|outcome| redriven_as(&places, outcome)) {
+            Some(new) => self.in_group(group, &new)?.map(|story| Box::new((new, story))),
+            None => None,
+        };
+        let disposition = outcome.map(|outcome| outcome.disposition);
+        Ok(Some(GroupStory { group: group.clone(), places, disposition, redriven }))
+    }
+
+    fn reply_of(
+        &self,
+        id: &Id,
+        job: Option<&Envelope>,
+        outcome: Option<&Outcome>,
+    ) -> Result<Option<ReplyStory>> {
+        let told = |envelope: &Envelope| envelope.text("replyto")?.parse::<Id>().ok();
+        let Some(address) = outcome.map(|outcome| &outcome.envelope).or(job).and_then(told) else {
+            return Ok(None);
+        };
+        let places = match self.open_nested(&Path::new("replies").join(address.as_str())) {
+            Ok(replies) => replies.locate(id)?,
+            // It is made with the first delivery.
+            Err(e) if matches!(e.kind(), ErrorKind::NotADropFolder | ErrorKind::NotFound) => Vec::new(),
+            Err(e) => return Err(e),
+        };
+        let is_in = |room: &str| places.iter().find(|place| place.room == room);
+        let state = if is_in("done").is_some() {
+            Reply::Collected
+        } else if let Some(claim) = is_in("claimed") {
+            Reply::InHand(claim.consumer.clone().unwrap_or_default())
+        } else if !places.is_empty() {
+            Reply::Waiting
+        } else if outcome.is_some() {
+            Reply::NotThere
+        } else {
+            Reply::Undecided
+        };
+        Ok(Some(ReplyStory { address, state }))
     }
 
     fn travelling_with(&self, envelope: Option<&Envelope>) -> Result<Vec<(PathBuf, u64)>> {

@@ -9,6 +9,8 @@ use crate::words::{Id, Result};
 pub enum Trace {
     /// Its job or its outcome is there.
     There,
+    /// It is an event: each group that got it has an outcome of its own.
+    Event,
     /// Nothing is: it was never submitted to this folder, or it is kept no longer.
     Nowhere,
     /// Nothing is, and it was minted longer ago than this folder keeps jobs: whoever submitted it then, it is kept no longer.
@@ -39,8 +41,13 @@ impl DropFolder {
         // A job is looked for in the order in which it goes through the rooms, so it is not missed on its way; but one that is
         // handed back goes the other way.
         for _ in 0..2 {
-            if self.outcome(id)?.is_some() || !self.locate(id)?.is_empty() {
+            if self.outcome(id)?.is_some() {
                 return Ok(Trace::There);
+            }
+            let places = self.locate(id)?;
+            if !places.is_empty() {
+                let event = places.iter().all(|place| place.room == "outbox");
+                return Ok(if event { Trace::Event } else { Trace::There });
             }
         }
         Ok(if self.may_be_forgotten(id) { Trace::Forgotten } else { Trace::Nowhere })

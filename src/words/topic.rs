@@ -117,7 +117,9 @@ fn check(text: &str, what: &str, wild: bool) -> Result<()> {
         return wrong("it is empty");
     }
     if text.len() > MAX_LEN {
-        return wrong("it is longer than 255 bytes");
+        let why =
+            format!("this is no {what}: it has {} bytes, and {MAX_LEN} at most are allowed", text.len());
+        return Err(Error::new(ErrorKind::Invalid, why));
     }
     let mut tokens = text.split('.').peekable();
     while let Some(token) = tokens.next() {
@@ -131,6 +133,9 @@ fn check(text: &str, what: &str, wild: bool) -> Result<()> {
             }
             ">" => {}
             token if token.bytes().all(plain) => {}
+            token if wild && token.contains(['*', '>']) => {
+                return wrong("`*` and `>` stand for whole tokens, between dots: orders.*");
+            }
             _ => return wrong("its tokens are made of A-Z a-z 0-9 _ -"),
         }
     }

@@ -354,7 +354,7 @@ fn a_collector_that_is_killed_leaves_it_to_the_next_one() {
     service.is_all_settled(&ids);
 }
 
-/// Retention keeps what travels with an outcome only so long.
+/// Somebody removed what travels with an outcome.
 #[test]
 fn a_command_is_told_that_a_result_is_gone() {
     let service = Service::new();

@@ -75,6 +75,13 @@ fn wrong_command_lines() {
         ("filedrop status DROP", "--watch=0"),
         ("filedrop status DROP", "--watch=often"),
         ("filedrop status DROP --log-format", "xml"),
+        ("filedrop topics add DROP", "billing"),
+        ("filedrop dead DROP", "list"),
+        ("filedrop topics DROP add billing", "orders*"),
+        ("filedrop topics DROP add", "Billing"),
+        ("producer collect DROP --as billing", "cat"),
+        ("producer collect DROP --as", "Bad Name"),
+        ("producer submit DROP --type t --reply-to", "Billing"),
     ] {
         let ended = folder.run(words, &[more]).with(2);
         assert!(ended.out.is_empty(), "{ended:?}");

@@ -205,7 +205,7 @@ fn subscriptions_change_only_when_told_to() {
     publish(&folder, "u.x", "1");
     let list = folder.run("filedrop topics DROP", &[]).with(0);
     let line = list.text().lines().nth(1).unwrap_or_default();
-    assert!(line.starts_with("a         1  ") && line.ends_with("  t, u.*, v"), "{line}");
+    assert!(line.starts_with("a             1  ") && line.ends_with("  t, u.*, v"), "{line}");
     let json: Value =
         serde_json::from_str(folder.run("filedrop topics DROP list --json", &[]).with(0).text()).unwrap();
     assert_eq!(json["topics"], serde_json::json!(["t", "u.*", "v"]));

@@ -51,7 +51,7 @@ fn with_json_nothing_else_is_on_stderr() {
             "producer wait DROP unknown-id --timeout 10ms",
             124,
             "ERROR",
-            "no outcome after 10ms; ask again with",
+            "no outcome after 10ms, and no consumer is there",
         ),
         ("consumer run DROP --drain -- true", 0, "INFO", "watching"),
         (

@@ -3,6 +3,7 @@
 mod harness;
 mod terminal;
 
+mod addresses;
 mod answers;
 mod collect;
 mod dead;
@@ -15,6 +16,7 @@ mod explain;
 mod flow;
 mod full_disk;
 mod gc;
+mod groups;
 mod help;
 mod ids;
 mod init;

@@ -234,7 +234,8 @@ def collected(place, main, book):
 def at_rest(place, book):
     status = json.loads(place.run("filedrop", "status", "--json", place.drop))
     left = {room: n for room, n in status["rooms"].items() if n and room not in ("outcomes", "done", "tmp")}
-    if left or status["consumers"] or status["arriving"] or status["unrecognised"] or any(status["replies"].values()):
+    waits = any(address["waiting"] for address in status.get("replies", {}).values())
+    if left or waits or status["consumers"] or status["arriving"] or status["unrecognised"]:
         book.violation(f"`filedrop status` is not empty: {status}")
     for room in (place.drop / "outbox" / "inbox").iterdir():
         if (room / "event.json").exists():

@@ -16,15 +16,15 @@ use crate::{DropFolder, Receipt, Submission};
 
 #[derive(Debug, Args)]
 pub(super) struct Attachments {
-    /// Copies of these files travel with the job; its handler finds them in the folder FILEDROP_PAYLOAD
+    /// Copies of these files travel with it; its handler finds them in the folder FILEDROP_PAYLOAD
     #[arg(long, value_name = "F", num_args = 1..)]
     attach: Vec<PathBuf>,
 
-    /// Likewise, but the files are the job's from then on: they are gone here when the job is durable
+    /// Likewise, but the files are its own from then on: they are gone here when it is durable
     #[arg(long = "move", value_name = "F", num_args = 1..)]
     move_in: Vec<PathBuf>,
 
-    /// Likewise, by hard links: what is written to the files later, the job has too
+    /// Likewise, by hard links: what is written to the files later, it has too
     #[arg(long, value_name = "F", num_args = 1..)]
     link: Vec<PathBuf>,
 }

@@ -10,8 +10,9 @@ use clap::Args;
 
 use super::durable::Durable;
 use super::exit::{Exit, Failure};
+use super::output::Voice;
 use super::watching::Watching;
-use super::{duration, output, signals};
+use super::{duration, names, output, signals};
 use crate::{Collected, Collector, Delivery, Error, ErrorKind, Exec, Id, NamePattern, Refusal};
 
 #[derive(Debug, Args)]
@@ -20,8 +21,8 @@ pub(super) struct CollectArgs {
     /// The drop folder
     drop: PathBuf,
 
-    /// The Return Address: what jobs have as their `replyto`
-    #[arg(long = "as", value_name = "ADDRESS")]
+    /// The Return Address: what jobs have as their `replyto` (1 to 64 of a-z 0-9 _ -)
+    #[arg(long = "as", value_name = "ADDRESS", value_parser = names::address)]
     address: Id,
 
     /// Deliver outcomes as files, to this folder
@@ -100,6 +101,9 @@ with the files that travel with it, if there are any). Its stdout is that of `co
 with 0 the outcome is settled. If not, it comes again with a higher FILEDROP_ATTEMPT: with --follow after a pause that grows up to 30s, \
 else the next time somebody collects (with --concurrency perhaps at once), and the exit code is 1; the others go on. If CMD cannot be started, all wait.
 
+An outcome keeps what travels with it until it is collected. If somebody removed that all the same, whoever collects is told that the job failed, with a \
+problem of type urn:filedrop:problem:gone.
+
 With --to, of a job that succeeded the data is one file in DIR, and so is each file that travels with the outcome (no data beside files \
 makes no empty file). Of a job that failed or expired it is NAME.failed.json: type, title and detail of the problem, \
 outcome, id, subject and time, but neither stderr nor earlier attempts. A file gets its name only when it is complete and \
@@ -121,11 +125,19 @@ Examples:
   producer collect /srv/drop --as acme --to /srv/sftp/acme/outgoing --name '{stem}-{date}.{ext}' --follow
 ";
 
-pub(super) fn run(args: CollectArgs) -> Result<Exit, Failure> {
+pub(super) fn run(args: CollectArgs, voice: &Voice) -> Result<Exit, Failure> {
     let folder = args.watching.of(args.durable.open(&args.drop)?);
     let mut command = args.command.into_iter();
     // Before anything is claimed: no outcome is to come again because of a mistyped command.
     let command = command.next().map(|program| Exec::find(program, command.collect())).transpose()?;
+    if !args.follow && !folder.addresses()?.contains(&args.address) {
+        if let Some(dir) = args.to {
+            // It has to be right all the same, and what the dead left there goes.
+            folder.outgoing(dir, args.name, |_| ())?;
+        }
+        voice.note(nothing_at(&args.address, &folder.addresses()?));
+        return Ok(Exit::Done);
+    }
     let collector = |_| Ok(folder.collector(&args.address)?.follow(args.follow).lease(args.lease));
     let mut collectors = (0..args.concurrency).map(collector).collect::<crate::Result<Vec<_>>>()?;
     let stoppers: Vec<_> = collectors.iter().map(Collector::stopper).collect();
@@ -150,6 +162,15 @@ pub(super) fn run(args: CollectArgs) -> Result<Exit, Failure> {
     let some = |n: u64| (n > 0).then_some(n);
     tracing::info!(succeeded, failed, twice = some(twice), refused = some(refused), "done");
     Ok(Exit::Done)
+}
+
+/// A mistyped address looks like one to which nothing was delivered yet.
+fn nothing_at(address: &Id, there: &[Id]) -> String {
+    let there: Vec<&str> = there.iter().map(Id::as_str).collect();
+    match there.len() {
+        0 => format!("nothing was ever delivered to {address}, nor to any other address"),
+        _ => format!("nothing was ever delivered to {address}; there are: {}", there.join(", ")),
+    }
 }
 
 /// Runs them all. If one does not follow and fails, the others still do what they can.

@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::exit::{Exit, Failure};
 use super::output::Voice;
-use super::{Loudness, Program, run, subscribe};
+use super::{Loudness, Program, run, slips, subscribe};
 
 /// Handle the jobs of a drop folder
 #[derive(Debug, Parser)]
@@ -41,6 +41,10 @@ impl Program for Consumer {
 
     fn loudness(&self) -> &Loudness {
         &self.loudness
+    }
+
+    fn explain(wrong: clap::Error) -> clap::Error {
+        slips::explain(wrong)
     }
 
     fn run(self, voice: &Voice) -> Result<Exit, Failure> {

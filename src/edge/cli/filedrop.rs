@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use super::exit::{Exit, Failure};
 use super::output::Voice;
-use super::{Loudness, Program, dead, doctor, explain, gc, init, show, status, topics};
+use super::{Loudness, Program, dead, doctor, explain, gc, init, show, slips, status, topics};
 
 /// Make drop folders, and look after them
 #[derive(Debug, Parser)]
@@ -58,6 +58,10 @@ impl Program for Filedrop {
 
     fn loudness(&self) -> &Loudness {
         &self.loudness
+    }
+
+    fn explain(wrong: clap::Error) -> clap::Error {
+        slips::explain(wrong)
     }
 
     fn run(self, voice: &Voice) -> Result<Exit, Failure> {

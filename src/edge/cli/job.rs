@@ -12,6 +12,7 @@ use super::attach::{self, Attachments};
 use super::before;
 use super::exit::{Exit, Failure};
 use super::lines;
+use super::names;
 use super::output::{self, Voice};
 use super::shell;
 use crate::actors::producer::Prepared;
@@ -21,20 +22,20 @@ use crate::{DropFolder, Error, ErrorKind, Id, MAX_FILE_BYTES, Payload, Submissio
 /// What a job is: `submit` and `call` take the same.
 #[derive(Debug, Args)]
 pub(super) struct JobArgs {
-    /// The job's data: JSON, passed on exactly as it is written here
+    /// Its data: JSON, passed on exactly as it is written here
     #[arg(long, value_name = "JSON", value_parser = json, allow_hyphen_values = true)]
     data: Option<Json>,
 
-    /// The job's data: the bytes of this file, whatever they are; `-` is standard input
+    /// Its data: the bytes of this file, whatever they are; `-` is standard input
     #[arg(long, value_name = "FILE", conflicts_with = "data")]
     pub(super) file: Option<PathBuf>,
 
-    /// What the job is about [default: the name of FILE]
+    /// What it is about [default: the name of FILE]
     #[arg(long, value_name = "SUBJECT", value_parser = NonEmptyStringValueParser::new())]
     pub(super) subject: Option<String>,
 
-    /// The job's id, 1 to 64 of a-z 0-9 _ -; to submit it again under the same id changes nothing, as long as the folder keeps
-    /// the job (`init --keep`) [default: a new one]
+    /// Its id, 1 to 64 of a-z 0-9 _ -; to give the same id again changes nothing, as long as the folder keeps it
+    /// (`init --keep`) [default: a new one]
     #[arg(long, value_name = "ID")]
     id: Option<Id>,
 
@@ -46,7 +47,8 @@ pub(super) struct JobArgs {
 #[derive(Debug, Args)]
 pub(super) struct Reply {
     /// Deliver its outcome to this Return Address, too: `producer collect --as ADDRESS` takes it there
-    #[arg(long, value_name = "ADDRESS")]
+    /// (1 to 64 of a-z 0-9 _ -)
+    #[arg(long, value_name = "ADDRESS", value_parser = names::address)]
     reply_to: Option<Id>,
 }
 

@@ -22,6 +22,7 @@ mod job;
 mod live;
 mod log;
 mod loudness;
+mod names;
 mod output;
 mod policies;
 mod producer;

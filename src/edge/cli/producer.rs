@@ -67,7 +67,7 @@ impl Program for Producer {
             Command::Call(args) => call::run(args, voice),
             Command::Publish(args) => publish::run(args, voice),
             Command::Wait(args) => wait::run(&args, voice),
-            Command::Collect(args) => collect::run(args),
+            Command::Collect(args) => collect::run(args, voice),
             Command::Intake(args) => intake::run(args, voice),
         }
     }

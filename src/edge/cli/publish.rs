@@ -52,7 +52,7 @@ fn after_help() -> String {
 
 const EXAMPLES: &str = "\
 Each group that subscribed to the topic before (`consumer subscribe`, `filedrop topics`) gets the event as a job of its own, \
-whether it is up now or not. The event's id is printed when that is durable. If nobody subscribed, nobody gets it; that is no error. \
+whether it is up now or not. The event's id is printed when that is durable. If nobody subscribed, nobody gets it; that is no error (-v says so). \
 To publish again under an --id that was given before changes nothing, as with `producer submit`.
 
 {FLOW}
@@ -66,6 +66,13 @@ Examples:
 pub(super) fn run(args: PublishArgs, voice: &Voice) -> Result<Exit, Failure> {
     let folder = args.durable.open(&args.drop)?;
     args.policies.check()?;
+    // To look costs a listing, which is only worth it where somebody reads of it.
+    if tracing::enabled!(tracing::Level::DEBUG) {
+        let asked = folder.groups()?;
+        if !asked.iter().any(|group| group.subscription.matches(&args.topic)) {
+            tracing::debug!(topic = %args.topic, "no group asked for this topic: nobody gets the event");
+        }
+    }
     let event = Submission::event(args.topic);
     let event = args.flow.of(args.policies.of(match args.kind {
         Some(kind) => event.kind(kind),

@@ -7,7 +7,7 @@ use clap::Args;
 use super::exit::{Exit, Failure};
 use super::status::LOOK_CODES;
 use super::{output, story};
-use crate::Id;
+use crate::{DropFolder, Id};
 
 #[derive(Debug, Args)]
 #[command(after_help = after_help())]
@@ -31,13 +31,24 @@ fn after_help() -> String {
 }
 
 const EXAMPLES: &str = "\
+It tells where the job is, what it asked for, the cause, flow and trace that it belongs to, its attempts, its outcome, and whether that waits at a \
+Return Address or was collected. Of an event it tells what has become of it in each group; for the rest: filedrop show DROP/subscribers/GROUP ID.
+
+There is no list of the jobs of a flow; to find them is to read all envelopes, which grep does: correlationid is the id of the job that began it, or the \
+one that was given.
+
 Examples:
   filedrop show /srv/drop 0198c5a2-7f31-7c8e-b0a4-5d2f3c1e9a77
+  grep -rlE '\"correlationid\": ?\"0198c5a2-7f31-7c8e-b0a4-5d2f3c1e9a77\"' /srv/drop
 ";
 
 pub(super) fn run(args: &ShowArgs) -> Result<Exit, Failure> {
     let ShowArgs { drop, id, json } = args;
-    let Some(story) = super::open(drop)?.story(id)? else {
+    let folder = super::open(drop)?;
+    // The outcomes at a Return Address are those of jobs in the drop folder that it is in.
+    let home = folder.home_of_address()?;
+    let drop = home.as_ref().map_or(drop.as_path(), DropFolder::path);
+    let Some(story) = home.as_ref().unwrap_or(&folder).story(id)? else {
         let why = format!("no job with this id is in {}: {id}", drop.display());
         return Err(Failure::new(Exit::Failed, why));
     };

@@ -9,7 +9,7 @@ use clap::Args;
 use super::exit::{Exit, Failure};
 use super::live::{self, Screen};
 use super::{duration, output};
-use crate::Census;
+use crate::{Backlog, Census};
 
 #[derive(Debug, Args)]
 #[command(after_help = after_help())]
@@ -39,6 +39,9 @@ LAST MINUTE is how many jobs a consumer settled in the minute before its last be
 Counts are of jobs; in `outcomes` of outcomes, in `tmp` of files being written. A consumer's presence is `unknown` \
 where only watching it for its lease could tell. What lies in inbox/ and is no job is counted, and some of it named: `filedrop explain` says why. `arriving` are files that become \
 jobs when they are complete.
+
+Of each ADDRESS it says how many outcomes wait to be collected, of each GROUP how many events wait to be handled: those in somebody's hand, and \
+those that are to be tried again, among them.
 
 With --watch, D may be a plain number of seconds. SIGINT and SIGTERM end it with 0.
 
@@ -109,11 +112,22 @@ fn table(census: &Census, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     if !census.replies.is_empty() {
-        let addresses: Vec<_> = census.replies.iter().map(|(name, n)| (output::plain(name), n)).collect();
-        let width = width("ADDRESS", addresses.iter().map(|(name, _)| name.as_str()));
-        writeln!(out, "\n{:<width$}  {:>8}", "ADDRESS", "WAITING")?;
-        for (address, waiting) in addresses {
-            writeln!(out, "{address:<width$}  {waiting:>8}")?;
+        let width = width("ADDRESS", census.replies.keys().map(String::as_str));
+        writeln!(out, "\n{:<width$}  {:>8}  {:<8}{:>12}", "ADDRESS", "WAITING", "OLDEST", "COLLECTORS")?;
+        for (address, Backlog { waiting, oldest_seconds, consumers, .. }) in &census.replies {
+            writeln!(out, "{address:<width$}  {waiting:>8}  {:<8}{consumers:>12}", age(*oldest_seconds))?;
+        }
+    }
+    if !census.groups.is_empty() {
+        let width = width("GROUP", census.groups.keys().map(String::as_str));
+        writeln!(
+            out,
+            "\n{:<width$}  {:>8}  {:<8}{:>6}{:>11}",
+            "GROUP", "WAITING", "OLDEST", "DEAD", "CONSUMERS"
+        )?;
+        for (group, Backlog { waiting, oldest_seconds, dead, consumers, .. }) in &census.groups {
+            let oldest = age(*oldest_seconds);
+            writeln!(out, "{group:<width$}  {waiting:>8}  {oldest:<8}{dead:>6}{consumers:>11}")?;
         }
     }
     match census.arriving {
@@ -148,6 +162,11 @@ fn on_one_line(path: &Path) -> String {
 
 fn width<'a>(heading: &str, names: impl Iterator<Item = &'a str>) -> usize {
     names.map(|name| name.chars().count()).max().unwrap_or(0).max(heading.len())
+}
+
+/// In whole seconds, or a dash.
+pub(super) fn age(seconds: Option<f64>) -> String {
+    seconds.map_or("-".to_owned(), |age| duration::show(whole_seconds(age)).to_string())
 }
 
 fn whole_seconds(seconds: f64) -> Duration {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::output::plain;
 use super::shell;
-use crate::{Attempt, Disposition, Envelope, GroupStory, Outcome, Place, Problem, Story};
+use crate::{Attempt, Disposition, Envelope, GroupStory, Id, Outcome, Place, Problem, Reply, Story};
 
 /// The width of a label.
 const LABEL: usize = 9;
@@ -49,8 +49,35 @@ pub(super) fn as_json(story: &Story) -> Value {
         "redriven_from": story.redriven_from,
         "redriven_as": story.redriven_as,
         "topic": attribute("topic"),
-        "groups": story.groups.iter().map(|group| json!({"group": group.group, "state": state_in(group)})).collect::<Vec<_>>(),
+        "replyto": story.reply.as_ref().map(|reply| &reply.address),
+        "reply": story.reply.as_ref().map(|reply| match &reply.state {
+            Reply::Undecided => json!({"state": "undecided"}),
+            Reply::Waiting => json!({"state": "waiting"}),
+            Reply::InHand(collector) => json!({"state": "in hand", "collector": collector}),
+            Reply::Collected => json!({"state": "collected"}),
+            Reply::NotThere => json!({"state": "not there"}),
+        }),
+        "groups": story.groups.iter().map(group_as_json).collect::<Vec<_>>(),
     })
+}
+
+fn group_as_json(group: &GroupStory) -> Value {
+    let mut value = json!({"group": group.group, "state": state_in(group)});
+    if let Some((new, last)) = last_redriven(group) {
+        value["redriven_as"] = new.as_str().into();
+        value["redriven_state"] = state_in(last).into();
+    }
+    value
+}
+
+/// What it is now, however often it was redriven.
+fn last_redriven(mut group: &GroupStory) -> Option<(&Id, &GroupStory)> {
+    let mut last = None;
+    while let Some((new, story)) = group.redriven.as_deref() {
+        last = Some((new, story));
+        group = story;
+    }
+    last
 }
 
 /// In one word, as the rooms are called; how it ended, if it has.
@@ -79,6 +106,8 @@ pub(super) fn in_words(story: &Story, drop: &Path, out: &mut dyn Write) -> io::R
     if story.flow() != story.id.as_str() {
         out.line("flow", story.flow())?;
     }
+    let trace = story.envelope.as_ref().and_then(|job| job.text("traceparent"));
+    out.line("trace", trace.unwrap_or_default())?;
     if let Some(name) = story.places.iter().find_map(Place::job) {
         out.line("submitted", &name.submitted.rfc3339())?;
         out.line("priority", &name.priority.to_string())?;
@@ -106,7 +135,10 @@ pub(super) fn in_words(story: &Story, drop: &Path, out: &mut dyn Write) -> io::R
     if is_event {
         // An event has no outcome of its own: each group has one.
         for (nth, group) in story.groups.iter().enumerate() {
-            out.line(if nth == 0 { "groups" } else { "" }, &format!("{}: {}", group.group, state_in(group)))?;
+            let redriven = last_redriven(group)
+                .map_or(String::new(), |(new, last)| format!(", redriven as {new}: {}", state_in(last)));
+            let state = format!("{}: {}{redriven}", group.group, state_in(group));
+            out.line(if nth == 0 { "groups" } else { "" }, &state)?;
         }
         let nobody = if story.groups.is_empty() { "none got it, or has it any more" } else { "" };
         return out.line("groups", nobody);
@@ -119,10 +151,25 @@ pub(super) fn in_words(story: &Story, drop: &Path, out: &mut dyn Write) -> io::R
         }
         None => out.line("outcome", "none yet")?,
     }
+    if let Some(reply) = &story.reply {
+        out.line("reply to", &format!("{}: {}", reply.address, state_of(&reply.state)))?;
+    }
     if let Some(new) = &story.redriven_as {
         out.line("redriven", &format!("as {new}"))?;
     }
     what_to_do(story, drop, out)
+}
+
+pub(super) fn state_of(reply: &Reply) -> String {
+    match reply {
+        Reply::Undecided => "its outcome is to be delivered there".to_owned(),
+        Reply::Waiting => "its outcome waits there to be collected".to_owned(),
+        Reply::InHand(collector) => format!("its outcome is in the hand of {collector}"),
+        Reply::Collected => "its outcome was collected".to_owned(),
+        Reply::NotThere => {
+            "its outcome is not there: it is still on its way, or was collected long ago".to_owned()
+        }
+    }
 }
 
 /// Lines with a label before them.

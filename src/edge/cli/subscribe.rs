@@ -8,7 +8,7 @@ use clap::Args;
 use super::exit::{Exit, Failure};
 use super::output::Voice;
 use super::run::{self, Work};
-use super::topics;
+use super::{names, topics};
 use crate::{Id, Subscription, TopicPattern};
 
 #[derive(Debug, Args)]
@@ -18,7 +18,7 @@ pub(super) struct SubscribeArgs {
     drop: PathBuf,
 
     /// The group that this consumer is of (1 to 64 of a-z 0-9 _ -): each event is handled by one consumer of each group
-    #[arg(long = "as", value_name = "GROUP")]
+    #[arg(long = "as", value_name = "GROUP", value_parser = names::group)]
     group: Id,
 
     /// Topics to subscribe to: * stands for one token, > at the end for the rest [default: what the group subscribed to before]

@@ -1,16 +1,16 @@
 //! `filedrop topics`: who subscribed to what.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::exit::{Exit, Failure};
 use super::output::{self, Voice};
-use super::{duration, status};
-use crate::{DropFolder, Id, Subscribed, Subscription, TopicPattern};
+use super::{names, shell, status};
+use crate::{Backlog, DropFolder, Id, Subscribed, Subscription, TopicPattern};
 
 #[derive(Debug, Args)]
 #[command(after_help = after_help())]
@@ -42,9 +42,10 @@ struct ListArgs {
 #[derive(Debug, Args)]
 struct ChangeArgs {
     /// The group (1 to 64 of a-z 0-9 _ -)
+    #[arg(value_parser = names::group)]
     group: Id,
 
-    /// Topics: * stands for one token, > at the end for the rest
+    /// Topics, in quotes: * stands for one token, > at the end for the rest
     #[arg(required = true, value_name = "PATTERN")]
     topics: Vec<TopicPattern>,
 }
@@ -52,6 +53,7 @@ struct ChangeArgs {
 #[derive(Debug, Args)]
 struct RemoveArgs {
     /// The group
+    #[arg(value_parser = names::group)]
     group: Id,
 
     /// Only these; otherwise all, and the group gets no more events
@@ -64,8 +66,11 @@ fn after_help() -> String {
 }
 
 const EXAMPLES: &str = "\
-WAITING is how many events a group has still to handle, and OLDEST since when. A group that is removed keeps the events that it got: \
-its folder, DROP/subscribers/GROUP, is a drop folder and can be drained (`consumer run`), or removed by hand.
+WAITING is how many events a group has still to handle, those that are to be tried again or in somebody's hand among them, and OLDEST since \
+when. A group that is removed keeps the events that it got, and is listed as long as there are any: its folder, DROP/subscribers/GROUP, is a drop \
+folder and can be drained (`consumer run`), or removed by hand.
+
+Put patterns in quotes: to the shell, * stands for the names of files.
 
 Examples:
   filedrop topics /srv/drop
@@ -78,6 +83,7 @@ Examples:
 #[derive(Debug, Serialize)]
 struct Line {
     group: Id,
+    /// None: it is not subscribed any more.
     topics: Vec<TopicPattern>,
     waiting: usize,
     oldest_seconds: Option<f64>,
@@ -143,11 +149,16 @@ fn remove(folder: &DropFolder, group: &Id, topics: &[TopicPattern], voice: &Voic
     };
     match (&before, &now) {
         (before, Some(now)) => tell(group, now, before.as_ref(), voice),
-        (Some(before), None) => {
-            let waiting = line(folder, group.clone(), before)?.waiting;
-            voice
-                .note(format_args!("{group} gets no more events; {waiting} that it got are not handled yet"));
-        }
+        (Some(_), None) => match folder.group(group)?.backlog()?.waiting {
+            0 => voice.note(format_args!("{group} gets no more events; what it got is handled")),
+            waiting => {
+                let own = folder.path().join("subscribers").join(group.as_str());
+                voice.note(format_args!(
+                        "{group} gets no more events; {waiting} that it got are not handled yet; to handle them: consumer run {} --drain -- CMD",
+                        shell::word(&own)
+                    ));
+            }
+        },
         (None, None) => {
             let why =
                 format!("there is no group {group} (see `filedrop topics {}`)", folder.path().display());
@@ -157,23 +168,17 @@ fn remove(folder: &DropFolder, group: &Id, topics: &[TopicPattern], voice: &Voic
     Ok(Exit::Done)
 }
 
-fn line(folder: &DropFolder, group: Id, subscription: &Subscription) -> Result<Line, Failure> {
-    let census = folder.group(&group)?.census()?;
-    let rooms = &census.rooms;
-    Ok(Line {
-        waiting: rooms.inbox + rooms.delayed + rooms.claimed,
-        oldest_seconds: census.oldest_ready_seconds,
-        dead: rooms.dead + rooms.invalid,
-        consumers: census.consumers.iter().filter(|consumer| consumer.present != Some(false)).count(),
-        group,
-        topics: subscription.topics().to_vec(),
-    })
-}
-
 fn list(folder: &DropFolder, json: bool) -> Result<Exit, Failure> {
-    let groups = folder.groups()?.into_iter();
-    let lines: Vec<_> =
-        groups.map(|group| line(folder, group.name, &group.subscription)).collect::<Result<_, _>>()?;
+    let mut subscribed: BTreeMap<Id, Subscription> =
+        folder.groups()?.into_iter().map(|group| (group.name, group.subscription)).collect();
+    let mut lines = Vec::new();
+    for (group, own) in folder.group_folders()? {
+        let Backlog { waiting, oldest_seconds, dead, consumers, .. } = own.backlog()?;
+        let topics = subscribed.remove(&group).map_or(Vec::new(), |asked| asked.topics().to_vec());
+        if !topics.is_empty() || waiting + dead > 0 {
+            lines.push(Line { group, topics, waiting, oldest_seconds, dead, consumers });
+        }
+    }
     if json {
         for line in &lines {
             output::json_line(line)?;
@@ -192,12 +197,8 @@ fn table(lines: &[Line], out: &mut dyn Write) -> io::Result<()> {
         "GROUP", "WAITING", "OLDEST", "DEAD", "CONSUMERS"
     )?;
     for Line { group, topics, waiting, oldest_seconds, dead, consumers } in lines {
-        let oldest = oldest_seconds.map_or("-".to_owned(), |age| {
-            duration::show(Duration::from_secs(
-                Duration::try_from_secs_f64(age).unwrap_or_default().as_secs(),
-            ))
-            .to_string()
-        });
+        let oldest = status::age(*oldest_seconds);
+        let group = group.as_str();
         writeln!(
             out,
             "{group:<width$}  {waiting:>8}  {oldest:<8}{dead:>6}{consumers:>11}  {}",
@@ -208,5 +209,8 @@ fn table(lines: &[Line], out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn list_of(topics: &[TopicPattern]) -> String {
+    if topics.is_empty() {
+        return "(unsubscribed)".to_owned();
+    }
     topics.iter().map(TopicPattern::as_str).collect::<Vec<_>>().join(", ")
 }

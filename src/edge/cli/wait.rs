@@ -77,7 +77,8 @@ is on stdout; why it failed, and what its handler last wrote to stderr, is on st
 an envelope is not printed: `dataref` says where in DROP it is. An outcome can be asked for as often as you like, by anyone.
 
 An id of which the folder has no trace is named on stderr, and waited for; but one that `submit` made longer ago than the \
-folder keeps jobs is not, and the exit code is 66. With more than 16 ids nobody looks.
+folder keeps jobs is not, and the exit code is 66. Nor is an event: each group that got it has an outcome of its own, and DROP/subscribers/GROUP \
+is where to wait for that. With more than 16 ids nobody looks.
 
 Examples:
   producer wait /srv/drop 0198c5a2-7f31-7c8e-b0a4-5d2f3c1e9a77
@@ -100,19 +101,28 @@ const FEW: usize = 16;
 /// An outcome that comes this soon is not kept waiting by a look at every name in the archives.
 const LOOK_AFTER: Duration = Duration::from_secs(1);
 
-/// A mistyped id looks like one whose job is yet to come. So say it, while others wait. A look that fails says nothing:
-/// the waiting will.
-fn say_what_is_nowhere(folder: &DropFolder, ids: Vec<Id>, voice: Voice) -> Option<JoinHandle<()>> {
+/// How often it is asked whether that look is over.
+const A_MOMENT: Duration = Duration::from_millis(50);
+
+/// A mistyped id looks like one whose job is yet to come. So say it, while others wait. Returns what never has an outcome here: events.
+/// A look that fails says nothing: the waiting will.
+fn say_what_is_nowhere(folder: &DropFolder, ids: Vec<Id>, voice: Voice) -> Option<JoinHandle<Vec<Id>>> {
     let folder = folder.clone();
     let look = move || {
+        let mut events = Vec::new();
         for id in ids {
-            if folder.trace(&id).is_ok_and(|trace| trace == Trace::Nowhere) {
-                let drop = folder.path().display();
-                voice.note(format_args!(
-                    "no such job in {drop}: never submitted to this folder, or kept no longer; waiting: {id}"
-                ));
+            match folder.trace(&id) {
+                Ok(Trace::Nowhere) => {
+                    let drop = folder.path().display();
+                    voice.note(format_args!(
+                        "no such job in {drop}: never submitted to this folder, or kept no longer; waiting: {id}"
+                    ));
+                }
+                Ok(Trace::Event) => events.push(id),
+                Ok(Trace::There | Trace::Forgotten) | Err(_) => {}
             }
         }
+        events
     };
     thread::Builder::new().name("filedrop-look".to_owned()).spawn(look).ok()
 }
@@ -138,12 +148,17 @@ pub(super) fn print_outcomes(
         waited = printed.wait(Some(LOOK_AFTER), since, voice);
     }
     if look && is_late(&waited) {
-        let missing = printed.missing.clone();
-        let looking = (!voice.quiet).then(|| say_what_is_nowhere(folder, missing, *voice)).flatten();
-        waited = printed.wait(None, since, voice);
-        // That there is no such job may be why.
-        if let (true, Some(looking)) = (is_late(&waited), looking) {
-            let _ = looking.join();
+        if let Some(looking) = say_what_is_nowhere(folder, printed.missing.clone(), *voice) {
+            while is_late(&waited) && !looking.is_finished() && !printed.is_over(since) {
+                waited = printed.wait(Some(A_MOMENT), since, voice);
+            }
+            // That there is no such job may be why.
+            if is_late(&waited) {
+                printed.give_up_events(&looking.join().unwrap_or_default(), voice);
+            }
+        }
+        if is_late(&waited) {
+            waited = printed.wait(None, since, voice);
         }
     }
     if let Some(failure) = printed.cannot {
@@ -157,12 +172,24 @@ pub(super) fn print_outcomes(
             Err(Failure::new(
                 Exit::TimedOut,
                 format_args!(
-                    "no outcome after {after}; ask again with: {}",
+                    "no outcome after {after}{}; ask again with: {}",
+                    why_not(folder),
                     wait_command(folder.path(), &ids)
                 ),
             ))
         }
         Err(e) => Err(e.into()),
+    }
+}
+
+/// What keeps outcomes away most often. A look that fails tells nothing.
+fn why_not(folder: &DropFolder) -> String {
+    match folder.backlog() {
+        Ok(backlog) if backlog.consumers == 0 => {
+            let drop = shell::word(folder.path());
+            format!(", and no consumer is there (start one: consumer run {drop} -- CMD)")
+        }
+        _ => String::new(),
     }
 }
 
@@ -186,6 +213,10 @@ impl Printed<'_> {
         let left = left.into_iter().chain(most).min();
         let folder = self.folder;
         folder.wait_each(&ids, left, &mut |outcome| self.print(&outcome, voice))
+    }
+
+    fn is_over(&self, since: Instant) -> bool {
+        self.patience.timeout.is_some_and(|timeout| since.elapsed() >= timeout)
     }
 
     fn print(&mut self, outcome: &Outcome, voice: &Voice) -> ControlFlow<()> {
@@ -236,6 +267,18 @@ impl Printed<'_> {
             }
             !forgotten
         });
+    }
+
+    fn give_up_events(&mut self, events: &[Id], voice: &Voice) {
+        let drop = shell::word(self.folder.path());
+        for id in events.iter().filter(|id| self.missing.contains(id)) {
+            voice.error(format_args!(
+                "{id} is an event; each group that got it has an outcome of its own: filedrop show {drop} {id} tells how it ended, and \
+                 producer wait {drop}/subscribers/GROUP {id} waits for one of them"
+            ));
+            self.exit = Exit::NoInput;
+        }
+        self.missing.retain(|id| !events.contains(id));
     }
 
     /// Which says nothing of the others.

@@ -120,6 +120,12 @@ impl Explainer {
             if text.parse().is_ok_and(is_job) {
                 return Some(Why::Ready);
             }
+            let is_outcome = text.parse().is_ok_and(|name: InboxName| name.kind == DeliveryKind::Outcome);
+            if let (true, Some(home)) = (is_outcome, &self.folder.home_of_address) {
+                let address = self.folder.path().file_name().unwrap_or_default();
+                let address = address.to_string_lossy().into_owned();
+                return Some(Why::Delivered { home: home.clone(), address });
+            }
             if InboxName::parse_archived(text).is_ok_and(is_job) {
                 return Some(Why::Archived);
             }

@@ -6,6 +6,7 @@ mod inbox;
 mod takers;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::DropFolder;
@@ -60,6 +61,13 @@ pub enum Why {
     },
     /// It ends as our own names do, and is not the name of a job: what is wrong with it.
     Misnamed(String),
+    /// It is an outcome, at a Return Address, and waits to be collected.
+    Delivered {
+        /// The drop folder that has this address.
+        home: PathBuf,
+        /// The address.
+        address: String,
+    },
     /// It is no job any more: it was archived, and somebody put it here. The next consumer moves it back.
     Archived,
     /// It is a job, and is taken in its turn.
@@ -156,6 +164,11 @@ impl Explainer {
     /// Those who may take files, grouped by how they do it. There is one at least: see [`Taker::consumers`].
     pub fn takers(&self) -> &[Taker] {
         &self.takers
+    }
+
+    /// Whether what lies here are outcomes, at a Return Address.
+    pub fn is_at_address(&self) -> bool {
+        self.folder.home_of_address.is_some()
     }
 
     /// Those who do not say how they take the files of strangers, or whether they do. They take jobs.

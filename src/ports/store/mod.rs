@@ -19,7 +19,7 @@ use crate::words::{
 pub use arrivals::{Admitted, Arrivals, Arrived, Finding, Looked, Marker};
 pub use payload::{AttachBy, Attachment, Harvest, Workspace};
 pub use submit::{NewJob, Submitted};
-pub use survey::{Census, ConsumerCensus, DeadLetter, Place, Remains, RoomCounts};
+pub use survey::{Backlog, Census, ConsumerCensus, DeadLetter, Place, Remains, RoomCounts};
 pub use sweep::{Broom, Swept};
 pub(crate) use work::Sighting;
 pub use work::{Beat, Claim, Claimed, Fetched, Interest, Progress, Promotion, Scan, Takeover, Vigil};

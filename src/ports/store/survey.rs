@@ -111,11 +111,30 @@ pub struct Census {
     pub next_due_seconds: Option<f64>,
     /// Who has a room.
     pub consumers: Vec<ConsumerCensus>,
-    /// Delivered and not yet collected outcomes, for each Return Address.
+    /// Outcomes that are not collected yet, for each Return Address. Of a [store](super::Store) alone: none.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub replies: BTreeMap<String, usize>,
+    pub replies: BTreeMap<String, Backlog>,
+    /// Events that are not handled yet, for each group; likewise.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub groups: BTreeMap<String, Backlog>,
     /// Folders below the drop folder that this process may not read: what lies in them is not counted.
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_text")]
+    pub unreadable: Vec<PathBuf>,
+}
+
+/// What waits in a drop folder inside of another one: outcomes at a Return Address, events of a group.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
+pub struct Backlog {
+    /// What is not over: ready, due later, or in somebody's hand, whether that lives or not.
+    pub waiting: usize,
+    /// How long the oldest of that has been there, in seconds, by its name and this machine's clock.
+    pub oldest_seconds: Option<f64>,
+    /// Dead letters, and what is invalid.
+    pub dead: usize,
+    /// Who is there to take it, and not known to be gone.
+    pub consumers: usize,
+    /// Folders that this process may not read, below its own: what lies in them is not counted.
+    #[serde(skip)]
     pub unreadable: Vec<PathBuf>,
 }
 

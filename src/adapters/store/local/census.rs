@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::LocalStore;
 use super::presence::Judgement;
-use crate::ports::{Census, ConsumerCensus, FileKind, Fs, Host, Listed};
+use crate::ports::{Backlog, Census, ConsumerCensus, FileKind, Fs, Host, Listed};
 use crate::words::{Customs, DelayedName, DeliveryKind, InboxName, Millis, Result, Sort, StampedId};
 
 /// How many of what is no job are named.
@@ -34,15 +34,12 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             }
         }
         census.unrecognised_names = strange.into_iter().collect();
-        let age = |since: Millis| self.host.now().get().saturating_sub(since.get()) as f64 / 1000.0;
-        census.oldest_ready_seconds = oldest.map(age);
+        census.oldest_ready_seconds = oldest.map(|oldest| self.age(oldest));
         census.consumers = self.consumers_seen_by(look)?;
         census.arriving += census.consumers.iter().map(|consumer| consumer.taken).sum::<usize>();
         census.rooms.claimed = census.consumers.iter().map(|consumer| consumer.claimed).sum();
         census.settled_last_minute =
             census.consumers.iter().filter_map(|consumer| consumer.settled_last_minute).sum();
-        let archived =
-            |entry: &Listed| entry.name.to_str().is_some_and(|n| InboxName::parse_archived(n).is_ok());
         let outcome =
             |entry: &Listed| entry.name.to_str().is_some_and(|name| name.ends_with(".outcome.json"));
         let mut next_due: Option<Millis> = None;
@@ -54,17 +51,46 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         }
         census.next_due_seconds = next_due.map(|due| due.since(self.host.now()).as_secs_f64());
         census.rooms.outcomes = look.count_days(self.layout.room("outcomes"), outcome)?;
-        census.rooms.done = look.count_days(self.layout.room("done"), archived)?;
-        census.rooms.dead = look.count(self.layout.room("dead"), archived)?;
-        census.rooms.invalid = look.count(self.layout.room("invalid"), archived)?;
+        census.rooms.done = look.count_days(self.layout.room("done"), is_archived)?;
+        census.rooms.dead = look.count(self.layout.room("dead"), is_archived)?;
+        census.rooms.invalid = look.count(self.layout.room("invalid"), is_archived)?;
         census.rooms.tmp = look.count(self.layout.room("tmp"), |_| true)?;
-        let replies = self.layout.room("replies");
-        for address in look.names(replies.clone())? {
-            let waiting = look.count(replies.join(&address.name).join("inbox"), outcome)?;
-            census.replies.insert(address.name.to_string_lossy().into_owned(), waiting);
-        }
         census.unreadable = std::mem::take(&mut look.unreadable);
         Ok(census)
+    }
+
+    /// What waits here, jobs or outcomes that were delivered.
+    pub(crate) fn backlog(&self) -> Result<Backlog> {
+        let look = &mut Look { store: self, unreadable: Vec::new() };
+        let mut backlog = Backlog::default();
+        let mut oldest: Option<Millis> = None;
+        let mut waits = |name: InboxName| {
+            backlog.waiting += 1;
+            oldest = Some(oldest.map_or(name.submitted, |earlier| earlier.min(name.submitted)));
+        };
+        let consumers = self.consumers_seen_by(look)?;
+        let claimed = consumers.iter().map(|consumer| self.layout.room("claimed").join(&consumer.room));
+        for room in [self.layout.room("inbox")].into_iter().chain(claimed) {
+            look.names(room)?.iter().filter_map(delivery).for_each(&mut waits);
+        }
+        for entry in look.names(self.layout.room("delayed"))? {
+            if let Some(delayed) = entry.name.to_str().and_then(|name| name.parse::<DelayedName>().ok()) {
+                waits(delayed.job);
+            }
+        }
+        for room in ["dead", "invalid"] {
+            backlog.dead += look.count(self.layout.room(room), is_archived)?;
+        }
+        backlog.oldest_seconds = oldest.map(|oldest| self.age(oldest));
+        backlog.consumers = consumers.iter().filter(|consumer| consumer.present != Some(false)).count();
+        backlog.unreadable = std::mem::take(&mut look.unreadable);
+        backlog.unreadable.dedup();
+        Ok(backlog)
+    }
+
+    /// In seconds, by this machine's clock.
+    fn age(&self, since: Millis) -> f64 {
+        self.host.now().get().saturating_sub(since.get()) as f64 / 1000.0
     }
 
     /// Who has a room.
@@ -143,8 +169,16 @@ impl<F: Fs, H: Host> Look<'_, F, H> {
 
 /// A regular file with a job's name.
 fn job(entry: &Listed) -> Option<InboxName> {
-    let name: InboxName = entry.name.to_str()?.parse().ok()?;
-    (entry.kind == FileKind::File && name.kind == DeliveryKind::Job).then_some(name)
+    delivery(entry).filter(|name| name.kind == DeliveryKind::Job)
+}
+
+/// A regular file with the name of a job, or of an outcome that was delivered.
+fn delivery(entry: &Listed) -> Option<InboxName> {
+    entry.name.to_str()?.parse().ok().filter(|_| entry.kind == FileKind::File)
+}
+
+fn is_archived(entry: &Listed) -> bool {
+    entry.name.to_str().is_some_and(|name| InboxName::parse_archived(name).is_ok())
 }
 
 /// A regular file that strangers dropped, by its name.

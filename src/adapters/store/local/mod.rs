@@ -72,6 +72,8 @@ pub struct LocalStore<F, H> {
     days: Mutex<HashMap<Id, String>>,
     /// Where a sweep that is not finished goes on.
     bookmark: Mutex<Option<Bookmark>>,
+    /// Of a group: whether it was said that it is subscribed to nothing any more.
+    unsubscribed: AtomicBool,
 }
 
 impl<F: Fs, H: Host> LocalStore<F, H> {
@@ -86,6 +88,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             durable: Mutex::default(),
             days: Mutex::default(),
             bookmark: Mutex::default(),
+            unsubscribed: AtomicBool::new(false),
         }
     }
 
@@ -230,6 +233,7 @@ impl<F: Fs, H: Host> Store for LocalStore<F, H> {
         self.help_on_events(&mut takeover);
         if let Some(home) = &self.home {
             home.help_on_events(&mut takeover);
+            self.tell_if_unsubscribed();
         }
         Ok(takeover)
     }

@@ -43,6 +43,14 @@ pub(super) fn find(
 }
 
 fn find_name(folder: &DropFolder, explainer: &Explainer, name: &OsStr) -> Result<Option<Found>, Failure> {
+    if let Some(home) = folder.home_of_address()? {
+        if let Some(untaken) = explainer.file(name)? {
+            return Ok(Some(Found::Untaken(untaken)));
+        }
+        let id = job_by_name(name).or_else(|| id_in(name));
+        let story = id.map(|id| home.story(&id)).transpose()?.flatten();
+        return Ok(story.map(|story| Found::Jobs(vec![story])));
+    }
     if let Some(id) = job_by_name(name)
         && let Some(story) = folder.story(&id)?
     {

@@ -24,7 +24,10 @@ pub(super) fn tell(story: &Story, explainer: &Explainer, drop: &Path) -> Result<
     let show = || format!("its whole story: {}", command("show"));
     let told = |reason, why: String, next: String| Ok(Told { reason, why, next });
     if let Some(outcome) = &story.outcome {
-        let (reason, why) = decided(outcome);
+        let (reason, mut why) = decided(outcome);
+        if let Some(reply) = &story.reply {
+            why = format!("{why}; at {}: {}", reply.address, story::state_of(&reply.state));
+        }
         let redrive = format!("to try it again: {}", command("dead redrive"));
         let again = story.places.iter().any(|place| place.room == "dead");
         return told(reason, why, if again { format!("{}\n{redrive}", show()) } else { show() });

@@ -53,7 +53,7 @@ A name with control characters, or that is no UTF-8, is printed with each byte b
 
 Without --json the first 5 names of each reason are printed. A reason is one of: folder, symbolic-link, pipe, socket, device, \
 temporary, ignored, marker, misnamed, archived, unreadable, wrong-checksum, stale-marker, no-marker, changing, open, recent, \
-complete, ready; of a file or a job that is not in inbox/ any more: taken, delayed, claimed, succeeded, failed, expired, invalid; of an event: published.
+complete, ready, delivered; of a file or a job that is not in inbox/ any more: taken, delayed, claimed, succeeded, failed, expired, invalid; of an event: published.
 
 Examples:
   filedrop explain /srv/drop

@@ -10,6 +10,10 @@ use crate::{ConsumerCensus, Explainer, Taker};
 const MOST_NAMES: usize = 5;
 
 pub(super) fn print(explainer: &Explainer, page: &mut Page<'_>) -> io::Result<()> {
+    // Of outcomes it is collectors who take them, each alike.
+    if explainer.is_at_address() {
+        return Ok(());
+    }
     let mut label = "takers";
     for taker in explainer.takers() {
         let who = match taker.consumers.is_empty() {

@@ -118,6 +118,10 @@ pub(super) fn of(why: &Why, name: &OsStr, taker: &Taker, drop: &Path) -> Told {
             let next = format!("{next}producer submit {drop} --batch FILE --envelopes");
             told(9, "misnamed", what, flaw.clone(), next)
         }
+        Why::Delivered { home, address } => {
+            let next = format!("to take it: producer collect {} --as {address}", shell::word(home));
+            told(0, "delivered", "an outcome that waits to be collected", String::new(), next)
+        }
         Why::Archived => {
             let what =
                 "the name of an archived job, which is no job any more; the next consumer puts it back";

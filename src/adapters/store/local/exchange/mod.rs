@@ -10,6 +10,7 @@ mod stage;
 pub(super) use stage::{Staged, topic_of};
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::LocalStore;
 use super::layout::Layout;
@@ -22,6 +23,18 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     pub fn of_group_in(mut self, home: Arc<Self>) -> Self {
         self.home = Some(home);
         self
+    }
+
+    /// Whoever handles the events of a group is told, once, that no more will come.
+    pub(super) fn tell_if_unsubscribed(&self) {
+        let gone = matches!(self.look(&self.layout.subscription()), Ok(None));
+        if gone && !self.unsubscribed.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "this group is not subscribed any more: it gets no more events; what it got is handled"
+            );
+        } else if !gone {
+            self.unsubscribed.store(false, Ordering::Relaxed);
+        }
     }
 
     /// The outbox, made if it is not there.
