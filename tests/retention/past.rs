@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, FileTimes};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use filedrop::adapters::fs::OsFs;
 use filedrop::adapters::host::OsHost;
@@ -176,9 +176,21 @@ pub(crate) fn outcome(store: &Store, claim: &Claim, result: Result<&str, Problem
 
 /// A sweep to its end, without trouble. What went, relative to the folder.
 pub(crate) fn sweep(store: &Store) -> (Swept, Vec<String>) {
-    let (swept, gone) = sweep_by(store, false, None);
+    let (swept, gone) = when_free(|| sweep_by(store, false, None));
     assert_eq!((swept.failed, swept.unfinished, swept.busy), (0, false, false));
     (swept, gone)
+}
+
+/// A process that another test is starting has our descriptors, and their locks, until it is another program.
+pub(crate) fn when_free(sweep: impl Fn() -> (Swept, Vec<String>)) -> (Swept, Vec<String>) {
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        let done = sweep();
+        if !done.0.busy || Instant::now() > end {
+            return done;
+        }
+        std::thread::yield_now();
+    }
 }
 
 pub(crate) fn sweep_by(store: &Store, dry_run: bool, keep: Option<Duration>) -> (Swept, Vec<String>) {
