@@ -14,7 +14,7 @@ use super::places::{outside_of_drop_folders, there};
 use super::travel::have_same_content;
 use crate::adapters::fs::{Aside, remove_asides};
 use crate::ports::{Delivery, Fs as _, Recipient, Refusal};
-use crate::words::{Error, ErrorKind, NameFields, NamePattern, Outcome, PlainName, Problem, Result};
+use crate::words::{Error, NameFields, NamePattern, Outcome, PlainName, Problem, Result};
 
 /// What the name of a failed outcome ends in.
 const FAILED: &str = ".failed.json";
