@@ -1,0 +1,51 @@
+//! The same by the library.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use filedrop::{DropFolder, Durability, Job, Submission};
+
+use crate::{Outcome, payload};
+
+pub(crate) fn open(root: &Path, durability: Durability) -> Outcome<DropFolder> {
+    Ok(DropFolder::init(root)?.with_durability(durability)?)
+}
+
+fn job() -> Submission {
+    Submission::new("order").data(payload())
+}
+
+/// So many jobs, one after the other.
+pub(crate) fn submit(drop: &DropFolder, jobs: usize) -> Outcome<()> {
+    (0..jobs).try_for_each(|_| drop.submit(job()).map(|_| ())).map_err(Into::into)
+}
+
+/// Handles so many jobs with so many threads.
+pub(crate) fn serve(drop: &DropFolder, jobs: usize, threads: usize) -> Outcome<()> {
+    let consumer = drop.consumer().concurrency(threads);
+    let (stopper, left) = (consumer.stopper(), std::sync::atomic::AtomicUsize::new(jobs));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let left = std::sync::Arc::new(left);
+    let echo = move |job: Job| {
+        if left.fetch_sub(1, std::sync::atomic::Ordering::AcqRel) == 1 {
+            stopper.stop();
+        }
+        async move { Ok::<_, String>(job.data().to_vec()) }
+    };
+    let summary = runtime.block_on(consumer.run(echo))?;
+    if summary.succeeded as usize == jobs { Ok(()) } else { Err(format!("{summary:?} of {jobs}").into()) }
+}
+
+/// Asks so often, and waits for each answer. The times.
+pub(crate) fn ask(drop: &DropFolder, jobs: usize) -> Outcome<Vec<Duration>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut times = Vec::with_capacity(jobs);
+        for _ in 0..jobs {
+            let begin = Instant::now();
+            drop.call(job(), Some(Duration::from_secs(60))).await?;
+            times.push(begin.elapsed());
+        }
+        Ok(times)
+    })
+}

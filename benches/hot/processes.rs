@@ -1,0 +1,127 @@
+//! The parts that are played, each by a process of its own, which says when it is ready, begins when it is told, and says how
+//! long it took.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use filedrop::Durability;
+
+use crate::floor::Rooms;
+use crate::{Outcome, Side, ours};
+
+/// Who does something.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Part {
+    /// Submits.
+    Producer,
+    /// Handles, with so many threads.
+    Consumer(usize),
+    /// Submits and waits, again and again. It says the median.
+    Caller,
+    /// Answers.
+    Responder,
+}
+
+impl Part {
+    fn words(self) -> [String; 2] {
+        let (name, threads) = match self {
+            Part::Producer => ("producer", 0),
+            Part::Consumer(threads) => ("consumer", threads),
+            Part::Caller => ("caller", 0),
+            Part::Responder => ("responder", 0),
+        };
+        [name.to_owned(), threads.to_string()]
+    }
+}
+
+/// A process that plays a part.
+pub(crate) struct Player {
+    child: Child,
+    out: BufReader<std::process::ChildStdout>,
+}
+
+impl Player {
+    /// Starts it, and waits until it is ready.
+    pub(crate) fn start(
+        part: Part,
+        side: Side,
+        root: &Path,
+        durability: Durability,
+        who: usize,
+        jobs: usize,
+    ) -> Outcome<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("play").args(part.words());
+        command.arg(if side == Side::Floor { "floor" } else { "ours" }).arg(root);
+        command.arg(if durability == Durability::Os { "os" } else { "flush" });
+        command.args([who.to_string(), jobs.to_string()]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let out = BufReader::new(child.stdout.take().ok_or("a pipe")?);
+        let mut player = Self { child, out };
+        player.line()?;
+        Ok(player)
+    }
+
+    pub(crate) fn begin(&mut self) -> Outcome<()> {
+        self.child.stdin.take().ok_or("it has begun")?.write_all(b"\n")?;
+        Ok(())
+    }
+
+    /// What it says in the end.
+    pub(crate) fn end(mut self) -> Outcome<Duration> {
+        let nanoseconds = self.line()?.parse()?;
+        if !self.child.wait()?.success() {
+            return Err("a player failed".into());
+        }
+        Ok(Duration::from_nanos(nanoseconds))
+    }
+
+    fn line(&mut self) -> Outcome<String> {
+        let mut line = String::new();
+        if self.out.read_line(&mut line)? == 0 {
+            return Err("a player died".into());
+        }
+        Ok(line.trim().to_owned())
+    }
+}
+
+/// Plays the part that the arguments say.
+pub(crate) fn play(args: &[String]) -> Outcome<()> {
+    let [part, threads, side, root, durability, who, jobs] = args else { return Err("seven words".into()) };
+    let (root, threads, who, jobs): (&Path, usize, usize, usize) =
+        (Path::new(root), threads.parse()?, who.parse()?, jobs.parse()?);
+    let durability = if durability == "os" { Durability::Os } else { Durability::Flush };
+    let mut act: Box<dyn FnMut() -> Outcome<Option<Duration>>> = if side == "floor" {
+        let rooms = Rooms::at(root, durability)?;
+        match &**part {
+            "producer" => Box::new(move || rooms.submit(who, jobs).map(|()| None)),
+            "consumer" => Box::new(move || rooms.serve(jobs, threads).map(|()| None)),
+            "caller" => Box::new(move || rooms.ask(jobs).map(|times| Some(median(times)))),
+            "responder" => Box::new(move || rooms.answer(jobs).map(|()| None)),
+            _ => return Err("no such part".into()),
+        }
+    } else {
+        let drop = ours::open(root, durability)?;
+        match &**part {
+            "producer" => Box::new(move || ours::submit(&drop, jobs).map(|()| None)),
+            "consumer" => Box::new(move || ours::serve(&drop, jobs, threads).map(|()| None)),
+            "caller" => Box::new(move || ours::ask(&drop, jobs).map(|times| Some(median(times)))),
+            "responder" => Box::new(move || ours::serve(&drop, jobs, 1).map(|()| None)),
+            _ => return Err("no such part".into()),
+        }
+    };
+    println!("ready");
+    std::io::stdin().lock().read_line(&mut String::new())?;
+    let begin = Instant::now();
+    let told = act()?;
+    println!("{}", told.unwrap_or_else(|| begin.elapsed()).as_nanos());
+    Ok(())
+}
+
+/// The middle one.
+pub(crate) fn median<T: Ord + Copy + Default>(mut of: Vec<T>) -> T {
+    of.sort_unstable();
+    of.get(of.len() / 2).copied().unwrap_or_default()
+}
