@@ -106,7 +106,7 @@ fn power(found: &Diagnosis, risks: &mut Risks) {
     }
     match (on.journal, &on.file_system[..]) {
         (Some(false), kind) => {
-            let says = format!("{kind} has no journal: a power cut may take a file that is being renamed; use ext4, xfs or btrfs");
+            let says = format!("{kind} has no journal: a power cut may take a file that is being renamed; use ext4 with a journal, or xfs");
             risks.breaks("journal", says);
         }
         (None, "ext4" | "ext3") => risks.costs(
