@@ -105,7 +105,13 @@ impl<S: Store + Send + Sync + 'static> Dispatcher<S> {
         if missing.is_empty() {
             return Ok(());
         }
-        self.last_look(&mut missing, each)?;
+        match self.last_look(&mut missing, each) {
+            // The listener tells of what does not pass; this may, and who asks again later may look again.
+            Err(e) if e.kind() == ErrorKind::Io && patience != Some(Duration::ZERO) => {
+                tracing::debug!(error = %e, "cannot look for outcomes a last time");
+            }
+            answer => answer?,
+        }
         if missing.is_empty() { Ok(()) } else { Err(unanswered(&missing, since, deadline)) }
     }
 
