@@ -537,6 +537,15 @@ def _flush(path: str) -> None:
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)
+        meta = os.fstat(fd)
+        if stat.S_ISDIR(meta.st_mode) and _is_btrfs(path, meta.st_dev):
+            # A flush of another's that has not come to its end counts there for ours, unless something has changed since.
+            try:
+                os.utime(fd)
+            except OSError:
+                os.sync()
+            else:
+                os.fsync(fd)
     finally:
         os.close(fd)
 
@@ -626,8 +635,8 @@ def _move(source: str, to: str) -> None:
         raise failure
 
 
-def _is_local(path: str) -> bool:
-    """Whether one kernel has the file system to itself, so that locks count. In doubt it does not."""
+def _kind(path: str) -> str:
+    """The file system that it is on, as the kernel calls it; empty if it does not tell."""
     real, best, kind = os.path.realpath(path), "", ""
     try:
         with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as table:
@@ -638,9 +647,23 @@ def _is_local(path: str) -> bool:
                 if inside and len(point) >= len(best):  # of two at one place the later one hides the other
                     best, kind = point, right.split(" ")[0]
     except (OSError, IndexError):
-        return False
-    return kind in {"ext2", "ext3", "ext4", "xfs", "btrfs", "bcachefs", "zfs", "f2fs", "tmpfs", "ramfs", "overlay", "jfs",
-                    "reiserfs", "nilfs2"}
+        return ""
+    return kind
+
+
+_btrfs: Dict[int, bool] = {}
+
+
+def _is_btrfs(path: str, device: int) -> bool:
+    if device not in _btrfs:
+        _btrfs[device] = _kind(path) == "btrfs"
+    return _btrfs[device]
+
+
+def _is_local(path: str) -> bool:
+    """Whether one kernel has the file system to itself, so that locks count. In doubt it does not."""
+    return _kind(path) in {"ext2", "ext3", "ext4", "xfs", "btrfs", "bcachefs", "zfs", "f2fs", "tmpfs", "ramfs", "overlay",
+                           "jfs", "reiserfs", "nilfs2"}
 
 
 class _Folder:

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::DropFolder;
 use super::places::{outside_of_drop_folders, there};
 use super::travel::have_same_content;
-use crate::adapters::fs::{Aside, remove_asides};
+use crate::adapters::fs::{Aside, flush_folder, remove_asides};
 use crate::ports::{Delivery, Fs as _, Recipient, Refusal};
 use crate::words::{Error, NameFields, NamePattern, Outcome, PlainName, Problem, Result};
 
@@ -68,8 +68,7 @@ impl<'a> Outgoing<'a> {
             Some(problem) => vec![self.place_failure(outcome, &problem, &fields, again)?],
             None => self.place_all(outcome, &fields, again)?,
         };
-        let flushed = File::open(&self.dir).and_then(|dir| dir.sync_all());
-        flushed.map_err(|e| Error::io("flush the folder to deliver to", &self.dir, e))?;
+        flush_folder(&self.dir).map_err(|e| Error::io("flush the folder to deliver to", &self.dir, e))?;
         placed.iter().for_each(|path| (self.each)(path));
         Ok(())
     }

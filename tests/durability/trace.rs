@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 /// Whatever can flush, name or change a file. A question mark: not every machine has it.
 const CALLS: &str = "trace=?open,openat,?openat2,?creat,close,write,pwrite64,ftruncate,?mkdir,mkdirat,\
-    ?link,linkat,?unlink,?unlinkat,?rename,?renameat,renameat2,fsync,fdatasync,sync,syncfs,sync_file_range,msync";
+    ?utimensat,?link,linkat,?unlink,?unlinkat,?rename,?renameat,renameat2,fsync,fdatasync,sync,syncfs,sync_file_range,msync";
 
 /// A program that ran.
 pub(crate) struct Traced {
@@ -110,6 +110,11 @@ impl Call {
     /// A call that flushes a whole file or folder, and did.
     pub(crate) fn flushes(&self) -> bool {
         self.ok && ["fsync", "fdatasync"].contains(&self.name.as_str())
+    }
+
+    /// Whether it does something with this folder, which is open.
+    pub(crate) fn is_with(&self, folder: &Path) -> bool {
+        self.fd().is_some() && self.args.contains(&format!("<{}>", folder.display()))
     }
 
     fn opens(&self) -> bool {

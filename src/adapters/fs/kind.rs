@@ -1,5 +1,6 @@
 //! Which file system a folder lies on, and whether one kernel has that to itself.
 
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -41,6 +42,11 @@ impl Kind {
     /// where that was tried (`tests/powercut`). On btrfs (Linux 6.1) it is empty then.
     pub fn keeps_unnamed(self) -> bool {
         matches!(self.name, "ext4" | "xfs") || self.nature == Nature::Memory
+    }
+
+    /// Whether a flush of a folder may return while what it is to make durable is still being written for somebody else.
+    pub(crate) fn relies_on_flushes_of_others(self) -> bool {
+        self.name == "btrfs"
     }
 }
 
@@ -84,9 +90,23 @@ const KINDS: [(u32, &str, Nature); 29] = [
 /// If there is nothing, or the kernel does not tell.
 #[cfg(target_os = "linux")]
 pub fn kind(path: &Path) -> io::Result<Kind> {
-    let magic = rustix::fs::statfs(path)?.f_type as u32;
+    Ok(named(rustix::fs::statfs(path)?))
+}
+
+/// The file system that an open file, or folder, lies on.
+///
+/// # Errors
+/// If the kernel does not tell.
+#[cfg(target_os = "linux")]
+pub(crate) fn kind_of(file: &File) -> io::Result<Kind> {
+    Ok(named(rustix::fs::fstatfs(file)?))
+}
+
+#[cfg(target_os = "linux")]
+fn named(told: rustix::fs::StatFs) -> Kind {
+    let magic = told.f_type as u32;
     let known = KINDS.iter().find(|(known, ..)| *known == magic);
-    Ok(known.map_or(UNKNOWN, |&(_, name, nature)| Kind { name, nature }))
+    known.map_or(UNKNOWN, |&(_, name, nature)| Kind { name, nature })
 }
 
 /// Nothing is known of other systems' file systems: locks are not trusted there.
@@ -95,6 +115,11 @@ pub fn kind(path: &Path) -> io::Result<Kind> {
 /// Never.
 #[cfg(not(target_os = "linux"))]
 pub fn kind(_: &Path) -> io::Result<Kind> {
+    Ok(UNKNOWN)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn kind_of(_: &File) -> io::Result<Kind> {
     Ok(UNKNOWN)
 }
 

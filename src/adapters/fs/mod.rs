@@ -2,6 +2,7 @@
 
 mod aside;
 mod copy;
+mod flush;
 mod group;
 mod held;
 mod holders;
@@ -15,6 +16,7 @@ pub mod sim;
 
 pub(crate) use aside::{Aside, remove_asides};
 pub(crate) use copy::content as copy_content;
+pub(crate) use flush::flush_folder;
 pub(crate) use group::{is_shared, rename_no_replace};
 pub use held::hold_root;
 pub(crate) use held::make_below;

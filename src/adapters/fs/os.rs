@@ -10,6 +10,7 @@ use std::time::SystemTime;
 
 use rustix::fs::{AtFlags, CWD, FlockOperation, OFlags};
 
+use super::flush::flush_folder;
 use super::group::{self, Group};
 use super::kind::kind;
 use super::{copy, lease, locks};
@@ -147,7 +148,7 @@ impl Fs for OsFs {
 
     fn flush_dir(&self, dir: &Path) -> io::Result<()> {
         match self.durability {
-            Durability::Flush => File::open(dir)?.sync_all(),
+            Durability::Flush => flush_folder(dir),
             Durability::Os => Ok(()),
         }
     }
@@ -262,7 +263,7 @@ fn move_by_link(from: &Path, to: &Path) -> io::Result<()> {
         return Err(e);
     }
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()?;
+    flush_folder(folder)?;
     fs::remove_file(from)
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::receipts::{Receipts, remove};
-use crate::adapters::fs::Aside;
+use crate::adapters::fs::{Aside, flush_folder};
 use crate::adapters::host::OsHost;
 use crate::adapters::store::local::{HOME, path_from_reference};
 use crate::ports::{Clerk, Host as _};
@@ -148,7 +148,7 @@ impl Clerk for Books {
             return consignments.iter().map(|_| Ok(())).collect();
         }
         let remembered = consignments.iter().map(|it| self.remember(&it.stamp.id, &it.path)).collect();
-        let flushed = flush(&self.memory).map_err(|e| Error::io("flush a folder", self.shown(), e));
+        let flushed = flush_folder(&self.memory).map_err(|e| Error::io("flush a folder", self.shown(), e));
         let mut answers: Vec<Result<()>> = remembered;
         if let Err(e) = flushed {
             answers.iter_mut().for_each(|answer| *answer = Err(e.again()));
@@ -243,9 +243,5 @@ fn shown_reference(reference: &str) -> String {
 
 fn flush_parent(path: &Path) -> io::Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    flush(parent.unwrap_or(Path::new(".")))
-}
-
-fn flush(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+    flush_folder(parent.unwrap_or(Path::new(".")))
 }
