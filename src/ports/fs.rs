@@ -40,7 +40,7 @@ pub trait Fs {
     /// Opens a regular file for reading, following no link.
     fn open(&self, path: &Path) -> io::Result<Self::File>;
 
-    /// Makes `bytes` the whole content of the file.
+    /// Writes from the start of the file, in one call if the system lets it; the end of what was longer stays.
     fn write(&self, file: &Self::File, bytes: &[u8]) -> io::Result<()>;
 
     /// Writes what a file has into one that was just made, sharing blocks where the file system can, else in constant memory,

@@ -20,4 +20,4 @@ pub use store::{
     ConsumerCensus, DeadLetter, Fetched, Finding, Harvest, Interest, Looked, Marker, NewJob, Place, Progress,
     Promotion, Remains, RoomCounts, Scan, Store, Submitted, Swept, Takeover, Vigil, Workspace,
 };
-pub use watch::{Bell, Chosen, Watch, WatchMode};
+pub use watch::{Bell, Chosen, Ear, Watch, WatchMode};

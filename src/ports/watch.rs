@@ -46,15 +46,55 @@ pub trait Watch: Send {
     fn hears(&self) -> bool;
 }
 
-/// Wakes whoever waits: a hint, a worker that has something to say, a stop.
+/// Hears in the thread of whoever waits for a bell that it was [lent](Bell::lend) to: no other thread has to be woken first.
+pub trait Ear: Send + Sync {
+    /// Waits until something is heard, until it is [interrupted](Ear::interrupt), or until `patience` is over. Whether what was
+    /// heard rings.
+    fn listen(&self, patience: Duration) -> bool;
+
+    /// Ends the `listen` that is under way, or else the next one.
+    fn interrupt(&self);
+}
+
+/// Wakes whoever waits, one at a time: a hint, a worker that has something to say, a stop.
 #[derive(Clone, Default)]
-pub struct Bell(Arc<(Mutex<bool>, Condvar)>);
+pub struct Bell(Arc<(Mutex<State>, Condvar)>);
+
+#[derive(Default)]
+struct State {
+    rung: bool,
+    ear: Option<Arc<dyn Ear>>,
+    /// Whoever waits does so by the ear.
+    listening: bool,
+}
 
 impl Bell {
     /// Wakes the waiter, now or when it next waits.
     pub fn ring(&self) {
-        *self.rung() = true;
-        self.0.1.notify_all();
+        let mut state = self.state();
+        state.rung = true;
+        self.wake(&state);
+    }
+
+    /// From now on what this ear hears rings, while somebody waits.
+    pub fn lend(&self, ear: Arc<dyn Ear>) {
+        let mut state = self.state();
+        self.wake(&state);
+        state.ear = Some(ear);
+    }
+
+    /// Without an ear again.
+    pub fn take_back(&self) {
+        let mut state = self.state();
+        self.wake(&state);
+        state.ear = None;
+    }
+
+    fn wake(&self, state: &State) {
+        match &state.ear {
+            Some(ear) if state.listening => ear.interrupt(),
+            _ => self.0.1.notify_all(),
+        }
     }
 
     /// Waits until the bell rings or `patience` is over. `true` if it rang.
@@ -62,19 +102,30 @@ impl Bell {
         // A deadline beyond the clock's range is no deadline: a year is as good.
         let patience = patience.min(Duration::from_secs(365 * 86_400));
         let deadline = Instant::now() + patience;
-        let mut rung = self.rung();
-        while !*rung {
+        let mut state = self.state();
+        while !state.rung {
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if let Some(ear) = state.ear.clone() {
+                state.listening = true;
+                drop(state);
+                let heard = ear.listen(left);
+                state = self.state();
+                state.listening = false;
+                state.rung |= heard;
+                if !state.rung && left.is_zero() {
+                    return false;
+                }
+            } else if left.is_zero() {
                 return false;
+            } else {
+                state = self.0.1.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
             }
-            rung = self.0.1.wait_timeout(rung, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        *rung = false;
+        state.rung = false;
         true
     }
 
-    fn rung(&self) -> MutexGuard<'_, bool> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -174,8 +174,8 @@ impl Serialize for Envelope {
                 map.serialize_entry("datacontenttype", content_type)?;
             }
             match payload.encode() {
-                Encoded::Json(raw) => map.serialize_entry("data", &raw)?,
-                Encoded::Text(text) => map.serialize_entry("data", &text)?,
+                Encoded::Json(raw) => map.serialize_entry("data", raw)?,
+                Encoded::Text(text) => map.serialize_entry("data", text)?,
                 Encoded::Base64(text) => map.serialize_entry("data_base64", &text)?,
             }
         }

@@ -23,11 +23,11 @@ pub struct Payload {
 }
 
 /// How the bytes stand in the envelope.
-pub(super) enum Encoded {
+pub(super) enum Encoded<'a> {
     /// `"data": <as it is>`
-    Json(Box<RawValue>),
+    Json(&'a RawValue),
     /// `"data": "<text>"`
-    Text(String),
+    Text(&'a str),
     /// `"data_base64": "…"`
     Base64(String),
 }
@@ -49,7 +49,7 @@ impl Payload {
         Self { bytes: bytes.into(), content_type: Some(content_type.into()) }
     }
 
-    pub(super) fn encode(&self) -> Encoded {
+    pub(super) fn encode(&self) -> Encoded<'_> {
         let text = match std::str::from_utf8(&self.bytes) {
             Err(_) => return Encoded::Base64(BASE64.encode(&self.bytes)),
             Ok(text) => text,
@@ -57,12 +57,12 @@ impl Payload {
         if !is_json(self.content_type.as_deref()) {
             // What is mostly line breaks, quotes or control characters would grow up to sixfold.
             return match escaped_len(text) + TEXT_MEMBER.len() <= base64_len(text) + BASE64_MEMBER.len() {
-                true => Encoded::Text(text.to_owned()),
+                true => Encoded::Text(text),
                 false => Encoded::Base64(BASE64.encode(text)),
             };
         }
-        match serde_json::from_str::<Box<RawValue>>(text) {
-            Ok(raw) if fits_as_it_is(text, &raw) => Encoded::Json(raw),
+        match serde_json::from_str::<&RawValue>(text) {
+            Ok(raw) if fits_as_it_is(text, raw) => Encoded::Json(raw),
             _ => Encoded::Base64(BASE64.encode(&self.bytes)),
         }
     }
@@ -93,7 +93,15 @@ fn is_json(content_type: Option<&str>) -> bool {
 
 /// An envelope stays one line, and shallow enough for any parser.
 fn fits_as_it_is(text: &str, raw: &RawValue) -> bool {
-    raw.get().len() == text.len() && !text.contains(['\n', '\r']) && depth(text.as_bytes()) <= MAX_DATA_DEPTH
+    raw.get().len() == text.len()
+        && !text.bytes().any(|byte| matches!(byte, b'\n' | b'\r'))
+        && is_shallow(text.as_bytes())
+}
+
+/// Whether valid JSON is nested no deeper than allowed. What has few brackets is, wherever they stand.
+fn is_shallow(json: &[u8]) -> bool {
+    let brackets = json.iter().filter(|byte| matches!(byte, b'[' | b'{')).count();
+    brackets <= MAX_DATA_DEPTH || depth(json) <= MAX_DATA_DEPTH
 }
 
 /// How long a text is as a JSON string, without the quotes around it.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use crate::ports::{Bell, Chosen, Store, Watch};
+use crate::ports::{Bell, Chosen, Interest, Store, Watch};
 use crate::words::{Error, ErrorKind, Id, Outcome, Result};
 
 use desk::{Answers, Desk, MOST_HELD};
@@ -64,10 +64,27 @@ impl<S: Store + Send + Sync + 'static> Dispatcher<S> {
     /// [`ErrorKind::TimedOut`] if `patience` ran out; [`ErrorKind::Unsupported`] if there is no watch to be had; any kind of
     /// [`Store::outcome`].
     pub async fn outcome(&self, id: &Id, patience: Option<Duration>) -> Result<Outcome> {
+        self.one(id, patience, false).await
+    }
+
+    /// The same for a job that was submitted just now under an id that was minted for it: a listener that is at work already need not be
+    /// woken.
+    ///
+    /// # Errors
+    /// As [`outcome`](Self::outcome).
+    pub async fn outcome_of_new(&self, id: &Id, patience: Option<Duration>) -> Result<Outcome> {
+        self.one(id, patience, true).await
+    }
+
+    async fn one(&self, id: &Id, patience: Option<Duration>, new: bool) -> Result<Outcome> {
         let since = Instant::now();
         let (send, told) = oneshot::channel();
         let deadline = patience.and_then(|patience| since.checked_add(patience));
-        let _ticket = self.enter(BTreeSet::from([id.clone()]), deadline, Answers::One(send))?;
+        let ticket = self.enter(BTreeSet::from([id.clone()]), deadline, Answers::One(send), new)?;
+        // What came before that was not heard for this one.
+        if ticket.quiet && self.0.store.may_be_decided(id) {
+            ticket.look();
+        }
         told.await.unwrap_or_else(|_| Err(unanswered(&BTreeSet::from([id.clone()]), since, deadline)))
     }
 
@@ -88,7 +105,7 @@ impl<S: Store + Send + Sync + 'static> Dispatcher<S> {
         if !missing.is_empty() && patience != Some(Duration::ZERO) {
             let (send, told) = mpsc::channel();
             let held = Arc::<AtomicUsize>::default();
-            let ticket = self.enter(missing.clone(), deadline, Answers::Each(send, held.clone()))?;
+            let ticket = self.enter(missing.clone(), deadline, Answers::Each(send, held.clone()), false)?;
             // Ends when all are told, or at the deadline.
             for (id, answer) in told {
                 let outcome = answer?;
@@ -98,7 +115,7 @@ impl<S: Store + Send + Sync + 'static> Dispatcher<S> {
                     return Ok(());
                 }
                 if held.fetch_sub(size, Ordering::AcqRel) >= MOST_HELD {
-                    ticket.has_room();
+                    ticket.look();
                 }
             }
         }
@@ -140,10 +157,23 @@ impl<S: Store + Send + Sync + 'static> Dispatcher<S> {
         looked
     }
 
-    fn enter(&self, ids: BTreeSet<Id>, deadline: Option<Instant>, answers: Answers) -> Result<Ticket<S>> {
+    fn enter(
+        &self,
+        ids: BTreeSet<Id>,
+        deadline: Option<Instant>,
+        answers: Answers,
+        new: bool,
+    ) -> Result<Ticket<S>> {
+        let all: Vec<Id> = if new { ids.iter().cloned().collect() } else { Vec::new() };
+        let folders = new.then(|| self.0.store.hints(Interest::Outcomes(&all)));
         let mut desk = self.0.desk();
         let number = desk.enter(ids, deadline, answers);
-        let ticket = Ticket { shared: self.0.clone(), number };
+        let soon = Instant::now() + listener::FIRST_RESCAN;
+        let quiet = folders.is_some_and(|folders| desk.enter_quietly(number, &folders, soon));
+        let ticket = Ticket { shared: self.0.clone(), number, quiet };
+        if quiet {
+            return Ok(ticket);
+        }
         if !desk.attended {
             let shared = self.0.clone();
             let thread = thread::Builder::new().name("filedrop-wait".to_owned());
@@ -163,11 +193,13 @@ impl<S: Store + Send + Sync + 'static> Dispatcher<S> {
 struct Ticket<S> {
     shared: Arc<Shared<S>>,
     number: u64,
+    /// The listener was not told of it.
+    quiet: bool,
 }
 
 impl<S> Ticket<S> {
-    /// Outcomes that were held back may come now.
-    fn has_room(&self) {
+    /// Has the listener look: outcomes that were held back may come now.
+    fn look(&self) {
         self.shared.desk().look_again(self.number);
         self.shared.bell.ring();
     }
@@ -176,8 +208,8 @@ impl<S> Ticket<S> {
 impl<S> Drop for Ticket<S> {
     fn drop(&mut self) {
         let mut desk = self.shared.desk();
-        desk.leave(self.number);
-        if desk.is_empty() {
+        // Who was served is known to the listener.
+        if desk.leave(self.number) && desk.is_empty() {
             self.shared.bell.ring();
         }
     }

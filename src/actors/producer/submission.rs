@@ -237,6 +237,16 @@ impl Submission {
         self.file(path, AttachBy::Link)
     }
 
+    /// Whether its id is given.
+    pub(crate) fn has_id(&self) -> bool {
+        self.id.is_some()
+    }
+
+    /// Whether files are to travel with it.
+    pub(crate) fn has_files(&self) -> bool {
+        !self.files.is_empty()
+    }
+
     fn file(mut self, path: impl Into<PathBuf>, how: AttachBy) -> Self {
         self.files.push(Attachment { path: path.into(), how });
         self

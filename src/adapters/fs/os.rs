@@ -19,6 +19,9 @@ use sha2::{Digest as _, Sha256};
 use crate::ports::{Durability, FileId, FileKind, Fs, Listed, Meta};
 use crate::words::Writer;
 
+/// So many bytes are read before a file is asked how long it is.
+const SHORT: usize = 16 << 10;
+
 /// System calls, one each; in a folder that a group shares, with those that give what is made there the folder's modes.
 #[derive(Debug, Clone)]
 pub struct OsFs {
@@ -116,8 +119,7 @@ impl Fs for OsFs {
     }
 
     fn write(&self, file: &File, bytes: &[u8]) -> io::Result<()> {
-        file.write_all_at(bytes, 0)?;
-        file.set_len(bytes.len() as u64)
+        file.write_all_at(bytes, 0)
     }
 
     fn copy(&self, from: &Path, to: &File, progress: &mut dyn FnMut(u64)) -> io::Result<u64> {
@@ -129,13 +131,20 @@ impl Fs for OsFs {
         copy::content(&from, to, progress)
     }
 
-    fn read(&self, mut file: &File, limit: usize) -> io::Result<Vec<u8>> {
+    fn read(&self, file: &File, limit: usize) -> io::Result<Vec<u8>> {
+        // Most envelopes are short: then one call tells all, since a regular file gives less than was asked for only at its end.
+        let mut short = [0; SHORT];
+        let got = rustix::io::retry_on_intr(|| rustix::io::read(file, &mut short))?;
+        if got < SHORT {
+            return if got > limit { Err(ErrorKind::FileTooLarge.into()) } else { Ok(short[..got].to_vec()) };
+        }
         let size = file.metadata()?.len();
         if size > limit as u64 {
             return Err(ErrorKind::FileTooLarge.into());
         }
-        let mut bytes = Vec::with_capacity(size as usize);
-        file.by_ref().take(limit as u64 + 1).read_to_end(&mut bytes)?;
+        let mut bytes = Vec::with_capacity(size as usize + 1);
+        bytes.extend_from_slice(&short);
+        file.take((limit + 1 - bytes.len().min(limit)) as u64).read_to_end(&mut bytes)?;
         if bytes.len() > limit { Err(ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
     }
 

@@ -1,16 +1,28 @@
 //! Watches: the operating system's notifications, and none.
 
+#[cfg(target_os = "linux")]
+mod inotify;
+// On Linux it is there to be tested.
+#[cfg(any(test, not(target_os = "linux")))]
+#[cfg_attr(target_os = "linux", allow(dead_code, unreachable_pub))]
 mod notify;
 mod patient;
 mod poll;
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+
+use rustix::io::Errno;
 
 use crate::adapters::fs::OsFs;
 use crate::adapters::probe::hears;
 use crate::ports::{Bell, Chosen, Fs as _, Watch, WatchMode};
-use crate::words::{ErrorKind, Result};
+use crate::words::{Error, ErrorKind, Result};
 
+#[cfg(target_os = "linux")]
+pub use inotify::NotifyWatch;
+#[cfg(not(target_os = "linux"))]
 pub use notify::NotifyWatch;
 pub use patient::PatientWatch;
 pub use poll::PollWatch;
@@ -62,49 +74,17 @@ fn notifies(watch: NotifyWatch, why: &str) -> (Box<dyn Watch>, Chosen) {
     (Box::new(watch), Chosen { mode: WatchMode::Notify, why: why.to_owned() })
 }
 
-#[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::time::Duration;
+/// So many files that were renamed into a folder are remembered until somebody asks: the others have to be quiet for a while.
+const MOST_RENAMED: usize = 64 << 10;
 
-    use super::*;
-    use crate::words::Error;
-
-    fn chosen(hears: Result<bool>) -> Chosen {
-        try_out(PatientWatch::new(Bell::default()), |_| hears).1
-    }
-
-    #[test]
-    fn what_was_heard_decides() {
-        assert_eq!(chosen(Ok(true)).mode, WatchMode::Notify);
-        assert_eq!(chosen(Ok(false)).mode, WatchMode::Poll);
-        let no_more = Error::new(ErrorKind::Unsupported, "no more");
-        let why = "no more; until there are some".to_owned();
-        assert_eq!(chosen(Err(no_more)), Chosen { mode: WatchMode::Poll, why });
-        let read_only = Error::new(ErrorKind::Io, "read-only");
-        assert_eq!(chosen(Err(read_only)).mode, WatchMode::Notify, "what cannot be tried says nothing");
-    }
-
-    /// The probe leaves nothing, rings for nobody, and the watch that it tried watches what it is told then.
-    #[test]
-    fn a_local_folder_is_tried_and_watched() {
-        let place = tempfile::tempdir().unwrap();
-        let (tmp, inbox) = (place.path().join("tmp"), place.path().join("inbox"));
-        fs::create_dir(&tmp).unwrap();
-        fs::create_dir(&inbox).unwrap();
-        let (os, bell) = (OsFs::at(place.path()).unwrap(), Bell::default());
-        let (mut watch, chosen) = watch(WatchMode::Auto, &os, &tmp, &bell).unwrap();
-        assert_eq!(chosen.mode, WatchMode::Notify);
-        assert!(chosen.why.ends_with("to try it"), "{chosen:?}");
-        assert_eq!(fs::read_dir(&tmp).unwrap().count(), 0);
-        assert!(!bell.wait(Duration::from_millis(100)), "of the probe nobody is told");
-        watch.arm(&inbox).unwrap();
-        fs::write(inbox.join("x"), "x").unwrap();
-        assert!(bell.wait(Duration::from_secs(30)));
-        // Without a place to try it, what is known of the file system has to do.
-        let (_, chosen) = super::watch(WatchMode::Auto, &os, &place.path().join("none"), &bell).unwrap();
-        assert_eq!((chosen.mode, &chosen.why[..]), (WatchMode::Notify, "the file system is local"));
-        let (_, chosen) = super::watch(WatchMode::Auto, &OsFs::shared(), &tmp, &bell).unwrap();
-        assert_eq!(chosen.mode, WatchMode::Poll);
-    }
+/// Our own jobs are renamed all the time, and that says nothing of them.
+fn is_news_to_none(name: &OsStr) -> bool {
+    name.as_bytes().ends_with(b".job.json")
 }
+
+fn nothing_at(dir: &Path) -> Error {
+    Error::new(ErrorKind::NotFound, "there is no such folder").at(dir).because(Errno::NOENT.into())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,6 @@
-//! The operating system's notifications: inotify on Linux, kqueue or FSEvents elsewhere.
+//! The operating system's notifications where it is not Linux: kqueue or FSEvents. On Linux it is only tried.
 
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,6 +8,7 @@ use notify::event::{ModifyKind, RenameMode};
 use notify::{Config, Event, EventKind, EventKindMask, RecommendedWatcher, RecursiveMode, Watcher};
 use rustix::io::Errno;
 
+use super::{MOST_RENAMED, is_news_to_none, nothing_at};
 use crate::adapters::fs::describe;
 use crate::ports::{Bell, Watch};
 use crate::words::{Error, ErrorKind, Result, Version};
@@ -33,9 +33,6 @@ struct Apart {
     /// and then rings this.
     bell: Bell,
 }
-
-/// So many files that were renamed into a folder are remembered until somebody asks: the others have to be quiet for a while.
-const MOST_RENAMED: usize = 64 << 10;
 
 impl NotifyWatch {
     /// A watch of nothing yet.
@@ -99,10 +96,9 @@ fn hear(
     bell.ring();
 }
 
-/// What it was is looked at once: by the time that somebody asks, another may have its name. Our own jobs move all the time, and
-/// mean nothing here.
+/// What it was is looked at once: by the time that somebody asks, another may have its name.
 fn remember(renamed: &Mutex<Vec<(PathBuf, Version)>>, paths: Vec<PathBuf>) {
-    for path in paths.into_iter().filter(|path| !path.as_os_str().as_bytes().ends_with(b".job.json")) {
+    for path in paths.into_iter().filter(|path| !path.file_name().is_some_and(is_news_to_none)) {
         let Ok(meta) = std::fs::symlink_metadata(&path) else { continue };
         let mut renamed = renamed.lock().unwrap_or_else(PoisonError::into_inner);
         if meta.is_file() && renamed.len() < MOST_RENAMED {
@@ -130,10 +126,6 @@ impl Watch for NotifyWatch {
     }
 }
 
-fn nothing_at(dir: &Path) -> Error {
-    Error::new(ErrorKind::NotFound, "there is no such folder").at(dir).because(Errno::NOENT.into())
-}
-
 fn unsupported(e: notify::Error) -> Error {
     let because = |why: &str| Error::new(ErrorKind::Unsupported, format!("no notifications: {why}"));
     match e.kind {
@@ -150,70 +142,9 @@ fn unsupported(e: notify::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, File};
-    use std::io::Write as _;
     use std::time::Duration;
 
     use super::*;
-
-    const SOON: Duration = Duration::from_secs(30);
-
-    /// A watched folder, and a place beside it on the same file system.
-    fn watched() -> (tempfile::TempDir, Bell, NotifyWatch) {
-        let place = tempfile::tempdir().unwrap();
-        fs::create_dir(place.path().join("watched")).unwrap();
-        let bell = Bell::default();
-        let mut watch = NotifyWatch::new(bell.clone()).unwrap();
-        watch.arm(&place.path().join("watched")).unwrap();
-        (place, bell, watch)
-    }
-
-    /// All rings that are on their way have come.
-    fn settle(bell: &Bell) {
-        while bell.wait(Duration::from_millis(100)) {}
-    }
-
-    #[test]
-    fn what_appears_rings() {
-        let (place, bell, mut watch) = watched();
-        let beside = place.path().join("beside");
-        let dir = place.path().join("watched");
-        fs::write(&beside, "x").unwrap();
-        assert!(!bell.wait(Duration::from_millis(50)), "only what is watched rings");
-        fs::hard_link(&beside, dir.join("linked")).unwrap();
-        assert!(bell.wait(SOON), "a link");
-        settle(&bell);
-        fs::rename(&beside, dir.join("renamed")).unwrap();
-        assert!(bell.wait(SOON), "a rename into it");
-        settle(&bell);
-        fs::create_dir(dir.join("folder")).unwrap();
-        assert!(bell.wait(SOON), "a folder");
-        settle(&bell);
-        // Made again under the same name, and armed again.
-        fs::remove_dir_all(&dir).unwrap();
-        assert_eq!(watch.arm(&dir).unwrap_err().kind(), ErrorKind::NotFound);
-        fs::create_dir(&dir).unwrap();
-        watch.arm(&dir).unwrap();
-        settle(&bell);
-        fs::write(dir.join("file"), "x").unwrap();
-        assert!(bell.wait(SOON), "a file in the folder that was made again");
-    }
-
-    #[test]
-    fn the_closing_of_a_presence_rings_and_its_beats_do_not() {
-        let (place, bell, _watch) = watched();
-        let beside = place.path().join("beside");
-        let presence = place.path().join("watched/presence");
-        let mut file = File::create_new(&beside).unwrap();
-        fs::rename(&beside, &presence).unwrap();
-        settle(&bell);
-        file.write_all(b"a beat").unwrap();
-        fs::read(&presence).unwrap();
-        fs::read_dir(place.path().join("watched")).unwrap().for_each(drop);
-        assert!(!bell.wait(Duration::from_millis(100)), "a beat, or our own look, must not ring");
-        drop(file);
-        assert!(bell.wait(SOON), "its owner is gone");
-    }
 
     #[test]
     fn what_hides_something_rings() {
@@ -223,15 +154,5 @@ mod tests {
         assert!(bell.wait(Duration::ZERO), "the queue was full");
         hear(Err(notify::Error::generic("as asked for")), &Mutex::default(), &renamed, &bell);
         assert!(bell.wait(Duration::ZERO), "trouble");
-    }
-
-    #[test]
-    fn what_goes_away_does_not_ring() {
-        let (place, bell, _watch) = watched();
-        let file = place.path().join("watched/file");
-        fs::write(&file, "x").unwrap();
-        settle(&bell);
-        fs::rename(&file, place.path().join("beside")).unwrap();
-        assert!(!bell.wait(Duration::from_millis(100)), "a claim must not wake all others");
     }
 }

@@ -174,6 +174,12 @@ pub trait Store {
         Vec::new()
     }
 
+    /// Whether there may be an outcome of this job already: where not, a look that costs less than [`outcome`](Store::outcome).
+    fn may_be_decided(&self, id: &Id) -> bool {
+        let _ = id;
+        true
+    }
+
     /// Where a job is, for people: it may be elsewhere a moment later.
     fn locate(&self, id: &Id) -> Result<Vec<Place>>;
 

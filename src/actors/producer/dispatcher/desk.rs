@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::mem;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -68,6 +69,26 @@ pub(super) struct Desk {
     last_number: u64,
     /// Whether there is a listener.
     pub(super) attended: bool,
+    /// What it does while nobody rings.
+    pub(super) post: Post,
+    /// Somebody began to wait since the last round, and needs no look.
+    quiet_ones: bool,
+}
+
+/// Where the listener hears, and when it looks again in any case.
+#[derive(Default)]
+pub(super) struct Post {
+    pub(super) folders: Vec<PathBuf>,
+    pub(super) until: Option<Instant>,
+}
+
+impl Post {
+    /// Whether whoever begins to wait now, until `deadline`, for what comes to these folders is served as it is: the listener hears of
+    /// it, and looks within `soon` if a hint is lost.
+    fn serves(&self, folders: &[PathBuf], deadline: Option<Instant>, soon: Instant) -> bool {
+        let in_time = |until: Instant| until <= soon && deadline.is_none_or(|deadline| until <= deadline);
+        self.until.is_some_and(in_time) && folders.iter().all(|folder| self.folders.contains(folder))
+    }
 }
 
 impl Desk {
@@ -85,9 +106,21 @@ impl Desk {
         self.last_number
     }
 
-    /// Forgets one who waits. Its channel closes.
-    pub(super) fn leave(&mut self, number: u64) {
-        let Some(waiter) = self.waiters.remove(&number) else { return };
+    /// The same for one who has seen to it that what was there before is looked for, if the listener need not be told: by when it must have
+    /// looked, and where it has to hear. Whether that is so.
+    pub(super) fn enter_quietly(&mut self, number: u64, folders: &[PathBuf], soon: Instant) -> bool {
+        let Some(waiter) = self.waiters.get(&number) else { return false };
+        if !self.attended || !self.post.serves(folders, waiter.deadline, soon) {
+            return false;
+        }
+        self.fresh.retain(|id| !waiter.missing.contains(id));
+        self.quiet_ones = true;
+        true
+    }
+
+    /// Forgets one who waits. Its channel closes. Whether it waited still.
+    pub(super) fn leave(&mut self, number: u64) -> bool {
+        let Some(waiter) = self.waiters.remove(&number) else { return false };
         for id in waiter.missing {
             if let Some(numbers) = self.by_id.get_mut(&id) {
                 numbers.retain(|other| *other != number);
@@ -96,6 +129,7 @@ impl Desk {
                 }
             }
         }
+        true
     }
 
     /// Looks again for all that one waits for.
@@ -111,13 +145,14 @@ impl Desk {
     }
 
     /// Whether somebody began to wait since the last round.
-    pub(super) fn has_fresh(&self) -> bool {
-        !self.fresh.is_empty()
+    pub(super) fn has_newcomers(&self) -> bool {
+        self.quiet_ones || !self.fresh.is_empty()
     }
 
     /// What to look for: in any case what is new, and for those whose time is over; with `all`, for everything that there is
     /// room for, `everywhere` if so.
     pub(super) fn round(&mut self, now: Instant, all: bool, everywhere: bool) -> Round {
+        self.quiet_ones = false;
         let mut urgent: HashSet<Id> = mem::take(&mut self.fresh).into_iter().collect();
         for waiter in self.waiters.values_mut() {
             waiter.seen = true;
@@ -176,7 +211,9 @@ impl Desk {
         let is_due = |waiter: &Waiter| waiter.seen && waiter.is_late(then) && !put_off(waiter);
         let late = self.waiters.iter().filter(|(_, waiter)| is_due(waiter));
         let late: Vec<u64> = late.map(|(number, _)| *number).collect();
-        late.into_iter().for_each(|number| self.leave(number));
+        for number in late {
+            self.leave(number);
+        }
     }
 
     /// When the next time is over.

@@ -7,11 +7,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Shared;
+use super::desk::Post;
 use crate::ports::{Interest, Store, Watch};
 use crate::words::{Error, ErrorKind, Id};
 
 /// The first safety rescan of a watch that hears; each doubles the pause, until somebody new waits.
-const FIRST_RESCAN: Duration = Duration::from_secs(1);
+pub(super) const FIRST_RESCAN: Duration = Duration::from_secs(1);
 /// The longest pause between safety rescans.
 const LAST_RESCAN: Duration = Duration::from_secs(30);
 /// A look at no more ids than this is followed by no rest.
@@ -31,7 +32,10 @@ pub(super) fn attend<S: Store>(shared: &Shared<S>) {
             Ok((watch, chosen)) => {
                 tracing::debug!(mode = ?chosen.mode, why = chosen.why, "waiting for outcomes");
                 let (next_rescan, worked, troubled) = (Instant::now(), false, None);
-                Listener { shared, watch, rescan: FIRST_RESCAN, next_rescan, worked, troubled }.serve();
+                let armed = None;
+                Listener { shared, watch, rescan: FIRST_RESCAN, next_rescan, worked, troubled, armed }
+                    .serve();
+                shared.desk().post = Post::default();
             }
             Err(e) => shared.desk().refuse(&e),
         }
@@ -63,6 +67,8 @@ struct Listener<'a, S> {
     worked: bool,
     /// Since when the system does not let us look.
     troubled: Option<Instant>,
+    /// When all folders of the post were last armed.
+    armed: Option<Instant>,
 }
 
 impl<S: Store> Listener<'_, S> {
@@ -80,7 +86,7 @@ impl<S: Store> Listener<'_, S> {
             let all = everywhere || (rang && self.watch.hears());
             let round = {
                 let mut desk = self.shared.desk();
-                if desk.has_fresh() && self.watch.hears() {
+                if desk.has_newcomers() && self.watch.hears() {
                     self.rescan = FIRST_RESCAN;
                     self.next_rescan = self.next_rescan.min(looked + FIRST_RESCAN);
                 }
@@ -114,9 +120,12 @@ impl<S: Store> Listener<'_, S> {
     fn lingers(&self) -> bool {
         let until = Instant::now() + LINGER;
         loop {
-            if !self.shared.desk().is_empty() {
+            let mut desk = self.shared.desk();
+            if !desk.is_empty() {
                 return true;
             }
+            desk.post.until = Some(until);
+            drop(desk);
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return false;
@@ -127,9 +136,11 @@ impl<S: Store> Listener<'_, S> {
 
     /// Waits for a ring, or until there is something to do; after a ring, rests. Whether it rang.
     fn wait(&self, rest: Duration) -> bool {
-        let deadline = self.shared.desk().next_deadline();
-        let left = |until: Instant| until.saturating_duration_since(Instant::now());
-        let patience = || deadline.map_or(left(self.next_rescan), |at| left(at.min(self.next_rescan)));
+        let mut desk = self.shared.desk();
+        let until = desk.next_deadline().map_or(self.next_rescan, |at| at.min(self.next_rescan));
+        desk.post.until = Some(until);
+        drop(desk);
+        let patience = || until.saturating_duration_since(Instant::now());
         if !self.shared.bell.wait(patience()) {
             return false;
         }
@@ -186,17 +197,30 @@ impl<S: Store> Listener<'_, S> {
         if !hears {
             return false;
         }
+        // A folder may have been removed and made again, but not all the time.
+        let known = folders.iter().all(|folder| self.shared.desk().post.folders.contains(folder));
+        if known && self.armed.is_some_and(|at| at.elapsed() < FIRST_RESCAN) {
+            return true;
+        }
+        self.armed = Some(Instant::now());
+        self.shared.desk().post.folders.clear();
+        let mut armed = Vec::with_capacity(folders.len());
         for (nth, folder) in folders.iter().enumerate() {
-            if let Err(e) = self.watch.arm(folder) {
-                // The day may not have come yet; its making will ring. Any other error makes us deaf there.
-                if nth == 0 || e.kind() != ErrorKind::NotFound {
-                    hears = false;
-                    if !self.shared.said_deaf.swap(true, Ordering::Relaxed) {
-                        let every = self.shared.poll_interval;
-                        tracing::warn!(error = %e, "cannot watch for outcomes; looking every {every:?} until that works");
-                    }
+            let Err(e) = self.watch.arm(folder) else {
+                armed.push(folder.clone());
+                continue;
+            };
+            // The day may not have come yet; its making will ring. Any other error makes us deaf there.
+            if nth == 0 || e.kind() != ErrorKind::NotFound {
+                hears = false;
+                if !self.shared.said_deaf.swap(true, Ordering::Relaxed) {
+                    let every = self.shared.poll_interval;
+                    tracing::warn!(error = %e, "cannot watch for outcomes; looking every {every:?} until that works");
                 }
             }
+        }
+        if hears {
+            self.shared.desk().post.folders = armed;
         }
         if hears && self.shared.said_deaf.swap(false, Ordering::Relaxed) {
             tracing::info!("watching for outcomes again");

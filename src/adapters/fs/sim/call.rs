@@ -154,7 +154,8 @@ impl Fs for SimFs<'_> {
         let put = |state: &mut State, bytes: &[u8]| {
             let modified_ms = state.wall_ms;
             let file = state.disk.file_mut(file.ino)?;
-            (file.data, file.flushed, file.modified_ms) = (bytes.into(), false, modified_ms);
+            let end = file.data.get(bytes.len()..).unwrap_or_default();
+            (file.data, file.flushed, file.modified_ms) = ([bytes, end].concat().into(), false, modified_ms);
             Ok(())
         };
         let call = Call("write", None);

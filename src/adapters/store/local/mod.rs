@@ -264,6 +264,10 @@ impl<F: Fs, H: Host> Store for LocalStore<F, H> {
         self.folders_of(what)
     }
 
+    fn may_be_decided(&self, id: &Id) -> bool {
+        self.has_slot(id)
+    }
+
     fn locate(&self, id: &Id) -> Result<Vec<Place>> {
         self.find_moving(id)
     }

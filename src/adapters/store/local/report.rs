@@ -59,6 +59,13 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         ControlFlow::Continue(())
     }
 
+    /// Whether there is anything in its slot, unless that cannot be told.
+    pub(super) fn has_slot(&self, id: &Id) -> bool {
+        let Some(day) = self.probable_day_of(id) else { return true };
+        let slot = self.layout.room("outcomes").join(day).join(format!("{id}.outcome.json"));
+        !matches!(self.look(&slot), Ok(None))
+    }
+
     /// Tells those that are in one folder, and leaves the others.
     fn report_from(&self, day: &Path, ids: &mut Vec<&Id>, tell: &mut Tell<'_>) -> ControlFlow<()> {
         let mut missing = Vec::new();
