@@ -22,7 +22,7 @@ def write(results, candidates, disk, rounds, command, into):
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "machine": machine(),
         "disk": disk.words,
-        "rounds": str(rounds),
+        "rounds": f"{rounds} rounds" if rounds > 1 else "one round, which says little",
         "threads": str(THREADS["flush"]),
         "at_a_time": f"{AT_A_TIME['submit-and-handle']} at a time, {AT_A_TIME['drain']} in a drain",
         "overview": overview(results),

@@ -43,7 +43,7 @@ def panel(results, work, left, top):
         length = max(1, BAR * min(figure, most) / most)
         cut = " »" if figure > most else ""
         times = better(work, figure, ours)
-        ratio = "" if name == OURS else f"{times:.2g} ×" if times >= 0.01 else "< 0.01 ×"
+        ratio = "" if name == OURS else f"{times:.2g} ×" if times >= 0.01 else "&lt; 0.01 ×"
         parts.append(
             f'<text x="{left + NAMES - 6}" y="{y + 11}" text-anchor="end" fill="#202124">{html.escape(name)}</text>'
             f'<rect x="{left + NAMES}" y="{y}" width="{length:.1f}" height="{STEP - 5}" fill="{COLOURS.get(name, OTHERS)}"/>'
