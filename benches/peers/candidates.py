@@ -15,10 +15,10 @@ PLAYERS = install.HERE / "players"
 
 
 class Candidate:
-    # Several words of a work's kind, and of what it can.
     name = version = None
     # For each durability what an acknowledgement means. One that is not there, it cannot.
     durable = {}
+    # The kinds of work that it is tried with.
     kinds = ()
     # It does so large a part of the jobs: who is slow would take all the time, and who is very quick none.
     share = 1

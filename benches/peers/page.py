@@ -77,10 +77,7 @@ def table(results):
 
 def ratio(work, figure, than):
     """How many times as good: of times, the other one is divided by this one."""
-    if not than:
-        return ""
-    times = better(work, figure, than)
-    return f"{times:.2g}" if times >= 0.01 else "< 0.01"
+    return found.ratio(better(work, figure, than)) if than else ""
 
 
 def claims(results):
@@ -92,7 +89,7 @@ def claims(results):
 def losses(results):
     lines = []
     for work, ahead in found.losses(results):
-        names = ", ".join(f"{name} {by:.2g} ×" for name, by in ahead)
+        names = ", ".join(f"{name} {found.ratio(by)} ×" for name, by in ahead)
         lines.append(f"- {found.titled(results, work)}: {names}")
     return "\n".join(lines) or "Nobody was quicker by more than 5 %, in anything."
 

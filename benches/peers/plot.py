@@ -2,7 +2,7 @@
 
 import html
 
-from results import FLOOR, OURS, said, titled
+from results import FLOOR, OURS, ratio, said, titled
 from work import better
 
 COLUMNS, PANEL, NAMES, BAR, STEP, HEAD, MARGIN = 2, 470, 125, 215, 19, 34, 18
@@ -42,12 +42,11 @@ def panel(results, work, left, top):
         y = top + HEAD - 12 + place * STEP
         length = max(1, BAR * min(figure, most) / most)
         cut = " »" if figure > most else ""
-        times = better(work, figure, ours)
-        ratio = "" if name == OURS else f"{times:.2g} ×" if times >= 0.01 else "&lt; 0.01 ×"
+        times = "" if name == OURS else html.escape(f"{ratio(better(work, figure, ours))} ×")
         parts.append(
             f'<text x="{left + NAMES - 6}" y="{y + 11}" text-anchor="end" fill="#202124">{html.escape(name)}</text>'
             f'<rect x="{left + NAMES}" y="{y}" width="{length:.1f}" height="{STEP - 5}" fill="{COLOURS.get(name, OTHERS)}"/>'
             f'<text x="{left + NAMES + length + 4:.1f}" y="{y + 11}" fill="#202124" font-size="11">{said(work, figure)}{cut}'
-            f'<tspan dx="5" fill="#5f6368">{ratio}</tspan></text>\n'
+            f'<tspan dx="5" fill="#5f6368">{times}</tspan></text>\n'
         )
     return "".join(parts)

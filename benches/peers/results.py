@@ -87,6 +87,11 @@ def said(work, figure):
     return f"{figure:,.1f} µs" if figure < 100 else f"{figure:,.0f} µs"
 
 
+def ratio(times):
+    """So many times as good, for people."""
+    return "< 0.01" if times < 0.01 else f"{times:.2g}" if times < 100 else f"{times:,.0f}"
+
+
 def losses(results):
     """For each work those that are better than ours, the best first, the floor apart."""
     for work in results.tried():
