@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import os
 import sqlite3
 import sys
 

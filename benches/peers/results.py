@@ -1,4 +1,4 @@
-"""What was measured, and what the issue of being quick must show with it."""
+"""What was measured, and what must show in it."""
 
 import collections
 import statistics
