@@ -61,14 +61,20 @@ impl Rooms {
         (0..jobs).try_for_each(|nth| self.publish(&self.inbox, &format!("{who:03}-{nth:08}"), &payload))
     }
 
-    /// Claims a job, reads it, decides it, archives it. Whether it was there.
-    fn handle(&self, name: &str) -> Outcome<bool> {
+    /// One job.
+    pub(crate) fn submit_one(&self, nth: usize, payload: &[u8]) -> Outcome<()> {
+        self.publish(&self.inbox, &format!("{nth:08}"), payload)
+    }
+
+    /// Claims a job, reads it, decides it, archives it. Whether it was there. `see` is shown what is in it.
+    fn handle(&self, name: &str, see: impl FnOnce(&[u8])) -> Outcome<bool> {
         if renameat(&self.inbox, name, &self.claimed, name).is_err() {
             return Ok(false);
         }
         let file = openat(&self.claimed, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
         let mut bytes = [0; 4096];
         let read = rustix::io::read(&file, &mut bytes)?;
+        see(&bytes[..read]);
         self.publish(&self.outcomes, name, &bytes[..read])?;
         renameat(&self.claimed, name, &self.done, name)?;
         Ok(true)
@@ -98,7 +104,7 @@ impl Rooms {
         std::thread::scope(|scope| {
             let work = || -> Outcome<()> {
                 while let Some(name) = next()? {
-                    if self.handle(&name)? {
+                    if self.handle(&name, |_| ())? {
                         left.fetch_sub(1, std::sync::atomic::Ordering::AcqRel);
                     }
                 }
@@ -134,13 +140,13 @@ impl Rooms {
     }
 
     /// Answers so often, as soon as it can: one thread, which does nothing else.
-    pub(crate) fn answer(&self, jobs: usize) -> Outcome<()> {
+    pub(crate) fn answer(&self, jobs: usize, mut see: impl FnMut(&[u8])) -> Outcome<()> {
         let watch = watch(&self.root.join("inbox"))?;
         let mut answered = 0;
         while answered < jobs {
             let names = list(&self.inbox)?;
             for name in &names {
-                answered += usize::from(self.handle(name)?);
+                answered += usize::from(self.handle(name, &mut see)?);
             }
             if names.is_empty() {
                 wait(&watch, Duration::from_secs(1))?;

@@ -13,6 +13,7 @@
 mod floor;
 mod ours;
 mod pairs;
+mod pickup;
 mod processes;
 
 use std::path::{Path, PathBuf};
@@ -70,6 +71,9 @@ fn main() -> Outcome<()> {
             for producers in [1, 8, 32] {
                 pairs::submit(&plan, durability, producers)?;
             }
+        }
+        if wanted("pick-up") {
+            pickup::pick_up(&plan, durability)?;
         }
         if wanted("drain") {
             pairs::drain(&plan, durability)?;

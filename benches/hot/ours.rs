@@ -20,13 +20,30 @@ pub(crate) fn submit(drop: &DropFolder, jobs: usize) -> Outcome<()> {
     (0..jobs).try_for_each(|_| drop.submit(job()).map(|_| ())).map_err(Into::into)
 }
 
+/// One job.
+pub(crate) fn submit_one(drop: &DropFolder, payload: Vec<u8>) -> Outcome<()> {
+    drop.submit(Submission::new("order").data(payload))?;
+    Ok(())
+}
+
 /// Handles so many jobs with so many threads.
 pub(crate) fn serve(drop: &DropFolder, jobs: usize, threads: usize) -> Outcome<()> {
+    serve_seen(drop, jobs, threads, |_| ())
+}
+
+/// The same, and `see` is shown the data of each.
+pub(crate) fn serve_seen(
+    drop: &DropFolder,
+    jobs: usize,
+    threads: usize,
+    see: impl Fn(&[u8]) + Send + Sync + 'static,
+) -> Outcome<()> {
     let consumer = drop.consumer().concurrency(threads);
     let (stopper, left) = (consumer.stopper(), std::sync::atomic::AtomicUsize::new(jobs));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let left = std::sync::Arc::new(left);
     let echo = move |job: Job| {
+        see(job.data());
         if left.fetch_sub(1, std::sync::atomic::Ordering::AcqRel) == 1 {
             stopper.stop();
         }

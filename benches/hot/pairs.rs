@@ -14,12 +14,12 @@ fn threads(durability: Durability) -> usize {
     if durability == Durability::Flush { FLUSHING } else { 2 }
 }
 
-fn name(durability: Durability) -> &'static str {
+pub(crate) fn name(durability: Durability) -> &'static str {
     if durability == Durability::Flush { "flushed" } else { "os" }
 }
 
 /// Both sides in turn, and the medians of each.
-fn paired(plan: &Plan, mut run: impl FnMut(Side) -> Outcome<Duration>) -> Outcome<[Duration; 2]> {
+pub(crate) fn paired(plan: &Plan, mut run: impl FnMut(Side) -> Outcome<Duration>) -> Outcome<[Duration; 2]> {
     let (mut floor, mut ours) = (Vec::new(), Vec::new());
     for pair in 0..plan.pairs {
         // Neither always follows the other.
@@ -31,7 +31,7 @@ fn paired(plan: &Plan, mut run: impl FnMut(Side) -> Outcome<Duration>) -> Outcom
     Ok([median(floor), median(ours)])
 }
 
-fn tell_times(what: &str, [floor, ours]: [Duration; 2]) {
+pub(crate) fn tell_times(what: &str, [floor, ours]: [Duration; 2]) {
     let us = |took: Duration| took.as_secs_f64() * 1e6;
     println!("{what:<34} {:>9.1} us {:>9.1} us {:>7.2}", us(floor), us(ours), us(floor) / us(ours));
 }

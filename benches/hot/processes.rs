@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use filedrop::Durability;
 
 use crate::floor::Rooms;
-use crate::{Outcome, Side, ours};
+use crate::{Outcome, Side, ours, pickup};
 
 /// Who does something.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +22,10 @@ pub(crate) enum Part {
     Caller,
     /// Answers.
     Responder,
+    /// Submits now and then.
+    Poker,
+    /// Handles what comes so. It says the median of how long it took to come.
+    Picker,
 }
 
 impl Part {
@@ -31,6 +35,8 @@ impl Part {
             Part::Consumer(threads) => ("consumer", threads),
             Part::Caller => ("caller", 0),
             Part::Responder => ("responder", 0),
+            Part::Poker => ("poker", 0),
+            Part::Picker => ("picker", 0),
         };
         [name.to_owned(), threads.to_string()]
     }
@@ -99,7 +105,15 @@ pub(crate) fn play(args: &[String]) -> Outcome<()> {
             "producer" => Box::new(move || rooms.submit(who, jobs).map(|()| None)),
             "consumer" => Box::new(move || rooms.serve(jobs, threads).map(|()| None)),
             "caller" => Box::new(move || rooms.ask(jobs).map(|times| Some(median(times)))),
-            "responder" => Box::new(move || rooms.answer(jobs).map(|()| None)),
+            "responder" => Box::new(move || rooms.answer(jobs, |_| ()).map(|()| None)),
+            "poker" => Box::new(move || {
+                pickup::now_and_then(jobs, |nth, payload| rooms.submit_one(nth, &payload)).map(|()| None)
+            }),
+            "picker" => Box::new(move || {
+                let mut ages = Vec::with_capacity(jobs);
+                rooms.answer(jobs, |data| ages.push(pickup::age(data)))?;
+                Ok(Some(median(ages)))
+            }),
             _ => return Err("no such part".into()),
         }
     } else {
@@ -109,6 +123,21 @@ pub(crate) fn play(args: &[String]) -> Outcome<()> {
             "consumer" => Box::new(move || ours::serve(&drop, jobs, threads).map(|()| None)),
             "caller" => Box::new(move || ours::ask(&drop, jobs).map(|times| Some(median(times)))),
             "responder" => Box::new(move || ours::serve(&drop, jobs, 1).map(|()| None)),
+            "poker" => Box::new(move || {
+                pickup::now_and_then(jobs, |_, payload| ours::submit_one(&drop, payload)).map(|()| None)
+            }),
+            "picker" => Box::new(move || {
+                let ages = std::sync::Arc::new(std::sync::Mutex::new(Vec::with_capacity(jobs)));
+                let seen = ages.clone();
+                let see = move |data: &[u8]| {
+                    if let Ok(mut seen) = seen.lock() {
+                        seen.push(pickup::age(data));
+                    }
+                };
+                ours::serve_seen(&drop, jobs, 1, see)?;
+                let ages = ages.lock().map_err(|_| "a thread panicked")?;
+                Ok(Some(median(ages.clone())))
+            }),
             _ => return Err("no such part".into()),
         }
     };
