@@ -141,8 +141,8 @@ impl<F: Fs, H: Host> Store for LocalStore<F, H> {
         self.throw_away(check)
     }
 
-    fn scan(&self, limit: usize) -> Result<Scan> {
-        self.scan_inbox(limit)
+    fn scan_part(&self, limit: usize, most: usize) -> Result<Scan> {
+        self.scan_inbox(limit, most)
     }
 
     fn arrivals(
