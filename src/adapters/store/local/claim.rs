@@ -51,7 +51,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             sort(&entry);
             Continue(())
         };
-        let listed = self.fs.list_until(&inbox, &mut each);
+        let listed = self.list_unless_empty(&inbox, &mut each);
         let cut_short = listed.map_err(|e| Error::io("list the inbox", &inbox, e))?.is_break();
         let beyond = fresh.beyond + repeated.beyond;
         let mut names = fresh.names.into_sorted_vec();
