@@ -2,7 +2,7 @@
 //!
 //! A scan costs as much as the inbox is long, so it must not follow every job: its first names are kept as a window, and a
 //! new scan is due when the window is empty and something may have changed, or when something did change and the last scan
-//! is ten times as old as it was long. So a new job of priority 0 is seen soon, and scanning costs a tenth at most.
+//! is twenty times as old as it was long. So a new job of priority 0 is seen soon, and scanning costs a twentieth at most.
 //!
 //! Nor may the first job wait for it: a scan goes through four times as many names as the last one at most. Of a million that are
 //! waiting, the first one sees four thousand, and a second or two later one has seen them all.
@@ -16,7 +16,7 @@ use crate::ports::{Claim, Scan};
 use crate::words::{DeliveryKind, Error, InboxName, Result, Turns, pause_after};
 
 /// How many times its own cost a scan must be old before a change is followed by another while there is work left.
-const REST: u32 = 10;
+const REST: u32 = 20;
 /// So many names of a scan are kept: some megabytes, and seconds of work, so that even the scan of a million does not come often.
 const WINDOW: usize = 64 << 10;
 /// So many names the first scan goes through, in a few milliseconds, and how many times as many the next one may.
