@@ -7,16 +7,22 @@
 //!
 //! Each line is the median of pairs of runs, floor and ours in turn, and their ratio: above 1, ours is better. 1 KiB of JSON a
 //! job. `flushed` survives a power cut, `os` the death of programs (`--durability`).
+//!
+//! `backlog` (`--waiting 1000000` for another one), `claims` and `idle` (`--idle 60`: seconds) have no floor: what they tell must
+//! not grow with what waits, with who competes, or with what is archived.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod backlog;
 mod floor;
+mod hands;
 mod ours;
 mod pairs;
 mod pickup;
 mod processes;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use filedrop::Durability;
 
@@ -48,8 +54,11 @@ fn main() -> Outcome<()> {
     if args.first().is_some_and(|arg| arg == "play") {
         return processes::play(&args[1..]);
     }
+    if args.first().is_some_and(|arg| arg == "hand") {
+        return hands::work(&args[1..]);
+    }
     let mut plan = Plan { below: std::env::temp_dir(), pairs: 5, jobs: 2000 };
-    let mut cases = Vec::new();
+    let (mut cases, mut waiting, mut idle) = (Vec::new(), Vec::new(), Duration::from_secs(60));
     let mut rest = args.into_iter();
     while let Some(arg) = rest.next() {
         let mut value = || rest.next().ok_or_else(|| format!("{arg} needs a value"));
@@ -57,6 +66,8 @@ fn main() -> Outcome<()> {
             "--at" => plan.below = value()?.into(),
             "--pairs" => plan.pairs = value()?.parse()?,
             "--jobs" => plan.jobs = value()?.parse()?,
+            "--waiting" => waiting.push(value()?.parse()?),
+            "--idle" => idle = Duration::from_secs(value()?.parse()?),
             case => cases.push(case.to_owned()),
         }
     }
@@ -81,6 +92,16 @@ fn main() -> Outcome<()> {
         if wanted("submit-and-handle") {
             pairs::submit_and_handle(&plan, durability)?;
         }
+    }
+    if wanted("backlog") {
+        waiting = if waiting.is_empty() { vec![1000, 100_000] } else { waiting };
+        waiting.iter().try_for_each(|waiting| backlog::backlog(&plan, *waiting))?;
+    }
+    if wanted("claims") {
+        backlog::claims(&plan)?;
+    }
+    if wanted("idle") {
+        backlog::idle(&plan, idle)?;
     }
     Ok(())
 }

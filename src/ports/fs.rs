@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
@@ -95,8 +96,21 @@ pub trait Fs {
     /// may leave a part of it.
     fn remove_tree(&self, path: &Path) -> io::Result<()>;
 
+    /// Calls `each` for every name in a folder, in no order, until it breaks: the rest is not asked for.
+    fn list_until(
+        &self,
+        dir: &Path,
+        each: &mut dyn FnMut(Listed) -> ControlFlow<()>,
+    ) -> io::Result<ControlFlow<()>>;
+
     /// Calls `each` for every name in a folder, in no order.
-    fn list(&self, dir: &Path, each: &mut dyn FnMut(Listed)) -> io::Result<()>;
+    fn list(&self, dir: &Path, each: &mut dyn FnMut(Listed)) -> io::Result<()> {
+        let mut go_on = |entry| {
+            each(entry);
+            ControlFlow::Continue(())
+        };
+        self.list_until(dir, &mut go_on).map(|_| ())
+    }
 
     /// Takes the exclusive lock of an open file, without waiting; `false` if another has it. It is let go when the
     /// file is dropped or its process ends.

@@ -39,6 +39,7 @@ pub use job::Job;
 pub use limits::{DEFAULT_KEEP, DEFAULT_LEASE, DEFAULT_QUIET, MAX_DATA_DEPTH, MAX_FILE_BYTES};
 pub use lines::{JsonLine, JsonLines};
 pub use manifest::{Listing, MAX_MANIFEST_BYTES, Manifest};
+pub(crate) use name::InboxNameRead;
 pub use name::{
     ClaimCheck, ClaimCheckKind, DelayedName, DeliveryKind, DeliveryName, EventName, Id, InboxName, Millis,
     NameError, Priority, RoomName, StagedName, StampedId, flaw,

@@ -23,6 +23,37 @@ contract! {
         assert_eq!(taken(store.claim(&room, &jobs[1].name).expect("claim")).bytes, jobs[1].bytes);
     }
 
+    /// A scan goes through no more names than it is told to, and says so. Which ones, the folder decides; these are in order.
+    fn a_scan_can_be_cut_short(bench) {
+        let store = bench.open();
+        let jobs: Vec<_> = (0..6).map(|nth| job(bench, nth % 3, |_| {})).collect();
+        store.submit(&jobs).expect("submit");
+        let all = store.scan_part(9, 6).expect("scan");
+        assert_eq!((all.seen, all.cut_short, all.beyond), (6, false, 0));
+        assert!(all.names.is_sorted() && all.names.len() == 6);
+        let some = store.scan_part(3, 5).expect("scan");
+        assert_eq!((some.seen, some.cut_short, some.beyond), (5, true, 2));
+        assert!(some.names.is_sorted() && some.names.iter().all(|name| all.names.contains(name)));
+        assert_eq!(some.names.len(), 3);
+        let none = store.scan_part(3, 0).expect("scan");
+        assert!(none.names.is_empty() && none.cut_short);
+    }
+
+    /// Nobody is told that an inbox is empty because it was so before.
+    fn what_comes_to_an_inbox_that_was_empty_is_seen(bench) {
+        let store = bench.open();
+        for _ in 0..3 {
+            for _ in 0..3 {
+                assert!(store.scan(9).expect("scan").names.is_empty());
+            }
+            let job = plain(bench);
+            store.submit(std::slice::from_ref(&job)).expect("submit");
+            assert_eq!(store.scan(9).expect("scan").names, std::slice::from_ref(&job.name));
+            let room = store.register(&name("c"), LEASE).expect("register");
+            store.claim(&room, &job.name).expect("claim");
+        }
+    }
+
     /// P3: a submission whose answer was uncertain is repeated, and there is one job.
     fn a_submission_can_be_repeated(bench) {
         let store = bench.open();

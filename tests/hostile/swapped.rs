@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::ops::ControlFlow;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -108,9 +109,13 @@ impl Fs for Swapping<'_> {
     fn remove_dir(&self, path: &Path) -> io::Result<()> {
         self.os.remove_dir(path)
     }
-    fn list(&self, dir: &Path, each: &mut dyn FnMut(Listed)) -> io::Result<()> {
+    fn list_until(
+        &self,
+        dir: &Path,
+        each: &mut dyn FnMut(Listed) -> ControlFlow<()>,
+    ) -> io::Result<ControlFlow<()>> {
         (self.before)(Call::List, dir)?;
-        self.os.list(dir, each)
+        self.os.list_until(dir, each)
     }
     fn try_lock(&self, file: &Self::File) -> io::Result<bool> {
         self.os.try_lock(file)

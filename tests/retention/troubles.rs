@@ -1,6 +1,7 @@
 //! What cannot be removed, or looked at.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -90,9 +91,13 @@ impl Fs for Stubborn {
         self.ask("remove folder", path)?;
         self.os.remove_dir(path)
     }
-    fn list(&self, dir: &Path, each: &mut dyn FnMut(Listed)) -> io::Result<()> {
+    fn list_until(
+        &self,
+        dir: &Path,
+        each: &mut dyn FnMut(Listed) -> ControlFlow<()>,
+    ) -> io::Result<ControlFlow<()>> {
         self.ask("list", dir)?;
-        self.os.list(dir, each)
+        self.os.list_until(dir, each)
     }
     fn try_lock(&self, file: &Self::File) -> io::Result<bool> {
         self.os.try_lock(file)

@@ -125,8 +125,8 @@ impl Store for Faulty<'_> {
         self.local.discard(check)
     }
 
-    fn scan(&self, limit: usize) -> Result<Scan> {
-        self.local.scan(limit)
+    fn scan_part(&self, limit: usize, most: usize) -> Result<Scan> {
+        self.local.scan_part(limit, most)
     }
 
     fn arrivals(

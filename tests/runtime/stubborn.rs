@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
@@ -95,7 +96,7 @@ impl Fs for Stubborn<'_> {
         make_dir(path: &Path) -> io::Result<()>;
         remove_dir(path: &Path) -> io::Result<()>;
         remove_tree(path: &Path) -> io::Result<()>;
-        list(dir: &Path, each: &mut dyn FnMut(Listed)) -> io::Result<()>;
+        list_until(dir: &Path, each: &mut dyn FnMut(Listed) -> ControlFlow<()>) -> io::Result<ControlFlow<()>>;
         admit(path: &Path) -> io::Result<()>;
     }
 

@@ -80,6 +80,8 @@ pub struct Summary {
     pub superseded: u64,
     /// Claims that are left to recovery, because the folder took neither their outcome nor their return.
     pub left: u64,
+    /// Names that it tried to claim, and that others took before it.
+    pub lost: u64,
 }
 
 impl Summary {

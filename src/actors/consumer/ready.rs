@@ -2,7 +2,10 @@
 //!
 //! A scan costs as much as the inbox is long, so it must not follow every job: its first names are kept as a window, and a
 //! new scan is due when the window is empty and something may have changed, or when something did change and the last scan
-//! is ten times as old as it was long. So a new job of priority 0 is seen soon, and scanning costs a tenth at most.
+//! is twenty times as old as it was long. So a new job of priority 0 is seen soon, and scanning costs a twentieth at most.
+//!
+//! Nor may the first job wait for it: a scan goes through four times as many names as the last one at most. Of a million that are
+//! waiting, the first one sees four thousand, and a second or two later one has seen them all.
 
 use std::collections::HashSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,10 +16,12 @@ use crate::ports::{Claim, Scan};
 use crate::words::{DeliveryKind, Error, InboxName, Result, Turns, pause_after};
 
 /// How many times its own cost a scan must be old before a change is followed by another while there is work left.
-const REST: u32 = 10;
-/// The window of the first scan, and the largest. It grows where a scan takes long against the handling of a window.
-const WINDOW: usize = 256;
-const LARGEST_WINDOW: usize = 64 << 10;
+const REST: u32 = 20;
+/// So many names of a scan are kept: some megabytes, and seconds of work, so that even the scan of a million does not come often.
+const WINDOW: usize = 64 << 10;
+/// So many names the first scan goes through, in a few milliseconds, and how many times as many the next one may.
+const GLANCE: usize = 4 << 10;
+const WIDER: usize = 4;
 /// With so many outcomes that could not be settled, no more jobs are handled.
 const MOST_UNSETTLED: usize = 64;
 
@@ -32,6 +37,8 @@ pub(super) struct Ready<R> {
 struct State<R> {
     window: Turns,
     limit: usize,
+    /// How many names the next scan goes through.
+    most: usize,
     /// Something may have changed since the last scan began.
     dirty: bool,
     scanning: bool,
@@ -58,8 +65,10 @@ struct State<R> {
 struct Scanned {
     at: Instant,
     cost: Duration,
-    /// There were more than fitted the window.
+    /// There were more than fitted the window, or than it went through.
     more: bool,
+    /// It did not go through all names.
+    cut_short: bool,
 }
 
 /// What did not work, and is to be tried again.
@@ -101,10 +110,12 @@ pub(super) enum Next<R> {
 }
 
 impl<R> Ready<R> {
-    pub(super) fn new() -> Self {
+    /// `seed` is nobody else's.
+    pub(super) fn new(seed: u64) -> Self {
         let state = State {
-            window: Turns::default(),
+            window: Turns::of(seed),
             limit: WINDOW,
+            most: GLANCE,
             dirty: true,
             scanning: false,
             scanned: None,
@@ -124,7 +135,8 @@ impl<R> Ready<R> {
     }
 
     /// Waits for something to do. `idle` is called when there was something, and now nothing is left here.
-    pub(super) fn next(&self, scan: impl Fn(usize) -> Result<Scan>, idle: impl Fn()) -> Next<R> {
+    /// `scan` keeps so many names of the first so many that it goes through.
+    pub(super) fn next(&self, scan: impl Fn(usize, usize) -> Result<Scan>, idle: impl Fn()) -> Next<R> {
         let mut state = self.lock();
         loop {
             let now = Instant::now();
@@ -148,15 +160,15 @@ impl<R> Ready<R> {
                 // Before the scan: what changes while it runs may escape it.
                 state.dirty = false;
                 state.busy = true;
-                let limit = state.limit;
+                let (limit, most) = (state.limit, state.most);
                 drop(state);
-                let found = scan(limit);
+                let found = scan(limit, most);
                 let cost = now.elapsed();
                 state = self.lock();
                 state.scanning = false;
                 self.changed.notify_all();
                 match found {
-                    Ok(found) => state.install(found, now, cost),
+                    Ok(found) => state.install(found, cost),
                     Err(e) => {
                         state.dirty = true;
                         state.failures += 1;
@@ -186,7 +198,8 @@ impl<R> Ready<R> {
     /// `now` is when it was found that there is nothing to do.
     fn wait<'a>(&'a self, state: MutexGuard<'a, State<R>>, now: Instant) -> MutexGuard<'a, State<R>> {
         let may_scan = !state.scanning && !state.closed && state.may_begin(now);
-        let scan = (state.failures > 0 && may_scan).then_some(state.scan_after);
+        let scan = if state.failures > 0 { Some(state.scan_after) } else { state.look_again() };
+        let scan = scan.filter(|_| may_scan);
         let held_back = state.hold.until(now).filter(|_| !state.closed);
         let again = state.again.iter().filter(|again| state.may_give(again, now)).map(|again| again.due);
         match again.chain(scan).chain(held_back).min() {
@@ -240,6 +253,12 @@ impl<R> Ready<R> {
     /// Whether names may not be given out any more.
     pub(super) fn is_fenced(&self) -> bool {
         self.lock().is_fenced(Instant::now())
+    }
+
+    /// A name that was given out was there, or another's.
+    pub(super) fn tried(&self, name: &InboxName, lost: bool) {
+        let window = &mut self.lock().window;
+        if lost { window.lost(name) } else { window.won(name) }
     }
 
     /// A name is settled, lost, or left.
@@ -329,7 +348,8 @@ impl<R> Ready<R> {
 
 impl<R> State<R> {
     fn is_idle(&self) -> bool {
-        self.held.len() == self.aside.len() && self.window.is_empty() && !self.scanning
+        let nothing_known = self.window.is_empty() && self.look_again().is_none();
+        self.held.len() == self.aside.len() && nothing_known && !self.scanning
     }
 
     fn is_fenced(&self, now: Instant) -> bool {
@@ -355,29 +375,32 @@ impl<R> State<R> {
             return false;
         }
         let Some(last) = &self.scanned else { return true };
-        if self.window.is_empty() {
-            return self.dirty || last.more;
+        if self.window.is_empty() && (self.dirty || last.more) {
+            return true;
         }
-        self.dirty && now.saturating_duration_since(last.at) >= last.cost * REST
+        let old = self.dirty || last.cut_short || (self.window.is_old() && !self.window.is_empty());
+        (old || self.window.has_passed_over()) && now >= last.at + last.cost * REST
     }
 
-    fn install(&mut self, found: Scan, began: Instant, cost: Duration) {
-        if let Some(last) = &self.scanned
-            && last.more
-            && began.saturating_duration_since(last.at) < last.cost * REST
-        {
-            self.limit = (self.limit * 2).min(LARGEST_WINDOW);
-        }
+    /// When to look for names that were passed over, if nothing else is left.
+    fn look_again(&self) -> Option<Instant> {
+        let last = self.scanned.as_ref().filter(|_| self.window.has_passed_over())?;
+        Some(last.at + last.cost * REST)
+    }
+
+    fn install(&mut self, found: Scan, cost: Duration) {
         self.failures = 0;
         // Delivered outcomes are for who collects them.
         let mine = |name: &InboxName| name.kind == DeliveryKind::Job && !self.held.contains(name);
         self.window.renew(found.names.into_iter().filter(mine));
-        let more = found.beyond > 0;
-        if more && self.window.is_empty() {
+        let cut_short = found.cut_short;
+        if found.beyond > 0 && !cut_short && self.window.is_empty() {
             // What we cannot take fills the window: look beyond it.
             self.limit = self.limit.saturating_mul(2);
         }
-        self.scanned = Some(Scanned { at: Instant::now(), cost, more });
+        self.most = found.seen.saturating_mul(WIDER).max(GLANCE);
+        let more = found.beyond > 0 || cut_short;
+        self.scanned = Some(Scanned { at: Instant::now(), cost, more, cut_short });
     }
 }
 

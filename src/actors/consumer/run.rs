@@ -70,7 +70,7 @@ where
         options,
         stopper,
         source: format!("//{}/{}", plain_name(&host.name()), options.name),
-        ready: Ready::new(),
+        ready: Ready::new(host.nonce()),
         room: Mutex::new(room),
         cut: watch::Sender::new(false),
         tally: Mutex::default(),

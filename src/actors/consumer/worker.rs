@@ -55,7 +55,7 @@ where
 {
     /// Works until the end.
     pub(super) fn work(&self) {
-        let scan = |limit| self.scan(limit);
+        let scan = |limit, most| self.scan(limit, most);
         let idle = || {
             if self.options.drain {
                 self.stopper.bell().ring();
@@ -94,8 +94,8 @@ where
 
     /// What is ready. What somebody moved to the inbox and is no job any more is moved back; what cannot be is told of once, as
     /// long as it lies there.
-    fn scan(&self, limit: usize) -> Result<Scan, Error> {
-        let scan = self.store.scan(limit)?;
+    fn scan(&self, limit: usize, most: usize) -> Result<Scan, Error> {
+        let scan = self.store.scan_part(limit, most)?;
         self.troubles.works(SCAN);
         let mut stuck = HashSet::new();
         if scan.dropped > 0 {
@@ -112,7 +112,13 @@ where
                 }
             }
         }
-        *lock(&self.stuck) = stuck;
+        let mut before = lock(&self.stuck);
+        if scan.cut_short {
+            // What it did not see may be there still.
+            stuck.extend(before.drain());
+        }
+        *before = stuck;
+        drop(before);
         Ok(scan)
     }
 
@@ -124,8 +130,9 @@ where
 
     fn attend(&self, name: InboxName, room: Arc<S::Room>, tries: u32, luck: &mut Luck) {
         let taken = take(self.store, &room, &name, self.host, self.terms());
-        if taken.is_ok() {
+        if let Ok(taken) = &taken {
             luck.failures = 0;
+            self.ready.tried(&name, matches!(taken, Taken::Lost));
         }
         if !matches!(taken, Ok(Taken::Job(..))) {
             self.ready.go_on_trying();
@@ -146,6 +153,7 @@ where
             Ok(Taken::Settled) => self.done(&name),
             Ok(Taken::Lost) => {
                 self.done(&name);
+                self.count(|tally| tally.lost += 1);
                 luck.lost += 1;
                 if luck.lost >= UNLUCKY {
                     luck.lost = 0;

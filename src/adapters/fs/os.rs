@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read as _, Seek as _};
+use std::ops::ControlFlow;
 use std::os::unix::fs::{
     FileExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
 };
@@ -229,16 +230,22 @@ impl Fs for OsFs {
         }
     }
 
-    fn list(&self, dir: &Path, each: &mut dyn FnMut(Listed)) -> io::Result<()> {
+    fn list_until(
+        &self,
+        dir: &Path,
+        each: &mut dyn FnMut(Listed) -> ControlFlow<()>,
+    ) -> io::Result<ControlFlow<()>> {
         for entry in fs::read_dir(dir)? {
             let entry = entry?;
             match entry.file_type() {
-                Ok(kind) => each(Listed { name: entry.file_name(), kind: kind_of(kind) }),
-                Err(e) if e.kind() == ErrorKind::NotFound => {}
-                Err(e) => return Err(e),
+                Ok(kind) if each(Listed { name: entry.file_name(), kind: kind_of(kind) }).is_break() => {
+                    return Ok(ControlFlow::Break(()));
+                }
+                Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
+                _ => {}
             }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
     fn try_lock(&self, file: &File) -> io::Result<bool> {

@@ -167,11 +167,22 @@ pub(super) fn work(consumer: Consumer, args: &Work, handler: Exec) -> Result<Exi
             stopper.stop();
         }
     })?;
-    let Summary { succeeded, failed, invalid, expired, postponed, handed_back, superseded, left } =
+    let Summary { succeeded, failed, invalid, expired, postponed, handed_back, superseded, left, lost } =
         if args.worker { consumer.run_workers(handler)? } else { consumer.run_command(handler)? };
     // Rare, and worth a question: they are only there if there is something to ask.
     let some = |n: u64| (n > 0).then_some(n);
-    let (expired, superseded, left) = (some(expired), some(superseded), some(left));
-    tracing::info!(succeeded, failed, invalid, expired, postponed, handed_back, superseded, left, "done");
+    let (expired, superseded, left, lost) = (some(expired), some(superseded), some(left), some(lost));
+    tracing::info!(
+        succeeded,
+        failed,
+        invalid,
+        expired,
+        postponed,
+        handed_back,
+        superseded,
+        left,
+        lost,
+        "done"
+    );
     Ok(Exit::Done)
 }

@@ -53,7 +53,13 @@ pub trait Store {
     fn discard(&self, check: &ClaimCheck) -> Result<()>;
 
     /// The first `limit` ready names of first attempts and as many of repeated ones, in order.
-    fn scan(&self, limit: usize) -> Result<Scan>;
+    fn scan(&self, limit: usize) -> Result<Scan> {
+        self.scan_part(limit, usize::MAX)
+    }
+
+    /// The same of the first `most` names that there are, which are those that the folder happens to tell first: what this costs has
+    /// a bound, however many there are.
+    fn scan_part(&self, limit: usize, most: usize) -> Result<Scan>;
 
     /// Looks for files that strangers dropped into the inbox, or into another folder, and judges whether they are complete by what
     /// `arrivals` remembers. `tell` hears of each.

@@ -34,12 +34,19 @@ pub enum Beat {
 }
 
 /// What a scan saw.
+///
+/// Folders tell names in no order. So one that was cut short has the first names of those that it saw, and there may be earlier
+/// ones, also of a higher priority, that only a longer scan sees.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Scan {
     /// The first names, in order.
     pub names: Vec<InboxName>,
-    /// How many more there are.
+    /// How many more it saw.
     pub beyond: usize,
+    /// How many names it went through, of whatever sort.
+    pub seen: usize,
+    /// It was cut short: it did not go through all names.
+    pub cut_short: bool,
     /// Files that bear no name of ours: they may be jobs of strangers.
     pub dropped: usize,
     /// Names without an attempt: these are no jobs any more, and somebody put them here (P22). The first few hundred, in order.

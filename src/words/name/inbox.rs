@@ -127,27 +127,55 @@ impl fmt::Display for InboxName {
 impl FromStr for InboxName {
     type Err = NameError;
     fn from_str(s: &str) -> Result<Self, NameError> {
-        let parse = || {
-            let mut parts = s.splitn(5, '.');
-            let priority = parts.next()?.parse().ok()?;
-            let submitted = parts.next()?.parse().ok()?;
-            let id = parts.next()?.parse().ok()?;
-            let attempt = parse_attempt(parts.next()?)?;
-            let kind = match parts.next()? {
-                "job.json" => DeliveryKind::Job,
-                "outcome.json" => DeliveryKind::Outcome,
-                _ => return None,
-            };
-            Some(Self { priority, submitted, id, attempt, kind })
+        let read = InboxNameRead::of(s).map(|read| read.keep());
+        read.ok_or_else(|| NameError(s.to_owned(), "the name of a job or a delivered outcome"))
+    }
+}
+
+/// An [`InboxName`] as it was read, nothing of it copied: of a million names in a folder most are only compared.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InboxNameRead<'s> {
+    priority: Priority,
+    submitted: Millis,
+    id: &'s str,
+    pub(crate) attempt: u32,
+    kind: DeliveryKind,
+}
+
+impl<'s> InboxNameRead<'s> {
+    /// `None` if it is no such name.
+    pub(crate) fn of(s: &'s str) -> Option<Self> {
+        let mut parts = s.splitn(5, '.');
+        let priority = parts.next()?.parse().ok()?;
+        let submitted = Millis::parse(parts.next()?)?;
+        let id = Some(parts.next()?).filter(|id| Id::is_one(id))?;
+        let attempt = parse_attempt(parts.next()?)?;
+        let kind = match parts.next()? {
+            "job.json" => DeliveryKind::Job,
+            "outcome.json" => DeliveryKind::Outcome,
+            _ => return None,
         };
-        parse().ok_or_else(|| NameError(s.to_owned(), "the name of a job or a delivered outcome"))
+        Some(Self { priority, submitted, id, attempt, kind })
+    }
+
+    /// Whether it comes before that one.
+    pub(crate) fn is_before(&self, other: &InboxName) -> bool {
+        let Self { priority, submitted, id, attempt, kind } = *self;
+        let of_other = (other.priority, other.submitted, other.id.as_str(), other.attempt, other.kind);
+        (priority, submitted, id, attempt, kind) < of_other
+    }
+
+    /// The name.
+    pub(crate) fn keep(&self) -> InboxName {
+        let Self { priority, submitted, id, attempt, kind } = *self;
+        InboxName { priority, submitted, id: Id(id.to_owned()), attempt, kind }
     }
 }
 
 /// Only the one way that a number is printed: no sign, no leading zero.
 fn parse_attempt(s: &str) -> Option<u32> {
-    let attempt: u32 = s.parse().ok()?;
-    (attempt >= 1 && attempt.to_string() == s).then_some(attempt)
+    let is_printed_so = !s.starts_with(['0', '+']);
+    s.parse().ok().filter(|_| is_printed_so)
 }
 
 /// `<due-ms>.<inbox name>`: a job that is not due yet. Names order by when they are due.

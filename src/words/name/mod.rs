@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use event::{DeliveryName, EventName};
 pub use flaw::flaw;
+pub(crate) use inbox::InboxNameRead;
 pub use inbox::{DelayedName, DeliveryKind, InboxName};
 pub use room::{RoomName, StagedName};
 pub use stamp::{ClaimCheck, ClaimCheckKind, StampedId};
@@ -68,6 +69,11 @@ impl Id {
         if last.len() == 2 { last.to_owned() } else { last.repeat(2) }
     }
 
+    fn is_one(s: &str) -> bool {
+        let allowed = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+        (1..=Self::MAX_LEN).contains(&s.len()) && s.bytes().all(allowed)
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -77,8 +83,7 @@ impl Id {
 impl FromStr for Id {
     type Err = NameError;
     fn from_str(s: &str) -> Result<Self, NameError> {
-        let allowed = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
-        if (1..=Self::MAX_LEN).contains(&s.len()) && s.bytes().all(allowed) {
+        if Self::is_one(s) {
             Ok(Self(s.to_owned()))
         } else {
             Err(NameError(s.to_owned(), "an id (1 to 64 of a-z 0-9 _ -)"))
@@ -124,6 +129,11 @@ impl Millis {
     /// `None` if it does not fit 13 digits.
     pub fn new(millis: u64) -> Option<Self> {
         (millis < 10_u64.pow(Self::DIGITS as u32)).then_some(Self(millis))
+    }
+
+    fn parse(s: &str) -> Option<Self> {
+        let is_one = s.len() == Self::DIGITS && s.bytes().all(|b| b.is_ascii_digit());
+        is_one.then(|| Self(s.parse().expect("13 digits fit")))
     }
 
     /// As a number.
@@ -180,11 +190,7 @@ impl Millis {
 impl FromStr for Millis {
     type Err = NameError;
     fn from_str(s: &str) -> Result<Self, NameError> {
-        if s.len() == Self::DIGITS && s.bytes().all(|b| b.is_ascii_digit()) {
-            Ok(Self(s.parse().expect("13 digits fit")))
-        } else {
-            Err(NameError(s.to_owned(), "13 digits of milliseconds"))
-        }
+        Self::parse(s).ok_or_else(|| NameError(s.to_owned(), "13 digits of milliseconds"))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The file-system calls of one simulated process. Each is a step: before it the scheduler may let others go first.
 
 use std::io::{self, ErrorKind};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -346,7 +347,11 @@ impl Fs for SimFs<'_> {
         self.remove_dir(path)
     }
 
-    fn list(&self, dir: &Path, each: &mut dyn FnMut(Listed)) -> io::Result<()> {
+    fn list_until(
+        &self,
+        dir: &Path,
+        each: &mut dyn FnMut(Listed) -> ControlFlow<()>,
+    ) -> io::Result<ControlFlow<()>> {
         let pid = self.pid;
         let listed = self.look(Call("list", None), dir, |state| {
             let mut listed = Vec::new();
@@ -360,8 +365,7 @@ impl Fs for SimFs<'_> {
             let now = state.monotonic_ms;
             Ok(state.listings.seen(pid, dir, now, listed))
         })?;
-        listed.into_iter().for_each(each);
-        Ok(())
+        Ok(listed.into_iter().try_for_each(each))
     }
 
     fn try_lock(&self, file: &SimFile) -> io::Result<bool> {

@@ -2,23 +2,26 @@
 
 use std::collections::BinaryHeap;
 use std::io::ErrorKind as Io;
+use std::ops::ControlFlow::{Break, Continue};
 
 use super::LocalStore;
 use super::moves::found;
 use crate::ports::{Claim, Claimed, FileKind, Fs, Host, Listed, Scan};
-use crate::words::{DeliveryKind, Error, InboxName, MAX_FILE_BYTES, Result, RoomName, StagedName};
+use crate::words::{
+    DeliveryKind, Error, InboxName, InboxNameRead, MAX_FILE_BYTES, Result, RoomName, StagedName,
+};
 
 /// Somebody may have moved a hundred thousand dead letters. The others follow once these are where they belong.
 const MOST_MISPLACED: usize = 256;
 
 impl<F: Fs, H: Host> LocalStore<F, H> {
     /// Keeps no more than `limit` names of first attempts and as many of repeated ones in memory, however many there are: the
-    /// ones must not hide the others.
-    pub(super) fn scan_inbox(&self, limit: usize) -> Result<Scan> {
+    /// ones must not hide the others. Goes through `most` names of the folder, and tells whether those were not all.
+    pub(super) fn scan_inbox(&self, limit: usize, most: usize) -> Result<Scan> {
         let inbox = self.layout.room("inbox");
         let (mut fresh, mut repeated) = (First::of(limit), First::of(limit));
         let (mut misplaced, mut dropped) = (First::of(MOST_MISPLACED), 0);
-        let mut each = |entry: crate::ports::Listed| {
+        let mut sort = |entry: &Listed| {
             if entry.kind != FileKind::File {
                 return;
             }
@@ -26,24 +29,36 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                 dropped += 1;
                 return;
             };
-            match name.parse::<InboxName>() {
-                Ok(name) if name.attempt == 1 => fresh.offer(name),
-                Ok(name) => repeated.offer(name),
-                Err(_) => {
+            match InboxNameRead::of(name) {
+                Some(name) if name.attempt == 1 => fresh.offer(&name),
+                Some(name) => repeated.offer(&name),
+                None => {
                     let archived = InboxName::parse_archived(name).ok();
                     dropped += usize::from(archived.is_none());
                     if let Some(name) = archived.filter(|name| name.kind == DeliveryKind::Job) {
-                        misplaced.offer(name);
+                        misplaced.keep(name);
                     }
                 }
             }
         };
-        self.fs.list(&inbox, &mut each).map_err(|e| Error::io("list the inbox", &inbox, e))?;
+        let mut seen = 0;
+        let mut each = |entry: Listed| {
+            // Only the name after the last one tells that there are more.
+            if seen == most {
+                return Break(());
+            }
+            seen += 1;
+            sort(&entry);
+            Continue(())
+        };
+        let listed = self.list_unless_empty(&inbox, &mut each);
+        let cut_short = listed.map_err(|e| Error::io("list the inbox", &inbox, e))?.is_break();
         let beyond = fresh.beyond + repeated.beyond;
         let mut names = fresh.names.into_sorted_vec();
         names.append(&mut repeated.names.into_vec());
         names.sort_unstable();
-        Ok(Scan { names, beyond, dropped, misplaced: misplaced.names.into_sorted_vec() })
+        let misplaced = misplaced.names.into_sorted_vec();
+        Ok(Scan { names, beyond, seen, cut_short, dropped, misplaced })
     }
 
     /// P6, P7. What the rename answers is not asked: the job is in the room or it is not.
@@ -137,7 +152,17 @@ impl First {
         Self { names: BinaryHeap::new(), limit, beyond: 0 }
     }
 
-    fn offer(&mut self, name: InboxName) {
+    /// Most of many names are not copied.
+    fn offer(&mut self, name: &InboxNameRead<'_>) {
+        let full = self.names.len() >= self.limit;
+        if full && !self.names.peek().is_some_and(|last| name.is_before(last)) {
+            self.beyond += 1;
+        } else {
+            self.keep(name.keep());
+        }
+    }
+
+    fn keep(&mut self, name: InboxName) {
         self.names.push(name);
         if self.names.len() > self.limit {
             self.names.pop();

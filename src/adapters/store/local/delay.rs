@@ -1,6 +1,7 @@
 //! P18, P19, P25: a job that is due later, and why.
 
 use std::collections::BinaryHeap;
+use std::ops::ControlFlow::Continue;
 
 use super::LocalStore;
 use super::moves::found;
@@ -62,7 +63,9 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         let delayed = self.layout.room("delayed");
         let mut each = |entry: crate::ports::Listed| {
             let name = entry.name.to_str().filter(|_| entry.kind == FileKind::File);
-            let Some(name) = name.and_then(|name| name.parse::<DelayedName>().ok()) else { return };
+            let Some(name) = name.and_then(|name| name.parse::<DelayedName>().ok()) else {
+                return Continue(());
+            };
             if name.due <= now {
                 due.push(name);
                 if due.len() > limit {
@@ -72,8 +75,11 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             } else {
                 next = Some(next.map_or(name.due, |earlier| earlier.min(name.due)));
             }
+            Continue(())
         };
-        self.fs.list(&delayed, &mut each).map_err(|e| Error::io("list a folder", &delayed, e))?;
+        let listed = self.list_unless_empty(&delayed, &mut each);
+        // It goes through all of them.
+        let _ = listed.map_err(|e| Error::io("list a folder", &delayed, e))?;
         if more {
             next = Some(now);
         }

@@ -9,6 +9,7 @@ mod collect;
 mod dead;
 mod delay;
 mod draft;
+mod empty;
 mod exchange;
 mod foreign;
 mod hints;
@@ -48,6 +49,7 @@ use crate::words::{
 };
 
 pub(crate) use dead::successor;
+use empty::Last;
 pub use foreign::{ForeignFolder, Premises};
 pub(crate) use foreign::{HOME, path_from_reference};
 use init::Settings;
@@ -72,6 +74,8 @@ pub struct LocalStore<F, H> {
     days: Mutex<HashMap<Id, String>>,
     /// Where a sweep that is not finished goes on.
     bookmark: Mutex<Option<Bookmark>>,
+    /// Whether the folders in which something may come were empty.
+    found_last: Mutex<HashMap<PathBuf, Last>>,
     /// Of a group: whether it was said that it is subscribed to nothing any more.
     unsubscribed: AtomicBool,
 }
@@ -88,6 +92,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             durable: Mutex::default(),
             days: Mutex::default(),
             bookmark: Mutex::default(),
+            found_last: Mutex::default(),
             unsubscribed: AtomicBool::new(false),
         }
     }
@@ -141,8 +146,8 @@ impl<F: Fs, H: Host> Store for LocalStore<F, H> {
         self.throw_away(check)
     }
 
-    fn scan(&self, limit: usize) -> Result<Scan> {
-        self.scan_inbox(limit)
+    fn scan_part(&self, limit: usize, most: usize) -> Result<Scan> {
+        self.scan_inbox(limit, most)
     }
 
     fn arrivals(
