@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo bench --bench hot                                all of them, in a temporary folder
-//! cargo bench --bench hot -- --at /mnt/ext4 round-trip   only these, on that disk
+//! cargo bench --bench hot -- --at /mnt/ext4 round-trip   only these, on that disk (also: submit, drain, submit-and-handle, process, worker)
 //! ```
 //!
 //! Each line is the median of pairs of runs, floor and ours in turn, and their ratio: above 1, ours is better. 1 KiB of JSON a
@@ -10,10 +10,12 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod commands;
 mod floor;
 mod ours;
 mod pairs;
 mod processes;
+mod spawn;
 
 use std::path::{Path, PathBuf};
 
@@ -47,6 +49,9 @@ fn main() -> Outcome<()> {
     if args.first().is_some_and(|arg| arg == "play") {
         return processes::play(&args[1..]);
     }
+    if args.first().is_some_and(|arg| arg == "handle") {
+        return commands::play(&args[1..]);
+    }
     let mut plan = Plan { below: std::env::temp_dir(), pairs: 5, jobs: 2000 };
     let mut cases = Vec::new();
     let mut rest = args.into_iter();
@@ -77,6 +82,12 @@ fn main() -> Outcome<()> {
         if wanted("submit-and-handle") {
             pairs::submit_and_handle(&plan, durability)?;
         }
+    }
+    if wanted("process") {
+        commands::process(&plan)?;
+    }
+    if wanted("worker") {
+        commands::worker(&plan)?;
     }
     Ok(())
 }

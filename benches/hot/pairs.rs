@@ -19,7 +19,7 @@ fn name(durability: Durability) -> &'static str {
 }
 
 /// Both sides in turn, and the medians of each.
-fn paired(plan: &Plan, mut run: impl FnMut(Side) -> Outcome<Duration>) -> Outcome<[Duration; 2]> {
+pub(crate) fn paired(plan: &Plan, mut run: impl FnMut(Side) -> Outcome<Duration>) -> Outcome<[Duration; 2]> {
     let (mut floor, mut ours) = (Vec::new(), Vec::new());
     for pair in 0..plan.pairs {
         // Neither always follows the other.
@@ -36,7 +36,7 @@ fn tell_times(what: &str, [floor, ours]: [Duration; 2]) {
     println!("{what:<34} {:>9.1} us {:>9.1} us {:>7.2}", us(floor), us(ours), us(floor) / us(ours));
 }
 
-fn tell_rates(what: &str, jobs: usize, [floor, ours]: [Duration; 2]) {
+pub(crate) fn tell_rates(what: &str, jobs: usize, [floor, ours]: [Duration; 2]) {
     let rate = |took: Duration| jobs as f64 / took.as_secs_f64();
     println!("{what:<34} {:>10.0}/s {:>10.0}/s {:>7.2}", rate(floor), rate(ours), rate(ours) / rate(floor));
 }
