@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo bench --bench hot                                all of them, in a temporary folder
-//! cargo bench --bench hot -- --at /mnt/ext4 round-trip   only these, on that disk
+//! cargo bench --bench hot -- --at /mnt/ext4 round-trip   only these, on that disk (also: submit, drain, submit-and-handle, process, worker)
 //! ```
 //!
 //! Each line is the median of pairs of runs, floor and ours in turn, and their ratio: above 1, ours is better. 1 KiB of JSON a
@@ -14,12 +14,14 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod backlog;
+mod commands;
 mod floor;
 mod hands;
 mod ours;
 mod pairs;
 mod pickup;
 mod processes;
+mod spawn;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -56,6 +58,9 @@ fn main() -> Outcome<()> {
     }
     if args.first().is_some_and(|arg| arg == "hand") {
         return hands::work(&args[1..]);
+    }
+    if args.first().is_some_and(|arg| arg == "handle") {
+        return commands::play(&args[1..]);
     }
     let mut plan = Plan { below: std::env::temp_dir(), pairs: 5, jobs: 2000 };
     let (mut cases, mut waiting, mut idle) = (Vec::new(), Vec::new(), Duration::from_secs(60));
@@ -102,6 +107,12 @@ fn main() -> Outcome<()> {
     }
     if wanted("idle") {
         backlog::idle(&plan, idle)?;
+    }
+    if wanted("process") {
+        commands::process(&plan)?;
+    }
+    if wanted("worker") {
+        commands::worker(&plan)?;
     }
     Ok(())
 }

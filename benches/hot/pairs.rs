@@ -36,7 +36,7 @@ pub(crate) fn tell_times(what: &str, [floor, ours]: [Duration; 2]) {
     println!("{what:<34} {:>9.1} us {:>9.1} us {:>7.2}", us(floor), us(ours), us(floor) / us(ours));
 }
 
-fn tell_rates(what: &str, jobs: usize, [floor, ours]: [Duration; 2]) {
+pub(crate) fn tell_rates(what: &str, jobs: usize, [floor, ours]: [Duration; 2]) {
     let rate = |took: Duration| jobs as f64 / took.as_secs_f64();
     println!("{what:<34} {:>10.0}/s {:>10.0}/s {:>7.2}", rate(floor), rate(ours), rate(ours) / rate(floor));
 }

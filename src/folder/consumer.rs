@@ -184,7 +184,7 @@ impl Consumer {
         let runtime = runtime()?;
         let workers = Workers::of(command.of(self.folder.path(), &self.told));
         let answer = self.work(&workers, runtime.handle().clone());
-        runtime.block_on(workers.finish());
+        workers.finish();
         runtime.shutdown_background();
         answer
     }

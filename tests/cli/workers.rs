@@ -29,7 +29,7 @@ while IFS= read -r line; do
     fails) echo busy >&2; echo "{\"id\":\"$id\",\"error\":\"no database\"}" ;;
     never) echo "{\"id\":\"$id\",\"error\":\"nonsense\",\"final\":true}" ;;
     text) printf '{"id":"%s","data":"a\\nb","datacontenttype":"text/plain"}\n' "$id" ;;
-    file) printf '%s\n' "$line" | sed -n 's/.*"result_dir":"\([^"]*\)".*/\1/p' > dir; echo yes > "$(cat dir)/report.txt"; echo "{\"id\":\"$id\"}" ;;
+    file) printf '%s\n' "$line" | sed -n 's/.*"result_dir":"\([^"]*\)".*/\1/p' > dir; mkdir "$(cat dir)"; echo yes > "$(cat dir)/report.txt"; echo "{\"id\":\"$id\"}" ;;
     large) printf '{"id":"%s","data":"%05000d","datacontenttype":"text/plain"}\n' "$id" 7 ;;
     esac
 done

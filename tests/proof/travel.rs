@@ -7,7 +7,7 @@ use filedrop::Submission;
 use filedrop::actors::consumer::{Product, Taken, Terms, conclude, finish, take};
 use filedrop::actors::producer;
 use filedrop::adapters::fs::sim::{Actor, Fate, Model, SimFs, World};
-use filedrop::ports::{Claim, Fs, Store, Vigil};
+use filedrop::ports::{Claim, Fs, Prepared, Store, Vigil};
 use filedrop::words::{ClaimCheck, DEFAULT_LEASE, Id, InboxName, Payload, Problem, Retry};
 
 use crate::cargo::{Checked, nothing_lost, outcomes, tidy, whole};
@@ -91,7 +91,9 @@ fn consumer(name: &'static str) -> Program {
 
 fn handle(store: &SimStore<'_>, room: &SimRoom<'_>, name: &InboxName, terms: Terms<'_>) {
     let Ok(Taken::Job(claim, job)) = take(store, room, name, store.host(), terms) else { return };
-    let Ok(workspace) = store.workspace(&claim) else { return give_back(store, room, &claim) };
+    let Ok(workspace) = store.workspace(&claim, Prepared::Folder) else {
+        return give_back(store, room, &claim);
+    };
     let stamp = workspace.stamp.clone();
     let leave = || -> std::io::Result<()> {
         let fs = store.fs();

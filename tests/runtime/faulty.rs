@@ -12,8 +12,8 @@ use filedrop::adapters::host::OsHost;
 use filedrop::adapters::store::local::LocalStore;
 use filedrop::ports::{
     Admitted, Arrivals, Arrived, Attachment, Beat, Broom, Census, Chosen, Claim, Claimed, DeadLetter,
-    Fetched, Finding, Harvest, Interest, Looked, Marker, NewJob, Place, Progress, Promotion, Remains, Scan,
-    Store, Submitted, Swept, Takeover, Vigil, Workspace,
+    Fetched, Finding, Harvest, Interest, Looked, Marker, NewJob, Place, Prepared, Progress, Promotion,
+    Remains, Scan, Store, Submitted, Swept, Takeover, Vigil, Workspace,
 };
 use filedrop::{
     Attempt, ClaimCheck, DropFolder, Envelope, Error, ErrorKind, Habits, Id, InboxName, Job, Millis,
@@ -198,9 +198,9 @@ impl Store for Faulty<'_> {
         self.local.attempts(name)
     }
 
-    fn workspace(&self, claim: &Claim) -> Result<Workspace> {
+    fn workspace(&self, claim: &Claim, prepared: Prepared) -> Result<Workspace> {
         (self.fault)(&Verb::Workspace)?;
-        self.local.workspace(claim)
+        self.local.workspace(claim, prepared)
     }
 
     fn harvest(&self, workspace: &Workspace) -> Result<Harvest> {

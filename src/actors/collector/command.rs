@@ -1,6 +1,5 @@
 //! A handler, a command above all, as the recipient of outcomes: each is handled as a consumer handles a job.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
@@ -16,6 +15,8 @@ pub struct Handing<H> {
     handler: H,
     runtime: Runtime,
     stopper: Stopper,
+    /// Says that handlers have to end. `None` before the first.
+    stopped: Option<watch::Receiver<bool>>,
     timeout: Option<Duration>,
     grace: Duration,
 }
@@ -27,7 +28,7 @@ impl<H: Handler> Handing<H> {
     /// [`ErrorKind::Io`](crate::ErrorKind::Io) if the system has no more descriptors or threads.
     pub fn new(handler: H, stopper: Stopper) -> Result<Self> {
         let runtime = runtime()?;
-        Ok(Self { handler, runtime, stopper, timeout: None, grace: Duration::from_secs(10) })
+        Ok(Self { handler, runtime, stopper, stopped: None, timeout: None, grace: Duration::from_secs(10) })
     }
 
     /// How long a handler may take before it is ended. By default for ever.
@@ -43,24 +44,32 @@ impl<H: Handler> Handing<H> {
     }
 }
 
+impl<H> Handing<H> {
+    /// A handler may keep our thread to itself, so another waits for the stop.
+    fn stopped(&mut self) -> watch::Receiver<bool> {
+        let (stopper, grace, runtime) = (&self.stopper, self.grace, &self.runtime);
+        let begin = || {
+            let (stop, stopped) = watch::channel(false);
+            let stopper = stopper.clone();
+            runtime.spawn(async move {
+                stopper.handlers_must_end(grace).await;
+                stop.send_replace(true);
+            });
+            stopped
+        };
+        self.stopped.get_or_insert_with(begin).clone()
+    }
+}
+
 impl<H: Handler> Recipient for Handing<H> {
     fn take(&mut self, delivery: &Delivery<'_>) -> Result<(), Refusal> {
         let envelope = delivery.outcome.envelope.clone();
         let job = Job { id: delivery.name.id.clone(), attempt: delivery.name.attempt, envelope };
-        let (stop, stopped) = watch::channel(false);
-        let stopping = async {
-            self.stopper.handlers_must_end(self.grace).await;
-            stop.send_replace(true);
-            std::future::pending::<Infallible>().await
-        };
+        let stopped = self.stopped();
         let ended = self.runtime.block_on(async {
             let cut = Cut::new(stopped, self.timeout);
             let (path, started) = (delivery.path.to_owned(), Started::unheard());
-            let call = Call { job, path, workspace: None, cut, started };
-            tokio::select! {
-                ended = self.handler.handle(call) => ended,
-                never = stopping => match never {},
-            }
+            self.handler.handle(Call { job, path, workspace: None, cut, started }).await
         });
         match ended {
             Ended::Done(_) | Ended::Spilled { .. } => Ok(()),

@@ -58,7 +58,8 @@ where
 {
     /// Has a job handled. Unless it succeeded, what its handler left is gone then.
     pub(super) fn verdict(&self, claim: &Claim, job: &Job) -> Result<Product, Otherwise> {
-        let workspace = self.handler.wants_workspace().then(|| self.store.workspace(claim)).transpose();
+        let workspace =
+            self.handler.workspace().map(|prepared| self.store.workspace(claim, prepared)).transpose();
         let workspace = match workspace {
             Ok(workspace) => workspace,
             Err(error) => {

@@ -1,9 +1,9 @@
 //! When a handler has to end before it is done.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 
 /// Why a handler was cut short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,20 +30,28 @@ impl Cut {
 
     /// Waits until the handler has to end. May be asked again.
     pub async fn wait(&mut self) -> Why {
-        let stopped = async {
-            if self.stopped.wait_for(|stopped| *stopped).await.is_err() {
-                // The consumer is gone, and with it whoever could stop us.
-                std::future::pending::<()>().await;
-            }
-        };
+        let stopped = until(&mut self.stopped);
         match self.deadline {
             None => stopped.await,
             Some(deadline) => tokio::select! {
                 biased;
                 () = stopped => {}
-                () = sleep_until(deadline) => return Why::TimedOut,
+                () = sleep_until(deadline.into()) => return Why::TimedOut,
             },
         }
         Why::Stopped
+    }
+
+    /// For who waits without a runtime: until when, and what ends it before.
+    pub(super) fn parts(&self) -> (Option<Instant>, impl Future<Output = ()> + Send + use<>) {
+        let mut stopped = self.stopped.clone();
+        (self.deadline, async move { until(&mut stopped).await })
+    }
+}
+
+async fn until(stopped: &mut watch::Receiver<bool>) {
+    if stopped.wait_for(|stopped| *stopped).await.is_err() {
+        // The consumer is gone, and with it whoever could stop us.
+        std::future::pending::<()>().await;
     }
 }

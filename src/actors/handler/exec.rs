@@ -1,20 +1,24 @@
 //! A command as a handler. No shell is involved.
 
-use std::ffi::OsString;
+use std::ffi::{CString, OsStr, OsString};
 use std::future::Future;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::process::{ExitStatus, Stdio};
-
-use tokio::process::Command;
+use std::process::ExitStatus;
 
 use super::beside::{Beside, Content};
+use super::child::{Child, LOOK};
 use super::last_words::LastWords;
 use super::output::{Output, Stuck, Whole};
-use super::pipe::{Drain, feed};
+use super::pipe::{Drain, Feed, linger, pipe};
+use super::program::{Program, variable};
+use super::spawn::{Standard, spawn};
+use super::wait::{Alarm, ready};
 use super::{Call, Ended, Handler, Why, find, group};
+use crate::ports::Prepared;
 use crate::words::{Error, ErrorKind, Job, MAX_FILE_BYTES, Problem, Result};
 
 /// The most of a command's output that can be put into an envelope, in bytes. Whoever reads an envelope holds it in memory, so more
@@ -43,21 +47,25 @@ const LARGE_ATTRIBUTES: usize = 64 << 10;
 /// to the job, if it has any; of a bare file that became a job: [that file](Job::data_file)), `FILEDROP_RESULT_DIR` and `TRACEPARENT` (if the job has one). What it leaves in the folder
 /// `FILEDROP_RESULT_DIR` travels with the outcome if it succeeds: regular files, also in folders; anything else there is removed.
 ///
+/// Everything else in its environment is ours, as it was when the command was looked up.
+///
 /// It runs in a process group of its own, that is ended when it takes too long or the consumer cannot wait any longer:
 /// SIGTERM, and SIGKILL a second later. On Linux it also dies with its consumer; what it has forked may not. When it exits
 /// it is done: processes that it leaves behind go on, but what they write later is not read.
 #[derive(Debug, Clone)]
 pub struct Exec {
-    program: PathBuf,
-    /// As it was given: what the program is told as its own name.
-    name: OsString,
-    args: Vec<OsString>,
-    /// `FILEDROP_DROP`
+    program: Program,
+    /// Whose jobs it handles.
     drop: PathBuf,
-    told: PathBuf,
     max_output: usize,
     /// It is handed outcomes, not jobs.
     outcomes: bool,
+}
+
+/// What a child writes, to be read.
+struct Pipes {
+    output: Option<OwnedFd>,
+    words: OwnedFd,
 }
 
 /// How a child was parted from.
@@ -74,16 +82,8 @@ impl Exec {
     /// [`ErrorKind::NoHandler`] if there is no such program, or it may not be executed.
     pub fn find(program: impl Into<OsString>, args: Vec<OsString>) -> Result<Self> {
         let name = program.into();
-        let program = find::program(&name)?;
-        Ok(Self {
-            program,
-            name,
-            args,
-            drop: PathBuf::new(),
-            told: PathBuf::new(),
-            max_output: USUAL_OUTPUT,
-            outcomes: false,
-        })
+        let program = Program::new(find::program(&name)?, name, args);
+        Ok(Self { program, drop: PathBuf::new(), max_output: USUAL_OUTPUT, outcomes: false })
     }
 
     /// So many bytes of its output are put into an outcome's envelope; if there is more, all is beside it. 1 MiB if nothing
@@ -94,8 +94,9 @@ impl Exec {
     }
 
     /// The same command, for jobs of this drop folder, and told that it works for that one: of a group's, the one that the group is in.
-    pub(crate) fn of(mut self, drop: impl Into<PathBuf>, told: impl Into<PathBuf>) -> Self {
-        (self.drop, self.told) = (drop.into(), told.into());
+    pub(crate) fn of(mut self, drop: impl Into<PathBuf>, told: impl AsRef<Path>) -> Self {
+        self.drop = drop.into();
+        self.program.tell("FILEDROP_DROP", told.as_ref().as_os_str());
         self
     }
 
@@ -105,89 +106,77 @@ impl Exec {
         self
     }
 
-    /// The command, in a group of its own, that knows for which drop folder it works.
-    pub(super) fn program(&self) -> Command {
-        let mut command = Command::new(&self.program);
-        command.arg0(&self.name).args(&self.args).env("FILEDROP_DROP", &self.told);
-        group::lead(&mut command);
-        command
+    pub(super) fn program(&self) -> &Program {
+        &self.program
     }
 
-    fn command(&self, Call { job, path, workspace, .. }: &Call<'_>, stdin: Stdio) -> Command {
-        let mut command = self.program();
-        command.env("FILEDROP_JOB", path);
-        command.env("FILEDROP_ID", job.id.as_str()).env("FILEDROP_TYPE", job.kind());
-        command.env("FILEDROP_CORRELATION_ID", job.correlation_id());
-        command.env("FILEDROP_ATTEMPT", job.attempt.to_string());
-        let text = |name| job.envelope.text(name).map(OsString::from);
-        let payload = Beside::of(&self.drop, job).payload().map(PathBuf::into_os_string);
-        let results = workspace.as_ref().map(|workspace| workspace.files.clone().into_os_string());
-        for (variable, value) in [
+    /// What it is told of a job.
+    fn variables(&self, Call { job, path, workspace, .. }: &Call<'_>) -> io::Result<Vec<CString>> {
+        let payload = Beside::of(&self.drop, job).payload();
+        let attempt = job.attempt.to_string();
+        let text = |name| job.envelope.text(name).map(OsStr::new);
+        let all = [
+            ("FILEDROP_JOB", Some(path.as_os_str())),
+            ("FILEDROP_ID", Some(job.id.as_str().as_ref())),
+            ("FILEDROP_TYPE", Some(job.kind().as_ref())),
+            ("FILEDROP_CORRELATION_ID", Some(job.correlation_id().as_ref())),
+            ("FILEDROP_ATTEMPT", Some(attempt.as_ref())),
             ("FILEDROP_SUBJECT", text("subject")),
             ("FILEDROP_OUTCOME", text("outcome").filter(|_| self.outcomes)),
-            ("FILEDROP_PAYLOAD", payload),
-            ("FILEDROP_RESULT_DIR", results),
+            ("FILEDROP_PAYLOAD", payload.as_ref().map(|path| path.as_os_str())),
+            ("FILEDROP_RESULT_DIR", workspace.as_ref().map(|workspace| workspace.files.as_os_str())),
             ("TRACEPARENT", text("traceparent")),
             ("FILEDROP_TOPIC", text("topic")),
-        ] {
-            match value {
-                Some(value) => command.env(variable, value),
-                // Our own, which we may have from a consumer that we are the handler of, is not the job's.
-                None => command.env_remove(variable),
-            };
-        }
-        let stdout = if self.outcomes { Stdio::inherit() } else { Stdio::piped() };
-        command.stdin(stdin).stdout(stdout).stderr(Stdio::piped());
-        command
+        ];
+        let there = all.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        there.map(|(name, value)| variable(name.as_ref(), value)).collect()
     }
 
-    async fn run(&self, call: Call<'_>) -> Ended {
-        let mut before = None;
-        let stdin = match Beside::of(&self.drop, &call.job).open() {
-            Ok(None) => Stdio::piped(),
-            Ok(Some((_, data))) => {
-                before = Content::of(&data);
-                data.into()
+    /// Starts it for a job: what it reads, if it does not read the data itself, and what it writes.
+    fn start<'a>(&self, call: &'a Call<'_>, data: Option<OwnedFd>) -> io::Result<(Child, Feed<'a>, Pipes)> {
+        let variables = self.variables(call)?;
+        let (stdin, feed) = match data {
+            Some(data) => (data, Feed::done()),
+            None => {
+                let (stdin, feed) = pipe()?;
+                (stdin, Feed::begin(feed, call.job.data())?)
             }
+        };
+        let (output, stdout) = (!self.outcomes).then(pipe).transpose()?.unzip();
+        let (words, stderr) = pipe()?;
+        let child = spawn(&self.program, &variables, Standard { stdin, stdout, stderr })?;
+        Ok((child, feed, Pipes { output, words }))
+    }
+
+    fn run(&self, call: Call<'_>) -> Ended {
+        let (before, data) = match Beside::of(&self.drop, &call.job).open() {
+            Ok(None) => (None, None),
+            Ok(Some((_, data))) => (Content::of(&data), Some(OwnedFd::from(data))),
             Err(ended) => return ended,
         };
-        let mut child = match self.command(&call, stdin).spawn() {
-            Ok(child) => child,
+        let started = Alarm::of(&call.cut).and_then(|alarm| Ok((alarm, self.start(&call, data)?)));
+        let (mut alarm, (mut child, feed, pipes)) = match started {
+            Ok(started) => started,
             Err(e) => return self.not_started(&call.job, e),
         };
         call.started.tell();
-        let Call { job, workspace, mut cut, .. } = call;
-        let output = Output::new(self.max_output, workspace.map(|workspace| workspace.data));
-        let mut output = Drain::new(child.stdout.take(), output);
-        let mut words = Drain::new(child.stderr.take(), LastWords::of(job.id.clone(), job.attempt));
-        let parting = {
-            let feeding = feed(child.stdin.take(), job.data());
-            tokio::pin!(feeding);
-            let mut fed = false;
-            loop {
-                tokio::select! {
-                    status = child.wait() => break Parting::Exited(status),
-                    () = &mut feeding, if !fed => fed = true,
-                    read = output.some(), if output.is_open() => match read {
-                        Ok(_) => {}
-                        Err(stuck) => break Parting::Stuck(stuck),
-                    },
-                    // That it cannot be read any more ends nothing: it is for people.
-                    read = words.some(), if words.is_open() => if read.is_err() { words.close() },
-                    why = cut.wait() => break Parting::Cut(why),
-                }
-            }
-        };
-        let (parting, _) = match parting {
+        let Call { job, workspace, .. } = &call;
+        let output = Output::new(self.max_output, workspace.as_ref().map(|workspace| workspace.data.clone()));
+        let mut output = Drain::new(pipes.output, output);
+        let mut words = Drain::new(Some(pipes.words), LastWords::of(job.id.clone(), job.attempt));
+        let parting = attend(&mut child, feed, &mut output, &mut words, &mut alarm);
+        let (parting, end) = match parting {
             Parting::Exited(status) => {
-                let (read, heard) = tokio::join!(output.rest(), words.rest());
-                (read.map_or_else(Parting::Stuck, |()| Parting::Exited(status)), heard)
+                let end = linger();
+                (output.rest(end).map_or_else(Parting::Stuck, |()| Parting::Exited(status)), end)
             }
             cut_short => {
-                group::end(&mut child).await;
-                (cut_short, words.rest().await)
+                group::end(&mut child);
+                (cut_short, linger())
             }
         };
+        // That it cannot be read changes nothing: it is for people.
+        let _ = words.rest(end);
         let stderr = words.sink.said();
         let failed = |problem: Problem| Ended::Failed(problem.with_stderr(&stderr));
         match parting {
@@ -226,9 +215,10 @@ impl Exec {
     }
 
     pub(super) fn cannot_run(&self, e: io::Error) -> Error {
-        let why = find::no_interpreter(&self.program).map_or_else(String::new, |why| format!(": {why}"));
+        let why =
+            find::no_interpreter(self.program.path()).map_or_else(String::new, |why| format!(": {why}"));
         let what = format!("cannot run the handler{why}");
-        Error::new(ErrorKind::NoHandler, what).at(&self.program).because(e)
+        Error::new(ErrorKind::NoHandler, what).at(self.program.path()).because(e)
     }
 
     /// What becomes of a job whose output cannot be had, or kept.
@@ -264,12 +254,50 @@ impl Exec {
 }
 
 impl Handler for Exec {
-    fn wants_workspace(&self) -> bool {
-        true
+    fn workspace(&self) -> Option<Prepared> {
+        Some(Prepared::Folder)
     }
 
     fn handle<'a>(&'a self, call: Call<'a>) -> Pin<Box<dyn Future<Output = Ended> + Send + 'a>> {
-        Box::pin(self.run(call))
+        // It waits for nothing but its own descriptors: on this thread, whom nobody has to wake for it.
+        Box::pin(async move { self.run(call) })
+    }
+}
+
+/// Waits for what a child does, and gives it its data, until it exits or has to end.
+fn attend(
+    child: &mut Child,
+    mut feed: Feed<'_>,
+    output: &mut Drain<Output>,
+    words: &mut Drain<LastWords>,
+    alarm: &mut Alarm,
+) -> Parting {
+    let look = child.exit().is_none().then_some(LOOK);
+    loop {
+        if let Some(why) = alarm.due() {
+            return Parting::Cut(why);
+        }
+        let of = [output.wanted(), words.wanted(), feed.wanted(), child.exit(), alarm.rung()];
+        let [said, spoke, reads, exited, rung] = match ready(of, alarm.until(look)) {
+            Ok(ready) => ready,
+            Err(e) => return Parting::Stuck(e.into()),
+        };
+        if said && let Err(stuck) = output.some() {
+            return Parting::Stuck(stuck);
+        }
+        // That it cannot be read any more ends nothing.
+        if spoke && words.some().is_err() {
+            words.close();
+        }
+        if reads {
+            feed.some();
+        }
+        if rung {
+            alarm.heard();
+        }
+        if exited || look.is_some() && child.has_exited() {
+            return Parting::Exited(child.wait());
+        }
     }
 }
 

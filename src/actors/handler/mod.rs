@@ -1,14 +1,19 @@
 //! Handlers: what a job is given to.
 
 mod beside;
+mod child;
 mod closure;
 mod cut;
 mod exec;
 mod find;
 mod group;
 mod last_words;
+mod lines;
 mod output;
 mod pipe;
+mod program;
+mod spawn;
+mod wait;
 mod workers;
 
 use std::future::Future;
@@ -22,10 +27,10 @@ pub use cut::{Cut, Why};
 pub use exec::{Exec, MAX_OUTPUT_BYTES};
 pub use workers::Workers;
 
-use crate::ports::Workspace;
+use crate::ports::{Prepared, Workspace};
 use crate::words::{Error, ErrorKind, Job, Payload, Problem, Result};
 
-/// What the pipes of a command's processes need: one thread.
+/// What timers need, and processes that live longer than who handles a job with them: one thread.
 ///
 /// # Errors
 /// [`ErrorKind::Io`] if the system has no more descriptors or threads.
@@ -40,9 +45,9 @@ pub(crate) fn runtime() -> Result<Runtime> {
 
 /// Handles jobs. One handler serves all workers of a consumer.
 pub trait Handler: Send + Sync {
-    /// Whether its calls have a workspace.
-    fn wants_workspace(&self) -> bool {
-        false
+    /// What its calls have of a workspace, if they have one.
+    fn workspace(&self) -> Option<Prepared> {
+        None
     }
 
     /// Handles one job. The future is polled by one thread, that stays alive until it has ended.

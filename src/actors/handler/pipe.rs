@@ -1,12 +1,16 @@
 //! The pipes of a child: what it writes is read as it comes, and when it has exited, no longer than is due.
 
 use std::io;
-use std::os::fd::AsFd;
-use std::time::Duration;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::ChildStdin;
-use tokio::time::{Instant, timeout_at};
+use rustix::buffer::spare_capacity;
+use rustix::event::PollFlags;
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::Errno;
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use super::wait::{Wanted, ready};
 
 /// How long after the command's exit its pipes are read on. What it wrote itself is in them by then, and is read however long
 /// that takes; but a process that it left behind may keep them open for ever.
@@ -23,79 +27,137 @@ pub(super) trait Sink {
     fn take(&mut self, bytes: &[u8]) -> Result<(), Self::Stuck>;
 }
 
+/// A pipe that no child inherits by itself: the end to read, and the one to write to.
+pub(super) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(pipe_with(PipeFlags::CLOEXEC)?)
+}
+
 /// The reading end of a pipe, and where its bytes go.
 #[derive(Debug)]
-pub(super) struct Drain<R, S> {
+pub(super) struct Drain<S> {
     /// `None` at its end.
-    pipe: Option<R>,
+    pipe: Option<OwnedFd>,
     buffer: Vec<u8>,
     pub(super) sink: S,
 }
 
-impl<R: AsyncRead + AsFd + Unpin, S: Sink> Drain<R, S> {
-    pub(super) fn new(pipe: Option<R>, sink: S) -> Self {
-        Self { pipe, buffer: vec![0; BUFFER], sink }
+impl<S: Sink> Drain<S> {
+    pub(super) fn new(pipe: Option<OwnedFd>, sink: S) -> Self {
+        Self { pipe, buffer: Vec::new(), sink }
     }
 
     pub(super) fn is_open(&self) -> bool {
         self.pipe.is_some()
     }
 
-    /// Reads no more. Who writes to it is told that nobody reads.
+    /// What to wait for before [`some`](Self::some).
+    pub(super) fn wanted(&self) -> Wanted<'_> {
+        self.pipe.as_ref().map(|pipe| (pipe.as_fd(), PollFlags::IN))
+    }
+
+    /// Reads no more. Whoever still writes to it is told that nobody reads.
     pub(super) fn close(&mut self) {
         self.pipe = None;
     }
 
-    /// Waits for some bytes, or the end. To be dropped at any point: what was read is with the sink.
-    pub(super) async fn some(&mut self) -> Result<usize, S::Stuck> {
-        let Some(pipe) = &mut self.pipe else { return Ok(0) };
-        let read = pipe.read(&mut self.buffer).await?;
+    /// Reads some bytes, or the end: when they are there, or else it waits.
+    pub(super) fn some(&mut self) -> Result<usize, S::Stuck> {
+        let Some(pipe) = &self.pipe else { return Ok(0) };
+        self.buffer.clear();
+        self.buffer.reserve(BUFFER);
+        let read = match rustix::io::read(pipe, spare_capacity(&mut self.buffer)) {
+            Err(Errno::INTR) => return Ok(0),
+            other => other.map_err(io::Error::from)?,
+        };
         if read == 0 {
             self.pipe = None;
         } else {
-            self.sink.take(&self.buffer[..read])?;
+            self.sink.take(&self.buffer)?;
         }
         Ok(read)
     }
 
     /// Reads what is in the pipe, and waits for nothing.
-    pub(super) async fn due(&mut self) -> Result<(), S::Stuck> {
+    pub(super) fn due(&mut self) -> Result<(), S::Stuck> {
         let Some(pipe) = &self.pipe else { return Ok(()) };
         let mut due = rustix::io::ioctl_fionread(pipe).map_err(io::Error::from)?;
         while due > 0 && self.is_open() {
-            due = due.saturating_sub(self.some().await? as u64);
+            due = due.saturating_sub(self.some()? as u64);
         }
         Ok(())
     }
 
     /// The child has exited: reads what it wrote, and what others write for a moment.
-    pub(super) async fn rest(&mut self) -> Result<(), S::Stuck> {
-        let Some(pipe) = &self.pipe else { return Ok(()) };
-        let mut due = rustix::io::ioctl_fionread(pipe).map_err(io::Error::from)?;
-        let end = Instant::now() + LINGER;
-        while self.is_open() {
-            if due > 0 {
-                due = due.saturating_sub(self.some().await? as u64);
-            } else {
-                match timeout_at(end, self.some()).await {
-                    Ok(read) => read?,
-                    Err(_) => break,
-                };
-                // Who never pauses never lets a time-out come.
-                if Instant::now() >= end {
-                    break;
-                }
+    pub(super) fn rest(&mut self, end: Instant) -> Result<(), S::Stuck> {
+        self.due()?;
+        // Who never pauses never lets a time-out come.
+        while self.is_open() && Instant::now() < end {
+            if let [true] = ready([self.wanted()], Some(end))? {
+                self.some()?;
             }
         }
         Ok(())
     }
 }
 
-/// Writes all data. A command need not read it: then the pipe breaks, and that is fine.
-pub(super) async fn feed(stdin: Option<ChildStdin>, data: &[u8]) {
-    if let Some(mut stdin) = stdin
-        && let Err(e) = stdin.write_all(data).await
-    {
-        tracing::debug!(error = %e, "the handler did not read all data");
+/// Until when [`Drain::rest`] reads what others write.
+pub(super) fn linger() -> Instant {
+    Instant::now() + LINGER
+}
+
+/// What a child is given to read, as fast as it reads.
+#[derive(Debug)]
+pub(super) struct Feed<'a> {
+    /// `None` when it has all, or wants no more.
+    pipe: Option<OwnedFd>,
+    left: &'a [u8],
+}
+
+impl<'a> Feed<'a> {
+    /// Nothing.
+    pub(super) fn done() -> Self {
+        Self { pipe: None, left: &[] }
     }
+
+    /// Writes what the pipe takes, so that little data is there before the child is.
+    pub(super) fn begin(pipe: OwnedFd, data: &'a [u8]) -> io::Result<Self> {
+        never_wait(&pipe)?;
+        let mut feed = Self { pipe: Some(pipe), left: data };
+        feed.some();
+        Ok(feed)
+    }
+
+    /// What to wait for before [`some`](Self::some).
+    pub(super) fn wanted(&self) -> Wanted<'_> {
+        self.pipe.as_ref().map(|pipe| (pipe.as_fd(), PollFlags::OUT))
+    }
+
+    /// Writes what the pipe takes. A command need not read it: then the pipe breaks, and that is fine.
+    pub(super) fn some(&mut self) {
+        let Some(pipe) = &self.pipe else { return };
+        if !write(pipe, &mut self.left) || self.left.is_empty() {
+            self.pipe = None;
+        }
+    }
+}
+
+/// From now on, who writes to it writes what it takes.
+pub(super) fn never_wait(pipe: &OwnedFd) -> io::Result<()> {
+    Ok(fcntl_setfl(pipe, fcntl_getfl(pipe)? | OFlags::NONBLOCK)?)
+}
+
+/// Writes what a pipe takes. Whether somebody may read it.
+pub(super) fn write(pipe: &OwnedFd, data: &mut &[u8]) -> bool {
+    while !data.is_empty() {
+        match rustix::io::write(pipe, data) {
+            Ok(written) => *data = &data[written..],
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => break,
+            Err(e) => {
+                tracing::debug!(error = %e, "the handler did not read all data");
+                return false;
+            }
+        }
+    }
+    true
 }

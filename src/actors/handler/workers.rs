@@ -2,25 +2,29 @@
 
 use std::future::Future;
 use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rustix::event::PollFlags;
 use serde::Serialize;
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use tokio::runtime;
-use tokio::time::timeout;
 
 use super::beside::{Beside, Content};
+use super::child::Child;
 use super::exec::{Exec, failure};
 use super::last_words::LastWords;
+use super::lines::{Lines, TooLong};
 use super::output::{Output, Whole};
-use super::pipe::{Drain, Sink as _};
+use super::pipe::{Drain, Sink as _, linger, never_wait, pipe, write};
+use super::spawn::{Standard, spawn};
+use super::wait::{Alarm, Wanted, ready};
 use super::{Call, Ended, Handler, Why, group};
-use crate::words::{Answer, Envelope, Error, ErrorKind, Job, MAX_FILE_BYTES, Payload, Problem};
+use crate::ports::Prepared;
+use crate::words::{Answer, Envelope, Error, Job, MAX_FILE_BYTES, Payload, Problem};
 
 /// The longest answer, in bytes: what an envelope holds, and escaping makes it longer.
 const LONGEST_ANSWER: usize = 2 * MAX_FILE_BYTES;
@@ -34,7 +38,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// For each job it gets one line of JSON on stdin:
 /// `{"attempt":1,"job":"/drop/claimed/…","event":{"specversion":"1.0","id":"0198…","data":…}}`: the job's whole envelope, and where
 /// that lies; further, if they are there, `payload` (the folder of the files that are attached, or a bare file), `data_file` (the
-/// job's data, if it is not in the envelope) and `result_dir` (the folder whose files travel with the outcome).
+/// job's data, if it is not in the envelope) and `result_dir` (the folder whose files travel with the outcome, to be made by who leaves some).
 ///
 /// It answers with one line on stdout: `{"id":"0198…"}`, where `data`, `data_base64` and `datacontenttype` are the outcome's data,
 /// as in an envelope; or `{"id":"0198…","error":"why"}`, with `"final":true` if no further attempt is worth it. Lines on its stderr are logged.
@@ -52,9 +56,9 @@ pub struct Workers {
 #[derive(Debug)]
 struct Worker {
     child: Child,
-    stdin: ChildStdin,
-    stdout: BufReader<ChildStdout>,
-    stderr: Drain<ChildStderr, LastWords>,
+    stdin: OwnedFd,
+    stdout: Lines,
+    stderr: Drain<LastWords>,
     /// Whether it has answered before.
     proven: bool,
 }
@@ -88,15 +92,15 @@ impl Workers {
     }
 
     /// Gives the processes no more jobs, and waits until they have ended.
-    pub async fn finish(&self) {
+    pub fn finish(&self) {
         let workers = std::mem::take(&mut *self.idle());
         // All at once: each may take its time.
-        let farewells: Vec<_> = workers.into_iter().map(|worker| tokio::spawn(worker.leave())).collect();
-        for farewell in farewells {
-            if let Err(e) = farewell.await {
-                tracing::debug!(error = %e, "a worker process was not seen to end");
-            }
-        }
+        let parts = workers.into_iter().map(|Worker { child, stdout, stderr, .. }| (child, (stdout, stderr)));
+        // What they still write is not read, but nobody dies of it.
+        let (mut children, _pipes): (Vec<_>, Vec<_>) = parts.unzip();
+        let end = Instant::now() + FAREWELL;
+        children.retain_mut(|child| !(child.exits_before(end) && child.wait().is_ok()));
+        group::end_all(&mut children);
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Worker>> {
@@ -118,18 +122,20 @@ impl Workers {
     /// On a thread of the runtime: a process dies with the thread that has started it, and those that handle jobs end before the
     /// processes do.
     async fn start(&self, job: &Job) -> Result<Worker, Error> {
-        let mut command = self.exec.program();
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let started = runtime::Handle::current().spawn(async move { command.spawn() }).await;
-        let mut child = started.map_err(io::Error::other).flatten().map_err(|e| self.exec.cannot_run(e))?;
-        let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(Error::new(ErrorKind::Io, "a worker process without pipes"));
-        };
-        let stderr = Drain::new(child.stderr.take(), LastWords::of(job.id.clone(), job.attempt));
-        Ok(Worker { child, stdin, stdout: BufReader::new(stdout), stderr, proven: false })
+        let program = self.exec.program().clone();
+        let started = runtime::Handle::current().spawn(async move {
+            let ((theirs, stdin), (stdout, answers), (stderr, words)) = (pipe()?, pipe()?, pipe()?);
+            never_wait(&stdin)?;
+            let standard = Standard { stdin: theirs, stdout: Some(answers), stderr: words };
+            Ok((spawn(&program, &[], standard)?, stdin, stdout, stderr))
+        });
+        let started = started.await.map_err(io::Error::other).flatten();
+        let (child, stdin, stdout, stderr) = started.map_err(|e| self.exec.cannot_run(e))?;
+        let stderr = Drain::new(Some(stderr), LastWords::of(job.id.clone(), job.attempt));
+        Ok(Worker { child, stdin, stdout: Lines::of(stdout, LONGEST_ANSWER), stderr, proven: false })
     }
 
-    async fn run(&self, mut call: Call<'_>) -> Ended {
+    async fn run(&self, call: Call<'_>) -> Ended {
         let beside = Beside::of(self.exec.drop(), &call.job);
         let (data_file, before) = match beside.open() {
             Ok(None) => (None, None),
@@ -150,19 +156,23 @@ impl Workers {
             Err(e) => return Ended::Failed(Problem::handler(format!("a worker cannot be told of it: {e}"))),
         };
         line.push(b'\n');
+        let mut alarm = match Alarm::of(&call.cut) {
+            Ok(alarm) => alarm,
+            Err(e) => return Ended::NotStarted(self.exec.cannot_run(e)),
+        };
         loop {
             let mut worker = match self.worker(&call.job).await {
                 Ok(worker) => worker,
                 Err(e) => return Ended::NotStarted(e),
             };
             call.started.tell();
-            let parting = worker.hand_over(&line, &mut call.cut).await;
+            let parting = worker.hand_over(&line, &mut alarm);
             let proven = worker.proven;
             let ended = match parting {
                 Parting::Answered(answer) => match Answer::decode(&answer) {
                     Ok(answer) if answer.id == call.job.id.as_str() => {
                         worker.proven = true;
-                        if worker.stderr.due().await.is_err() {
+                        if worker.stderr.due().is_err() {
                             worker.stderr.close();
                         }
                         let stderr = worker.stderr.sink.said();
@@ -176,29 +186,27 @@ impl Workers {
                         };
                     }
                     Ok(Answer { id, .. }) => {
-                        worker.disqualify(format!("it answered for another job ({id:?})")).await
+                        worker.disqualify(format!("it answered for another job ({id:?})"))
                     }
                     Err(why) => {
                         let line = String::from_utf8_lossy(&answer[..answer.len().min(SHOWN)]).into_owned();
-                        worker
-                            .disqualify(format!("what it wrote to stdout is no answer ({why}): {line}"))
-                            .await
+                        worker.disqualify(format!("what it wrote to stdout is no answer ({why}): {line}"))
                     }
                 },
                 Parting::TooLong => {
                     let why = format!("an answer of more than {LONGEST_ANSWER} bytes");
-                    let stderr = worker.end().await;
+                    let stderr = worker.end();
                     Ended::Failed(Problem::output(why).with_stderr(stderr))
                 }
-                Parting::Cut(why) => Ended::Cut { why, stderr: worker.end().await },
+                Parting::Cut(why) => Ended::Cut { why, stderr: worker.end() },
                 Parting::Ended(Ok(status)) if status.success() && proven => continue,
                 Parting::Ended(Ok(status)) if status.success() => {
-                    let stderr = worker.end().await;
+                    let stderr = worker.end();
                     let why = "the worker process ended before it answered to any job (exit status 0)";
                     Ended::Failed(Problem::handler(why).with_stderr(stderr))
                 }
-                Parting::Ended(Ok(status)) => failure(status, worker.end().await),
-                Parting::Ended(Err(e)) => worker.disqualify(format!("what it did cannot be told: {e}")).await,
+                Parting::Ended(Ok(status)) => failure(status, worker.end()),
+                Parting::Ended(Err(e)) => worker.disqualify(format!("what it did cannot be told: {e}")),
             };
             return ended;
         }
@@ -222,81 +230,64 @@ impl Workers {
 }
 
 impl Worker {
-    async fn hand_over(&mut self, line: &[u8], cut: &mut super::Cut) -> Parting {
+    fn hand_over(&mut self, line: &[u8], alarm: &mut Alarm) -> Parting {
         let Self { child, stdin, stdout, stderr, .. } = self;
-        let talk = async {
-            let told = async {
-                // A process that reads no more may have answered nevertheless, or is about to end: that is seen by what follows.
-                if let Err(e) = stdin.write_all(line).await {
-                    tracing::debug!(error = %e, "a worker process did not read its job");
-                }
-            };
-            tokio::join!(told, next_line(stdout)).1
-        };
-        tokio::pin!(talk);
+        // A process that reads no more may have answered nevertheless, or is about to end: that is seen by what follows.
+        let mut left = line;
+        let mut listens = write(stdin, &mut left);
         loop {
-            tokio::select! {
-                heard = &mut talk => break match heard {
-                    Ok(Some(answer)) => Parting::Answered(answer),
-                    Ok(None) => Parting::TooLong,
-                    // It has closed its stdout: it ends, or else says no more.
-                    Err(_) => match timeout(FAREWELL, child.wait()).await {
-                        Ok(status) => Parting::Ended(status),
-                        Err(_) => Parting::Ended(Err(io::ErrorKind::BrokenPipe.into())),
-                    },
-                },
-                read = stderr.some(), if stderr.is_open() => if read.is_err() { stderr.close() },
-                why = cut.wait() => break Parting::Cut(why),
+            match stdout.next() {
+                Some(Ok(answer)) => return Parting::Answered(answer),
+                Some(Err(TooLong)) => return Parting::TooLong,
+                None => {}
+            }
+            if let Some(why) = alarm.due() {
+                return Parting::Cut(why);
+            }
+            let more: Wanted<'_> = (listens && !left.is_empty()).then_some((stdin.as_fd(), PollFlags::OUT));
+            let of = [stdout.wanted(), stderr.wanted(), more, alarm.rung()];
+            let [answers, spoke, reads, rung] = match ready(of, alarm.until(None)) {
+                Ok(ready) => ready,
+                Err(e) => return Parting::Ended(Err(e)),
+            };
+            if spoke && stderr.some().is_err() {
+                stderr.close();
+            }
+            if reads {
+                listens = write(stdin, &mut left);
+            }
+            if rung {
+                alarm.heard();
+            }
+            // It has closed its stdout: it ends, or else says no more.
+            if answers && stdout.some().is_err() {
+                let ended = child.exits_before(Instant::now() + FAREWELL);
+                return Parting::Ended(if ended {
+                    child.wait()
+                } else {
+                    Err(io::ErrorKind::BrokenPipe.into())
+                });
             }
         }
     }
 
-    async fn disqualify(self, why: String) -> Ended {
-        let stderr = self.end().await;
+    fn disqualify(self, why: String) -> Ended {
+        let stderr = self.end();
         Ended::Failed(Problem::handler(why).with_stderr(stderr))
     }
 
     /// Ends it. What it wrote to stderr.
-    async fn end(mut self) -> String {
-        group::end(&mut self.child).await;
+    fn end(mut self) -> String {
+        group::end(&mut self.child);
         // That it cannot be read any more ends nothing.
-        let _ = self.stderr.rest().await;
+        let _ = self.stderr.rest(linger());
         self.stderr.sink.said()
-    }
-
-    async fn leave(self) {
-        let Self { mut child, stdin, .. } = self;
-        drop(stdin);
-        if timeout(FAREWELL, child.wait()).await.is_err() {
-            group::end(&mut child).await;
-        }
-    }
-}
-
-/// Reads a line, without its end. `None` if it is too long; an error also at the end.
-async fn next_line(from: &mut BufReader<ChildStdout>) -> io::Result<Option<Vec<u8>>> {
-    let mut line = Vec::new();
-    loop {
-        let some = from.fill_buf().await?;
-        if some.is_empty() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let end = some.iter().position(|byte| *byte == b'\n');
-        line.extend_from_slice(&some[..end.unwrap_or(some.len())]);
-        let used = end.map_or(some.len(), |end| end + 1);
-        from.consume(used);
-        if line.len() > LONGEST_ANSWER {
-            return Ok(None);
-        }
-        if end.is_some() {
-            return Ok(Some(line));
-        }
     }
 }
 
 impl Handler for Workers {
-    fn wants_workspace(&self) -> bool {
-        true
+    fn workspace(&self) -> Option<Prepared> {
+        Some(Prepared::Nothing)
     }
 
     fn handle<'a>(&'a self, call: Call<'a>) -> Pin<Box<dyn Future<Output = Ended> + Send + 'a>> {

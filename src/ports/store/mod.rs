@@ -17,7 +17,7 @@ use crate::words::{
 };
 
 pub use arrivals::{Admitted, Arrivals, Arrived, Finding, Looked, Marker};
-pub use payload::{AttachBy, Attachment, Harvest, Workspace};
+pub use payload::{AttachBy, Attachment, Harvest, Prepared, Workspace};
 pub use submit::{NewJob, Submitted};
 pub use survey::{Backlog, Census, ConsumerCensus, DeadLetter, Place, Remains, RoomCounts};
 pub use sweep::{Broom, Swept};
@@ -122,7 +122,7 @@ pub trait Store {
 
     /// Where a handler may leave files, and data that is too large for an envelope (P24). They are there as long as the
     /// claim is.
-    fn workspace(&self, claim: &Claim) -> Result<Workspace>;
+    fn workspace(&self, claim: &Claim, prepared: Prepared) -> Result<Workspace>;
 
     /// Makes durable what a handler left there, and says what of it there is; the rest of the workspace is gone.
     ///

@@ -24,6 +24,15 @@ pub enum AttachBy {
     Link,
 }
 
+/// What of a workspace is there from the beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prepared {
+    /// Its folder for files.
+    Folder,
+    /// Nothing: who leaves files makes the folder first. It costs a job nothing then.
+    Nothing,
+}
+
 /// Where a handler may leave something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workspace {

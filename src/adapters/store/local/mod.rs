@@ -41,8 +41,8 @@ use std::time::Duration;
 use crate::ports::{
     Admitted, Arrivals, Arrived, Attachment, Beat, Broom, Census, Claim, Claimed, DeadLetter, Exchange,
     FanOut, Fetched, FileId, Finding, Fs, Group, Harvest, Host, Interest, Looked, Marker, NewJob, Place,
-    Progress, Promotion, Remains, Resubscribed, Scan, Store, Submitted, Swept, Takeover, Vigil, Wish,
-    Workspace,
+    Prepared, Progress, Promotion, Remains, Resubscribed, Scan, Store, Submitted, Swept, Takeover, Vigil,
+    Wish, Workspace,
 };
 use crate::words::{
     Attempt, ClaimCheck, Envelope, Habits, Id, InboxName, Millis, Outcome, Result, StampedId, id_of_file,
@@ -213,8 +213,8 @@ impl<F: Fs, H: Host> Store for LocalStore<F, H> {
         self.records(name)
     }
 
-    fn workspace(&self, claim: &Claim) -> Result<Workspace> {
-        self.make_workspace(&claim.name.id)
+    fn workspace(&self, claim: &Claim, prepared: Prepared) -> Result<Workspace> {
+        self.make_workspace(&claim.name.id, prepared)
     }
 
     fn harvest(&self, workspace: &Workspace) -> Result<Harvest> {

@@ -6,12 +6,12 @@ use std::path::Path;
 use super::LocalStore;
 use super::moves::found;
 use super::payload::Found;
-use crate::ports::{FileKind, Fs, Harvest, Host, Workspace};
+use crate::ports::{FileKind, Fs, Harvest, Host, Prepared, Workspace};
 use crate::words::{ClaimCheck, ClaimCheckKind, Error, ErrorKind, Id, Result};
 
 impl<F: Fs, H: Host> LocalStore<F, H> {
     /// Not flushed: after a power cut the job is handled anew.
-    pub(super) fn make_workspace(&self, job: &Id) -> Result<Workspace> {
+    pub(super) fn make_workspace(&self, job: &Id, prepared: Prepared) -> Result<Workspace> {
         let files = self.fresh_check(job, ClaimCheckKind::Files);
         let data = ClaimCheck { kind: ClaimCheckKind::Data, ..files.clone() };
         let workspace = Workspace {
@@ -19,7 +19,10 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             data: self.layout.payload(&data),
             stamp: files.stamp,
         };
-        self.make_payload_folder(&workspace.files)?;
+        match prepared {
+            Prepared::Folder => self.make_payload_folder(&workspace.files)?,
+            Prepared::Nothing => self.ensure_dir(&self.layout.room("payload"))?,
+        }
         Ok(workspace)
     }
 

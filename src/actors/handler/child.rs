@@ -1,0 +1,99 @@
+//! A child: its exit is seen before it is reaped, and it is reaped once.
+
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use rustix::event::PollFlags;
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process, waitid, waitpid};
+
+use super::wait::{Wanted, ready};
+
+/// How often a child is looked at where its exit makes no descriptor readable.
+pub(super) const LOOK: Duration = Duration::from_millis(2);
+
+/// A process that we started.
+#[derive(Debug)]
+pub(super) struct Child {
+    pid: Pid,
+    /// Readable when it has exited; not every system has such.
+    exit: Option<OwnedFd>,
+    /// When it was reaped.
+    status: Option<ExitStatus>,
+}
+
+impl Child {
+    pub(super) fn of(pid: Pid, exit: Option<OwnedFd>) -> Self {
+        Self { pid, exit, status: None }
+    }
+
+    /// `None` when it was reaped: its number may be another's then.
+    pub(super) fn pid(&self) -> Option<Pid> {
+        self.status.is_none().then_some(self.pid)
+    }
+
+    /// What is readable when it has exited.
+    pub(super) fn exit(&self) -> Wanted<'_> {
+        self.exit.as_ref().map(|exit| (exit.as_fd(), PollFlags::IN))
+    }
+
+    /// Whether it has; it is not reaped.
+    pub(super) fn has_exited(&self) -> bool {
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        self.status.is_some() || !matches!(waitid(WaitId::Pid(self.pid), look), Ok(None))
+    }
+
+    /// Waits for that, until then. Whether it has.
+    pub(super) fn exits_before(&self, end: Instant) -> bool {
+        loop {
+            if self.has_exited() {
+                return true;
+            }
+            let now = Instant::now();
+            if now >= end {
+                return false;
+            }
+            let until = if self.exit.is_some() { end } else { end.min(now + LOOK) };
+            if ready([self.exit()], Some(until)).is_err() {
+                return false;
+            }
+        }
+    }
+
+    /// Waits until it exits, and reaps it.
+    pub(super) fn wait(&mut self) -> io::Result<ExitStatus> {
+        loop {
+            match self.reap(WaitOptions::empty()) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                other => return other.and_then(|status| status.ok_or_else(|| Errno::CHILD.into())),
+            }
+        }
+    }
+
+    /// Reaps it, if it has exited.
+    pub(super) fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.reap(WaitOptions::NOHANG)
+    }
+
+    fn reap(&mut self, how: WaitOptions) -> io::Result<Option<ExitStatus>> {
+        if self.status.is_none()
+            && let Some((_, status)) = waitpid(Some(self.pid), how)?
+        {
+            self.status = Some(ExitStatus::from_raw(status.as_raw()));
+        }
+        Ok(self.status)
+    }
+}
+
+/// Only if a panic keeps those who have it from ending it.
+impl Drop for Child {
+    fn drop(&mut self) {
+        if let Some(pid) = self.pid() {
+            let _ = kill_process(pid, Signal::KILL);
+            let _ = self.wait();
+        }
+    }
+}
