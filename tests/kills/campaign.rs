@@ -64,6 +64,13 @@ fn campaign(what: &str, options: &[&str]) {
     assert!(place.consume(&options, HANDLER).end("the drain").success());
     let runs = audit::runs(&place, &ids);
     audit::at_rest(&place, &ids.into_iter().zip(data).collect::<BTreeMap<_, _>>());
+    // A kill ends what one consumer had in hand: else nobody has what another one had.
+    let explained = kills * concurrency;
+    assert!(
+        runs.all <= jobs + explained,
+        "handlers ran {} times, of {jobs} jobs with {kills} kills",
+        runs.all
+    );
     // To be killed is no reason to say anything; nor is it for a handler that has just been born.
     assert_eq!(place.complaints(), "");
     tell(format_args!(

@@ -4,8 +4,9 @@ The format is that of Linux' dm-log-writes: a block with the superblock; then, f
 data. A disk may keep writes to itself until it is asked to flush. So at any moment it holds all that was written before the last flush, and
 of what came after it any part, in blocks of 4 KiB.
 
-Entries are in the order in which the guest issued them. What was being written at a flush counts as flushed, which is more than a disk
-promises; no file system relies on it.
+Entries are in the order in which they were done: qemu notes each one then, and tells the guest only after that. So a write that was
+done while a flush was under way counts as flushed, which is more than a disk promises; no file system relies on it. And what was under way at
+a moment is not on its disk at all, as if the disk had lost it.
 """
 
 import collections
@@ -61,7 +62,7 @@ class Rebuilder:
         self._kept = 0
 
     def moments(self, count):
-        """Numbers of entries, ascending: the power goes when this one has been issued."""
+        """Numbers of entries, ascending: the power goes when this one has been done."""
         writes = [number for number, entry in enumerate(self.entries) if entry.size]
         return sorted(self._lots.choices(writes, k=count)) if writes else []
 
@@ -80,12 +81,24 @@ class Rebuilder:
             with open(copy(), "r+b") as disk:
                 for entry in self.entries[safe : moment + 1]:
                     kept = data(record, entry)
-                    if self._lots.random() >= luck:
-                        lost += 1
-                        atoms = self._lots.choice([0, self._lots.randrange(1 + entry.size // ATOM)])
-                        kept = kept[: atoms * ATOM]
-                    write(disk, entry.offset, kept)
+                    if self._lots.random() < luck:
+                        write(disk, entry.offset, kept)
+                        continue
+                    lost += 1
+                    arrives = self._lots.choice([0, self._lots.random()])
+                    for start, end in blocks(entry):
+                        if self._lots.random() < arrives:
+                            write(disk, entry.offset + start, kept[start:end])
         return lost
+
+
+def blocks(entry):
+    """Where the blocks begin and end, in its data, that a disk writes wholly or not at all."""
+    start = 0
+    while start < entry.size:
+        end = min(entry.size, start + ATOM - (entry.offset + start) % ATOM)
+        yield start, end
+        start = end
 
 
 def data(record, entry):

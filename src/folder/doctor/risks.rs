@@ -23,6 +23,8 @@ const NO_FLUSH: [&str; 4] = ["nobarrier", "barrier=0", "volatile", "fsync=volati
 /// Below that a large envelope may not fit.
 const LITTLE_SPACE: u64 = crate::MAX_FILE_BYTES as u64;
 const FEW_FILES: u64 = 1000;
+/// Where the power was cut again and again, and nothing was lost (`tests/powercut`): with a journal.
+const KEEP_AT_POWER_CUTS: [&str; 2] = ["ext4", "xfs"];
 /// Steps as coarse as that hide changes.
 const COARSE_NS: u64 = 100_000_000;
 const CLOCKS_DIFFER_MS: u64 = 1000;
@@ -113,11 +115,24 @@ fn power(found: &Diagnosis, risks: &mut Risks) {
             "journal",
             "whether this file system has a journal nobody told: without one a power cut may take a file that is being renamed",
         ),
+        (_, "btrfs") => risks.breaks(
+            "power-cuts",
+            "a power cut may take jobs that were acknowledged: one way to lose a name is left on btrfs; use ext4 with a journal, or xfs",
+        ),
+        (_, kind) if !KEEP_AT_POWER_CUTS.contains(&kind) && is_of_this_machine(on.nature) => {
+            let says = format!("power cuts were not tried on {kind}: nobody vouches that one takes nothing that was acknowledged");
+            risks.costs("power-cuts", says);
+        }
         _ => {}
     }
     if on.nature == Nature::Network || on.nature == Nature::Program {
         risks.costs("far-side", "whether a flush reaches the disk is up to the other side: see that it is not told to wait (`async`)");
     }
+}
+
+/// Of what lies in memory, or with others, more is said.
+fn is_of_this_machine(nature: Nature) -> bool {
+    matches!(nature, Nature::Local | Nature::Unknown)
 }
 
 fn others(found: &Diagnosis, watching: WatchMode, risks: &mut Risks) {
@@ -233,6 +248,7 @@ mod tests {
             |what, change: &dyn Fn(&mut Diagnosis)| assert_eq!(risks(|found| change(found)), [(what, true)]);
         let no = || ability(Some("it does not"));
         assert_eq!(risks(|_| ()), []);
+        assert_eq!(risks(|found| found.surroundings.file_system = "xfs".to_owned()), []);
         // Whether the race of links works then does not matter.
         broken("hard-links", &|found| {
             found.names.hard_links = no();
@@ -243,6 +259,7 @@ mod tests {
         broken("flush", &|found| found.flushes.folders = no());
         broken("memory", &|found| found.surroundings.nature = Nature::Memory);
         broken("journal", &|found| found.surroundings.journal = Some(false));
+        broken("power-cuts", &|found| found.surroundings.file_system = "btrfs".to_owned());
         for option in NO_FLUSH {
             broken("mount-option", &|found| found.surroundings.options.push(option.to_owned()));
         }
@@ -258,6 +275,16 @@ mod tests {
         costs("coarse-times", &|found| found.times.step_ns = None);
         costs("coarse-times", &|found| found.times.step_ns = Some(2_000_000_000));
         costs("journal", &|found| found.surroundings.journal = None);
+        for kind in ["zfs", "jfs", "f2fs", "bcachefs", "nilfs2", "reiserfs", "overlay", "ext3"] {
+            costs("power-cuts", &|found| found.surroundings.file_system = kind.to_owned());
+        }
+        for kind in ["ntfs3", "unknown"] {
+            costs("power-cuts", &|found| {
+                (found.surroundings.file_system, found.surroundings.nature) =
+                    (kind.to_owned(), Nature::Unknown);
+                found.surroundings.journal = None;
+            });
+        }
         costs("no-locks", &|found| found.locks.trusted = false);
         costs("writers", &|found| found.locks.writers_told = ability(Some("no")));
         costs("clock", &|found| found.times.ahead_ms = -1001);

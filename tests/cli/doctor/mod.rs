@@ -71,7 +71,7 @@ fn a_drop_folder_is_left_as_it_was() {
     let (ended, found) = examine(&folder.path);
     let broken = risks(&found, true);
     assert_eq!(ended.code, Some(if broken.is_empty() { 0 } else { 1 }), "{found}");
-    assert!(broken.iter().all(|what| ["memory", "journal"].contains(what)), "{found}");
+    assert!(broken.iter().all(|what| ["memory", "journal", "power-cuts"].contains(what)), "{found}");
     for can in ["rename_replaces", "hard_links", "link_replaces_nothing"] {
         assert_eq!(found["names"][can]["works"], true, "{can}: {found}");
     }

@@ -7,11 +7,11 @@ use crate::Fallible;
 
 #[derive(Default)]
 pub(crate) struct Books {
-    /// Jobs, with the sum of their data.
-    pub(crate) submitted: BTreeMap<String, String>,
+    /// Jobs, with the sum of their data, and their kind.
+    pub(crate) submitted: BTreeMap<String, (String, String)>,
     /// Events, with the sum of their data, and their topic.
     pub(crate) published: BTreeMap<String, (String, String)>,
-    /// Outcomes, by their folder and job, with the sum of their data.
+    /// Outcomes, by their folder and job, with their sum.
     pub(crate) told: BTreeMap<(String, String), String>,
     /// Jobs whose outcome is decided, by their folder.
     pub(crate) settled: BTreeSet<(String, String)>,
@@ -42,7 +42,7 @@ impl Books {
         let (kind, first) = (words.next()?, own(words.next()?));
         match kind {
             "submitted" => {
-                self.submitted.insert(first, own(words.next()?));
+                self.submitted.insert(first, (own(words.next()?), own(words.next()?)));
             }
             "published" => {
                 self.published.insert(first, (own(words.next()?), own(words.next()?)));

@@ -73,16 +73,21 @@ impl<'a> Audit<'a> {
         self.faults.push(fault);
     }
 
-    /// Every job is open or finished, as it was submitted.
+    /// Every job is open, as it was submitted, or finished: those that are bad have failed, and no others.
     fn jobs(&mut self) {
         let here = &self.places["."];
         let mut faults = Vec::new();
-        for (id, sum) in &self.books.submitted {
-            let answered = here.outcomes.get(id).map(|slots| slots[0].answers.as_ref().unwrap_or(sum));
-            match answered.or_else(|| here.open.get(id)) {
-                None => faults.push(format!("lost: job {id}")),
-                Some(there) if there != sum => faults.push(format!("wrong: job {id} is another one")),
-                Some(_) => {}
+        for (id, (sum, kind)) in &self.books.submitted {
+            let answers = here.outcomes.get(id).map(|slots| slots[0].answers.as_ref());
+            match (answers, here.open.get(id)) {
+                (None, None) => faults.push(format!("lost: job {id}")),
+                (Some(answers), _) if answers.is_none() != (kind == "bad") => {
+                    faults.push(format!("wrong: job {id} is {kind}, and its outcome is not"));
+                }
+                (Some(Some(there)), _) | (None, Some(there)) if there != sum => {
+                    faults.push(format!("wrong: job {id} is another one"));
+                }
+                _ => {}
             }
         }
         self.faults.extend(faults);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use filedrop::{Job, Submission};
+use filedrop::{Job, Outcome, Submission};
 use sha2::{Digest as _, Sha256};
 
 /// The SHA-256, in hex.
@@ -13,6 +13,12 @@ pub(crate) fn sum(bytes: &[u8]) -> String {
         let _ = write!(hex, "{byte:02x}");
         hex
     })
+}
+
+/// Of an outcome: of its data and its id. Two outcomes of a job that fails say the same.
+pub(crate) fn sum_of_outcome(outcome: &Outcome) -> String {
+    let id = outcome.envelope.text("id").unwrap_or_default();
+    sum(&[id.as_bytes(), b" ", outcome.data()].concat())
 }
 
 /// What one thread of one boot draws its lots from.

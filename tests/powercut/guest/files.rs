@@ -8,7 +8,7 @@ use filedrop::{
     StagedName, StampedId,
 };
 
-use crate::contents::{broken_seal, sum, sum_in_answer};
+use crate::contents::{broken_seal, sum, sum_in_answer, sum_of_outcome};
 use crate::{Fallible, contents};
 
 /// The files of a drop folder, but those in `tmp/`, and those of the drop folders in it.
@@ -33,7 +33,7 @@ pub(crate) struct Files {
 
 #[derive(Clone, PartialEq)]
 pub(crate) struct Told {
-    /// Of the outcome's data.
+    /// Of the outcome.
     pub(crate) sum: String,
     /// Of the data of the job that it is the outcome of, if it succeeded.
     pub(crate) answers: Option<String>,
@@ -177,7 +177,7 @@ impl Files {
             Some(_) => None,
             None => Some(sum_in_answer(outcome.data()).ok_or("the outcome is half")?),
         };
-        Ok(Told { sum: sum(outcome.data()), answers })
+        Ok(Told { sum: sum_of_outcome(&outcome), answers })
     }
 }
 

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use filedrop::{Consumer, Delivery, DropFolder, Event, Id, Job, Observer, Refusal, Submission, Subscription};
 
-use crate::contents::{Lots, answer, broken_seal, file, sealed, sum};
+use crate::contents::{Lots, answer, broken_seal, file, sealed, sum, sum_of_outcome};
 use crate::{ADDRESS, Fallible, GROUPS};
 
 const TOPICS: [&str; 3] = ["orders.created", "orders.paid", "users.created"];
 /// Long enough for any machine; who waits in vain says so.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// No job is given up because the power went so often: all that is to succeed must.
+const ATTEMPTS: u32 = 1000;
 
 /// One line at once, whoever else writes.
 pub(crate) fn say(line: &str) {
@@ -61,7 +63,7 @@ fn produce(drop: &DropFolder, mut lots: Lots) -> Fallible<()> {
     loop {
         std::thread::sleep(pause);
         let batch = if lots.below(4) == 0 { 4 } else { 1 };
-        let (mut jobs, mut sums) = (Vec::new(), Vec::new());
+        let (mut jobs, mut asked) = (Vec::new(), Vec::new());
         for _ in 0..batch {
             let data = lots.text();
             let kind = ["good", "good", "good", "good", "flaky", "bad"][usize::try_from(lots.below(6))?];
@@ -79,11 +81,11 @@ fn produce(drop: &DropFolder, mut lots: Lots) -> Fallible<()> {
                 _ => {}
             }
             jobs.push(job);
-            sums.push(sum(data.as_bytes()));
+            asked.push((sum(data.as_bytes()), kind));
         }
         let ids = drop.submit_all(jobs)?;
-        for (id, sum) in ids.iter().zip(&sums) {
-            say(&format!("@ submitted {id} {sum}"));
+        for (id, (sum, kind)) in ids.iter().zip(&asked) {
+            say(&format!("@ submitted {id} {sum} {kind}"));
         }
         if lots.below(3) == 0 {
             tell(drop, ".", &ids[0])?;
@@ -117,7 +119,7 @@ fn publish(drop: &DropFolder, mut lots: Lots) -> Fallible<()> {
 /// Waits for an outcome, and writes out what it is told.
 fn tell(folder: &DropFolder, place: &str, id: &Id) -> Fallible<()> {
     folder.wait_each(std::slice::from_ref(id), Some(PATIENCE), &mut |outcome| {
-        say(&format!("@ told {place} {id} {}", sum(outcome.data())));
+        say(&format!("@ told {place} {id} {}", sum_of_outcome(&outcome)));
         ControlFlow::Continue(())
     })?;
     Ok(())
@@ -131,12 +133,15 @@ pub(crate) struct Role {
 
 impl Role {
     pub(crate) fn stay(drop: &DropFolder, place: &str) -> Fallible<Self> {
-        let consumer = drop.consumer().concurrency(2).backoff(Duration::from_millis(100));
-        Ok(Self { consumer, place: place.to_owned() })
+        Ok(Self::of(drop.consumer().backoff(Duration::from_millis(100)), place))
     }
 
     pub(crate) fn stay_for_group(drop: &DropFolder, group: &str) -> Fallible<Self> {
-        Ok(Self { consumer: drop.subscriber(&group.parse()?)?.concurrency(2), place: group.to_owned() })
+        Ok(Self::of(drop.subscriber(&group.parse()?)?, group))
+    }
+
+    fn of(consumer: Consumer, place: &str) -> Self {
+        Self { consumer: consumer.concurrency(2).max_attempts(ATTEMPTS), place: place.to_owned() }
     }
 
     pub(crate) fn drain(drop: &DropFolder, place: &str) -> Fallible<Self> {
@@ -173,7 +178,7 @@ async fn handle(job: Job) -> Result<String, String> {
 pub(crate) fn collect(drop: &DropFolder, follow: bool) -> Fallible<()> {
     let mut take = |delivery: &Delivery<'_>| -> Result<(), Refusal> {
         let outcome = delivery.outcome;
-        say(&format!("@ told . {} {}", outcome.job_id(), sum(outcome.data())));
+        say(&format!("@ told . {} {}", outcome.job_id(), sum_of_outcome(outcome)));
         Ok(())
     };
     let collector = drop.collector(&ADDRESS.parse()?)?.follow(follow);

@@ -51,7 +51,8 @@ fn after_help() -> String {
 const EXAMPLES: &str = "\
 All of this is tried out, which takes some seconds: whether names are replaced at once, hard links, files without a name, flushes and \
 what they cost, notifications and how soon they come, locks, who tells of writers, times of files. What filedrop chooses is found \
-out by what its programs ask when they start. Whether a disk keeps what it says that it has flushed, nobody can try out so.
+out by what its programs ask when they start. Whether a disk keeps what it says that it has flushed, nobody can try out so; where \
+power was cut again and again, and nothing was lost, is known: on ext4 with a journal, and on xfs.
 
 `RISK` says that a promise does not hold there, as that a job survives a power cut: then the exit code is 1. `note` is what \
 costs time, or is good to know.
