@@ -16,7 +16,7 @@ pub use event::{DeliveryName, EventName};
 pub use flaw::flaw;
 pub use inbox::{DelayedName, DeliveryKind, InboxName};
 pub use room::{RoomName, StagedName};
-pub use stamp::{ClaimCheck, ClaimCheckKind, StampedId};
+pub use stamp::{ClaimCheck, ClaimCheckKind, Orphan, StampedId};
 
 use super::{Error, ErrorKind};
 
