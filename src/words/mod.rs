@@ -42,7 +42,7 @@ pub use manifest::{Listing, MAX_MANIFEST_BYTES, Manifest};
 pub(crate) use name::InboxNameRead;
 pub use name::{
     ClaimCheck, ClaimCheckKind, DelayedName, DeliveryKind, DeliveryName, EventName, Id, InboxName, Millis,
-    NameError, Priority, RoomName, StagedName, StampedId, flaw,
+    NameError, Orphan, Priority, RoomName, StagedName, StampedId, flaw,
 };
 pub use outcome::{Disposition, Outcome};
 pub use pattern::{NameFields, NamePattern, PlainName};

@@ -287,19 +287,19 @@ fn several_change_one_subscription_at_once() {
 fn what_travels_with_an_event_on_its_way_stays() {
     let folder = Folder::new();
     add(&folder, "a", &["t"]);
-    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(3 * 86_400);
+    // An earlier sweep took them for nobody's, and died before it looked again.
     let payload = |id: &str| {
         let files = folder.path.join(format!("subscribers/a/payload/{id}.0123456789abcdef"));
-        std::fs::create_dir(&files).unwrap();
-        std::fs::write(files.join("scan.tif"), "a picture").unwrap();
-        std::fs::File::open(&files).unwrap().set_modified(old).unwrap();
-        files
+        let aside = folder.path.join(format!("{}.00000000000000cc.orphan", files.display()));
+        std::fs::create_dir(&aside).unwrap();
+        std::fs::write(aside.join("scan.tif"), "a picture").unwrap();
+        (files, aside)
     };
-    let (kept, orphan) = (payload("slow-1"), payload("gone-1"));
+    let ((kept, _), (orphan, aside)) = (payload("slow-1"), payload("gone-1"));
     let event = folder.path.join("outbox/inbox/5.1700000000000.slow-1.0123456789abcdef.event");
     std::fs::create_dir(&event).unwrap();
     folder.run("filedrop gc DROP", &[]).with(0);
-    assert!(kept.join("scan.tif").exists() && !orphan.exists());
+    assert!(kept.join("scan.tif").exists() && !orphan.exists() && !aside.exists());
     folder.run("filedrop gc", &[&of(&folder, "a")]).with(0);
     assert!(kept.join("scan.tif").exists(), "also when only the group is swept");
 }

@@ -197,7 +197,12 @@ pub(crate) fn at_rest(world: &World, ledger: &Ledger) {
         let places = at.remove(&id).unwrap_or_default();
         let outcomes = slots.remove(&id).unwrap_or_default();
         match (&places[..], &outcomes[..]) {
-            ([], []) if !acknowledged => {}
+            ([], []) if !acknowledged => {
+                // Nobody hears of what may still vanish (P14, P15).
+                if facts.told.contains_key(&job) || facts.handed_over.contains_key(&job) {
+                    ledger.violation("I2: an outcome was reported, and nothing is left of its job");
+                }
+            }
             ([Place::Archived(room, _)], [_]) => {
                 let rest = &rests[&id];
                 let is_it = |(name, _): &&(&InboxName, &Vec<u8>)| rest.0.ends_with(&name.archived());

@@ -16,6 +16,7 @@ mod ledger;
 mod letters;
 mod load;
 mod operators;
+mod orphans;
 mod place;
 mod policies;
 mod programs;

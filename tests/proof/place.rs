@@ -1,7 +1,7 @@
 //! What a file in the folder is: each has a row of PROTOCOL.md that names it.
 
 use filedrop::words::{
-    ClaimCheck, DelayedName, DeliveryName, EventName, Id, InboxName, RoomName, StagedName, StampedId,
+    ClaimCheck, DelayedName, DeliveryName, EventName, Id, InboxName, Orphan, RoomName, StagedName, StampedId,
 };
 
 use crate::events::GROUPS;
@@ -94,7 +94,10 @@ pub(crate) fn classify(path: &str) -> Option<Place> {
             name.parse().ok().map(Place::Ready).or_else(misplaced).or_else(dropped)
         }
         ["delayed", name] => name.parse().ok().map(Place::Delayed),
-        ["payload", name, ..] => ClaimCheck::parse_name(name).ok().map(|_| Place::Payload),
+        ["payload", name, ..] => {
+            let aside = || Orphan::parse_name(name).or_else(|| Orphan::parse_spent(name));
+            (ClaimCheck::parse_name(name).is_ok() || aside().is_some()).then_some(Place::Payload)
+        }
         ["ids", _] => Some(Place::Folder),
         ["ids", shelf, name] => match (name.parse::<Id>(), name.parse::<StampedId>()) {
             (Ok(id), _) => (id.shelf() == shelf).then_some(Place::Entry),

@@ -1,10 +1,12 @@
 //! What a consumer leaves when it dies, leaves or is stopped; and what one look at that finds, and does.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use filedrop::adapters::fs::sim::{Actor, Fate, Model, SimFs, SimHost, World};
 use filedrop::adapters::store::local::LocalStore;
-use filedrop::ports::{Claimed, Fs as _, Host, Store as _, Takeover, Vigil};
+use filedrop::ports::{Beat, Claimed, Fs as _, Host, Progress, Store as _, Takeover, Vigil};
 use filedrop::words::{DEFAULT_LEASE, Disposition, Job, Millis, Outcome, Payload, Problem};
 
 use crate::ledger::Ledger;
@@ -193,6 +195,46 @@ fn p13_a_stopped_consumer_keeps_its_room() {
     assert_eq!(presences(), 2, "its lock would be worth nothing on a file without a name");
     drop(asleep);
     assert_eq!((judge.recover(&own, &mut vigil).expect("a healthy disk").cleared, presences()), (1, 1));
+}
+
+/// P13: a judge whose calls fail, one of them in every look, does not take its own trouble for the silence of others.
+#[test]
+fn p13_who_cannot_be_read_is_not_silent() {
+    let look = |own: &Rc<SimRoom<'static>>, vigil: &Rc<RefCell<Vigil>>| -> Program {
+        let (own, vigil) = (own.clone(), vigil.clone());
+        Box::new(move |fs| {
+            let Some(store) = programs::open(fs) else { return };
+            let _ = store.recover(&own, &mut vigil.borrow_mut());
+        })
+    };
+    let mut calls = 0;
+    while calls < 1000 {
+        let (world, ledger) = prepared(World::new(Model::B, 8).shared_by_machines(), &[Kind::Plain]);
+        let name = ledger.facts().attempted.into_keys().next().expect("one job");
+        let store = open(&world, 2);
+        let owner = room(&store, "owner");
+        assert!(matches!(store.claim(&owner, &name), Ok(Claimed::Taken(_))));
+        let (own, vigil) = (Rc::new(room(&open(&world, 7), "judge")), Rc::default());
+        let mut over = false;
+        for _ in 0..6 {
+            world.advance(DEFAULT_LEASE.as_millis() as u64 / 3);
+            assert_eq!(
+                store.beat(&owner, Progress::default()).expect("a healthy disk"),
+                Beat::Alive,
+                "{calls}"
+            );
+            let mut judge = Actor::start(&world, 7, look(&own, &vigil));
+            over = judge.steps(calls) < calls || judge.ended();
+            judge.step(Fate::Fail);
+            judge.finish();
+        }
+        assert_eq!(count(&world, |place| matches!(place, Place::Claim(..))), 1, "call {calls} failed");
+        if over {
+            break;
+        }
+        calls += 1;
+    }
+    assert!(calls > 5, "something was searched");
 }
 
 /// A machine whose wall clock is an hour ahead of the others'.

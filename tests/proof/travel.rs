@@ -21,7 +21,7 @@ pub(crate) const RESULTS: [&str; 2] = ["deep/er/result", "result"];
 pub(crate) const DATA: &str = "data";
 
 /// A drop folder, and files beside it that nobody has flushed.
-fn prepared(world: World) -> World {
+pub(crate) fn prepared(world: World) -> World {
     programs::init(&world);
     let fs = SimFs::unscheduled(&world, 0);
     fs.make_dir(Path::new("/outside")).expect("a folder");
@@ -47,7 +47,7 @@ fn submitted(world: World, subject: &'static str) -> World {
     world
 }
 
-fn worlds(models: &[Model]) -> impl Iterator<Item = World> {
+pub(crate) fn worlds(models: &[Model]) -> impl Iterator<Item = World> {
     let kinds: [fn(World) -> World; 3] =
         [|world| world, World::without_unnamed_files, World::shared_by_machines];
     models.iter().flat_map(move |model| kinds.map(|kind| kind(World::new(*model, 1))))
@@ -65,7 +65,7 @@ fn sender(who: &'static str, subject: &'static str) -> Program {
 }
 
 /// Takes over, handles what is there, and leaves. A handler writes as any program does: nothing is flushed.
-fn consumer(name: &'static str) -> Program {
+pub(crate) fn consumer(name: &'static str) -> Program {
     Box::new(move |fs| {
         let world = fs.world().clone();
         let Some(store) = open(fs) else { return };

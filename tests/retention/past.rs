@@ -17,13 +17,13 @@ pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Longer than a folder keeps what is done, if it does not say how long.
 pub(crate) const LONG_AGO: Duration = Duration::from_secs(8 * 24 * 60 * 60);
 
-/// A machine whose wall clock is behind.
+/// A machine whose wall clock is behind by so many milliseconds, or ahead.
 #[derive(Clone, Copy)]
-pub(crate) struct Behind(Duration);
+pub(crate) struct Behind(i64);
 
 impl Host for Behind {
     fn now(&self) -> Millis {
-        Millis::new(OsHost.now().get() - self.0.as_millis() as u64).unwrap()
+        Millis::new(OsHost.now().get().checked_add_signed(-self.0).unwrap()).unwrap()
     }
     fn monotonic(&self) -> Duration {
         OsHost.monotonic()
@@ -57,7 +57,17 @@ impl Past {
 
     /// The folder, as a program had it open so long ago.
     pub(crate) fn ago(&self, by: Duration) -> Store {
-        LocalStore::open(OsFs::at(&self.root).unwrap(), Behind(by), &self.root).unwrap()
+        self.seen_by(Behind(by.as_millis() as i64))
+    }
+
+    /// The folder, as a program has it open when so much time has passed. Nothing in it can be made to look older than it is by when
+    /// it was last changed in any way (ctime).
+    pub(crate) fn later(&self, by: Duration) -> Store {
+        self.seen_by(Behind(-(by.as_millis() as i64)))
+    }
+
+    fn seen_by(&self, host: Behind) -> Store {
+        LocalStore::open(OsFs::at(&self.root).unwrap(), host, &self.root).unwrap()
     }
 
     pub(crate) fn now(&self) -> Store {

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use filedrop::ports::Store as _;
 use filedrop::words::Id;
 
-use crate::past::{DAY, LONG_AGO, Past, age, attach, handle, submit, submit_given, sweep};
+use crate::past::{DAY, LONG_AGO, Past, age, attach, handle, submit, submit_given, sweep, sweep_by};
 
 fn orphans(past: &Past, id: &str, days: u32) -> Id {
     let id: Id = id.parse().unwrap();
@@ -16,18 +16,52 @@ fn orphans(past: &Past, id: &str, days: u32) -> Id {
     id
 }
 
-/// P23, P24, P26: of submissions that were given up, and of attempts that failed; when they are a day old.
+/// P23, P24, P26: of submissions that were given up, and of attempts that failed; when they have been there for a day, however long
+/// before that they were written.
 #[test]
 fn what_nobody_refers_to() {
     let past = Past::new();
     let minted = submit(&past.ago(2 * DAY), |_| {});
     fs::remove_file(past.now().layout().ready(&minted)).unwrap();
-    let old = [orphans(&past, "given-up", 1), orphans(&past, minted.id.as_str(), 1)];
-    let young = orphans(&past, "under-way", 0);
-    let (swept, gone) = sweep(&past.now());
+    let ids = [orphans(&past, "given-up", 3), orphans(&past, minted.id.as_str(), 0)];
+    assert_eq!(sweep(&past.later(DAY - DAY / 24)).0.total(), 0);
+    let (swept, gone) = sweep(&past.later(DAY + DAY / 24));
     assert_eq!((swept.payloads, swept.total()), (4, 4), "{gone:?}");
-    assert!(old.iter().all(|id| past.of(id).is_empty()));
-    assert_eq!(past.of(&young).len(), 5);
+    assert!(ids.iter().all(|id| past.of(id).is_empty()));
+}
+
+/// P26: a sweep died with them in hand. Who refers to them has them back at once, and nobody else needs them.
+#[test]
+fn what_a_sweep_left_aside() {
+    let past = Past::new();
+    let store = past.now();
+    let aside = |id: &Id, end: &str| {
+        for path in attach(&past, id) {
+            let name = format!("{}.00000000000000cc.{end}", path.file_name().unwrap().to_str().unwrap());
+            fs::rename(&path, path.with_file_name(name)).unwrap();
+        }
+    };
+    let [needed, entry, given_up, begun] = [
+        submit(&store, |_| {}).id,
+        "entry".parse().unwrap(),
+        "given-up".parse().unwrap(),
+        "begun".parse().unwrap(),
+    ];
+    let name = submit_given(&store, "entry");
+    fs::remove_file(store.layout().ready(&name)).unwrap();
+    for id in [&needed, &entry, &given_up] {
+        aside(id, "orphan");
+    }
+    aside(&begun, "spent");
+    let listed = sweep_by(&store, true, None);
+    let (swept, gone) = sweep(&store);
+    assert_eq!((swept.payloads, swept.total()), (4, 4), "{gone:?}");
+    assert_eq!(listed, (swept, gone));
+    assert!([given_up, begun].iter().all(|id| past.of(id).is_empty()));
+    for id in [&needed, &entry] {
+        assert!(past.has(format!("payload/{id}.00000000000000aa/deep/er/a file")));
+        assert!(past.has(format!("payload/{id}.00000000000000bb.data")));
+    }
 }
 
 /// P26: wherever their job is: it may have an id of anybody's, and a day that nobody can tell.
@@ -52,7 +86,7 @@ fn what_a_job_refers_to() {
     handle(&store, &given, Ok("1"));
     ids.push(orphans(&past, "given-1", 3));
     let before = past.tree();
-    assert_eq!(sweep(&store).0.total(), 0);
+    assert_eq!(sweep(&past.later(3 * DAY)).0.total(), 0);
     assert_eq!(past.tree(), before, "{ids:?}");
 }
 
@@ -65,10 +99,10 @@ fn what_an_entry_may_need() {
         fs::remove_file(store.layout().ready(&name)).unwrap();
     });
     let id = orphans(&past, "order-1", 3);
-    assert_eq!(sweep(&past.now()).0.total(), 0);
+    assert_eq!(sweep(&past.later(2 * DAY)).0.total(), 0);
     past.age(LONG_AGO);
     assert_eq!(sweep(&past.now()).0.ids, 1);
-    assert_eq!(sweep(&past.now()).0.payloads, 2);
+    assert_eq!(sweep(&past.later(2 * DAY)).0.payloads, 2);
     assert!(past.of(&id).is_empty());
 }
 

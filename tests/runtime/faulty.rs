@@ -117,6 +117,10 @@ impl Store for Faulty<'_> {
         self.local.attach(job, files, progress)
     }
 
+    fn find_cargo(&self, check: &ClaimCheck) -> Result<()> {
+        self.local.find_cargo(check)
+    }
+
     fn finish_move(&self, check: &ClaimCheck, files: &[Attachment]) -> Vec<PathBuf> {
         self.local.finish_move(check, files)
     }

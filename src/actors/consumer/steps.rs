@@ -84,6 +84,7 @@ pub fn take<S: Store, H: Host>(
             (None, Err(e)) => (claim, e.to_string()),
             (None, Ok(job)) => {
                 let Some(problem) = terms.retry.why_not(&job, host.now()) else {
+                    bring_cargo(store, &job);
                     return Ok(Taken::Job(claim, job));
                 };
                 let problem = Problem { attempts: attempts_before(store, &claim), ..problem };
@@ -96,6 +97,15 @@ pub fn take<S: Store, H: Host>(
     let (id, now) = host.mint();
     let outcome = Outcome::unreadable(&name.id, name.attempt, &id, terms.source, now, Problem::invalid(why));
     refuse(store, room, claim, outcome)
+}
+
+/// A sweep may have died with what travels with the job in hand. What is gone altogether, its handler will miss.
+fn bring_cargo<S: Store>(store: &S, job: &Job) {
+    for check in [job.files_ref(), job.data_ref()].into_iter().flatten() {
+        if let Err(e) = store.find_cargo(&check) {
+            tracing::debug!(job = %job.id, error = %e, "what travels with a job is not found");
+        }
+    }
 }
 
 fn refuse<S: Store>(store: &S, room: &S::Room, claim: Claim, outcome: Outcome) -> Result<Taken> {

@@ -6,7 +6,7 @@ use super::Submission;
 use super::submission::Plan;
 use crate::actors::plain_name;
 use crate::ports::{AttachBy, Attachment, Host, NewJob, Store, Submitted};
-use crate::words::{ClaimCheck, ErrorKind, Id, Result};
+use crate::words::{ClaimCheck, Error, ErrorKind, Id, Result};
 
 /// A job that was dropped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,12 +121,36 @@ impl<S: Store> Prepared<'_, S> {
                 return Err(e);
             }
         };
+        self.look_after(&ids, &submitted)?;
         let job = |((id, submitted), cargo): ((Id, Submitted), Option<Cargo>)| {
             let before = submitted == Submitted::Before;
             let stayed = cargo.map_or_else(Vec::new, |cargo| cargo.arrive(self.store, before));
             Receipt { id, before, stayed }
         };
         Ok(ids.into_iter().zip(submitted).zip(self.cargo).map(job).collect())
+    }
+}
+
+impl<S: Store> Prepared<'_, S> {
+    /// P23: a sweep to which it looked a day old may have removed what travels with a job, just before that was published. Looked
+    /// at after that, and before any source goes.
+    fn look_after(&self, ids: &[Id], submitted: &[Submitted]) -> Result<()> {
+        for ((job, submitted), cargo) in self.jobs.iter().zip(submitted).zip(&self.cargo) {
+            let (Submitted::New, Some(cargo)) = (submitted, cargo) else { continue };
+            // Each group of an event had its own before it was published.
+            if job.topic.is_some() {
+                continue;
+            }
+            let id = &job.name.id;
+            self.store.find_cargo(&cargo.check).map_err(|e| {
+                let why = format!(
+                    "the job {id} is there, perhaps without the files that were to travel with it: it took so long to submit it \
+                     that a sweep may have removed them ({e}); no file was moved; submit it again, with a new id"
+                );
+                Error::new(ErrorKind::Uncertain, why).about(ids.to_vec())
+            })?;
+        }
+        Ok(())
     }
 }
 

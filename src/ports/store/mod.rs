@@ -45,6 +45,13 @@ pub trait Store {
     /// error all are where they were, and nothing is left here.
     fn attach(&self, job: &Id, files: &[Attachment], progress: &mut dyn FnMut(u64)) -> Result<ClaimCheck>;
 
+    /// Sees to it that what travels with a job that is published is where that refers to: a sweep that did not know the job yet
+    /// may have it in hand, and then it is brought back (P26).
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound): it is not there any more.
+    fn find_cargo(&self, check: &ClaimCheck) -> Result<()>;
+
     /// Removes the names that attached files had before, if they were to be moved: their job is durable now. Returns those
     /// that stay, because they stand for something else by now, or cannot be removed.
     fn finish_move(&self, check: &ClaimCheck, files: &[Attachment]) -> Vec<PathBuf>;

@@ -17,7 +17,7 @@ pub use flaw::flaw;
 pub(crate) use inbox::InboxNameRead;
 pub use inbox::{DelayedName, DeliveryKind, InboxName};
 pub use room::{RoomName, StagedName};
-pub use stamp::{ClaimCheck, ClaimCheckKind, StampedId};
+pub use stamp::{ClaimCheck, ClaimCheckKind, Orphan, StampedId};
 
 use super::{Error, ErrorKind};
 

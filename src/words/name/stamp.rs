@@ -133,6 +133,42 @@ impl ClaimCheck {
     }
 }
 
+/// What a sweep took aside in `payload/`, to look again whether anybody refers to it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Orphan {
+    /// What it was before, and is again if somebody does.
+    pub check: ClaimCheck,
+    /// Fresh each time that it is taken aside: so each sweep knows what is its own.
+    pub nonce: u64,
+}
+
+impl Orphan {
+    /// `<name>.<nonce>.orphan`: all of it is there, and anybody who refers to it may bring it back.
+    pub fn name(&self) -> String {
+        format!("{}.{:016x}.orphan", self.check.name(), self.nonce)
+    }
+
+    /// `<name>.<nonce>.spent`: it is to go, and may be gone in part.
+    pub fn spent(&self) -> String {
+        format!("{}.{:016x}.spent", self.check.name(), self.nonce)
+    }
+
+    /// Parses the name of what is aside.
+    pub fn parse_name(name: &str) -> Option<Self> {
+        Self::parse_stem(name.strip_suffix(".orphan")?)
+    }
+
+    /// Parses the name of what is to go.
+    pub fn parse_spent(name: &str) -> Option<Self> {
+        Self::parse_stem(name.strip_suffix(".spent")?)
+    }
+
+    fn parse_stem(stem: &str) -> Option<Self> {
+        let (check, nonce) = stem.rsplit_once('.')?;
+        Some(Self { check: ClaimCheck::parse_name(check).ok()?, nonce: parse_nonce(nonce)? })
+    }
+}
+
 /// As it stands in an envelope: relative to the drop folder.
 impl fmt::Display for ClaimCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -128,6 +128,32 @@ FAULTS = [
         ],
     ),
     Fault(
+        "p26-look-again",
+        "P26",
+        "what nobody seemed to refer to is removed without a second look",
+        "proof orphans::p26_a_submission_that_takes_a_day_is_swept",
+        [
+            local(
+                "sweep/payloads.rs",
+                "        if !unknown && self.store.bring_back(orphan)? {",
+                "        if !unknown && orphan.nonce == 0 && self.store.bring_back(orphan)? {",
+            )
+        ],
+    ),
+    Fault(
+        "p23-look",
+        "P23",
+        "a submission is acknowledged without a look at what travels",
+        "proof orphans::p26_a_submission_that_takes_a_day_is_swept",
+        [
+            (
+                "src/actors/producer/publish.rs",
+                "        self.look_after(&ids, &submitted)?;\n",
+                "        let _ = self.look_after(&ids, &submitted);\n",
+            )
+        ],
+    ),
+    Fault(
         "p28-room",
         "P28",
         "a file is moved to a folder that is not durable",

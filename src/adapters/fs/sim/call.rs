@@ -76,8 +76,18 @@ impl State {
 
     fn new_file(&mut self) -> Ino {
         let modified_ms = self.wall_ms;
-        let file = File { data: Arc::default(), flushed: false, links: 0, modified_ms, locked_by: None };
+        let changed_ms = modified_ms;
+        let file =
+            File { data: Arc::default(), flushed: false, links: 0, modified_ms, changed_ms, locked_by: None };
         self.disk.add(Node::File(file))
+    }
+
+    /// A file that has been written to, or has other names by now.
+    fn touch(&mut self, ino: Ino) {
+        let now = self.wall_ms;
+        if let Ok(file) = self.disk.file_mut(ino) {
+            file.changed_ms = now;
+        }
     }
 
     fn put(&mut self, ino: Ino, to: &Path) -> io::Result<()> {
@@ -89,6 +99,7 @@ impl State {
             return Err(ErrorKind::AlreadyExists.into());
         }
         self.disk.change(dir, &name, Some(ino), None);
+        self.touch(ino);
         self.named(to, true);
         Ok(())
     }
@@ -103,18 +114,29 @@ impl State {
         // An inode is never used again here, so when it was made tells nothing more. On NFS it is not told.
         let born_ns = self.traits.local.then_some(ino);
         match &self.disk.nodes[&ino] {
-            Node::File(File { links, modified_ms, data, .. }) => {
-                let size = data.len() as u64;
-                meta(id, FileKind::File, *links, size, *modified_ms, born_ns)
-            }
-            Node::Dir(_) => meta(id, FileKind::Dir, 1, 0, 0, born_ns),
+            Node::File(File { links, modified_ms, changed_ms, data, .. }) => Meta {
+                id,
+                kind: FileKind::File,
+                links: *links,
+                size: data.len() as u64,
+                modified_ms: *modified_ms,
+                modified_ns: modified_ms * 1_000_000,
+                changed_ns: changed_ms * 1_000_000,
+                born_ns,
+            },
+            // Folders have no times: whoever asks for their age takes them for old, as one whose clock is ahead does.
+            Node::Dir(_) => Meta {
+                id,
+                kind: FileKind::Dir,
+                links: 1,
+                size: 0,
+                modified_ms: 0,
+                modified_ns: 0,
+                changed_ns: 0,
+                born_ns,
+            },
         }
     }
-}
-
-fn meta(id: FileId, kind: FileKind, links: u64, size: u64, modified_ms: u64, born_ns: Option<u64>) -> Meta {
-    let modified_ns = modified_ms * 1_000_000;
-    Meta { id, kind, links, size, modified_ms, modified_ns, changed_ns: modified_ns, born_ns }
 }
 
 impl Fs for SimFs<'_> {
@@ -156,7 +178,8 @@ impl Fs for SimFs<'_> {
             let modified_ms = state.wall_ms;
             let file = state.disk.file_mut(file.ino)?;
             let end = file.data.get(bytes.len()..).unwrap_or_default();
-            (file.data, file.flushed, file.modified_ms) = ([bytes, end].concat().into(), false, modified_ms);
+            (file.data, file.flushed) = ([bytes, end].concat().into(), false);
+            (file.modified_ms, file.changed_ms) = (modified_ms, modified_ms);
             Ok(())
         };
         let call = Call("write", None);
@@ -180,6 +203,7 @@ impl Fs for SimFs<'_> {
             let size = data.len() as u64;
             let file = state.disk.file_mut(to.ino)?;
             (file.data, file.flushed, file.modified_ms) = (data, false, modified_ms);
+            state.touch(to.ino);
             progress(size);
             Ok(size)
         })
@@ -273,6 +297,7 @@ impl Fs for SimFs<'_> {
             }
             let addition = state.disk.change(to_dir, &to_name, Some(ino), None);
             state.disk.change(from_dir, &from_name, None, Some(addition));
+            state.touch(ino);
             state.named(from, false);
             state.named(to, true);
             Ok(())
@@ -296,6 +321,7 @@ impl Fs for SimFs<'_> {
             }
             let addition = state.disk.change(to_dir, &to_name, Some(ino), None);
             state.disk.change(from_dir, &from_name, None, Some(addition));
+            state.touch(ino);
             state.named(from, false);
             state.named(to, true);
             Ok(())
@@ -308,6 +334,7 @@ impl Fs for SimFs<'_> {
             let ino = *state.disk.entries(dir)?.get(&name).ok_or(ErrorKind::NotFound)?;
             state.disk.file(ino)?;
             state.disk.change(dir, &name, None, None);
+            state.touch(ino);
             state.named(path, false);
             Ok(())
         })

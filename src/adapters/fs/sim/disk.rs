@@ -26,6 +26,8 @@ pub(super) struct File {
     pub(super) flushed: bool,
     pub(super) links: u64,
     pub(super) modified_ms: u64,
+    /// When it was last written, or one of its names came or went.
+    pub(super) changed_ms: u64,
     /// The handle that holds its lock.
     pub(super) locked_by: Option<u64>,
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::LocalStore;
 use super::moves::{found, parent};
+use super::submit::uncertain;
 use crate::ports::{FileId, Fs, Host, NewJob, Submitted};
 use crate::words::{
     ClaimCheckKind, Envelope, Error, ErrorKind, Id, InboxName, Job, MAX_FILE_BYTES, Millis, Outcome, Result,
@@ -110,8 +111,13 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                 }
             }
         }
+        let is_new = matches!(&submitted, Ok(Submitted::New));
         submitted?;
         self.flush_dir(&self.layout.room("inbox"))?;
+        // As of any job (P23). Its letter stays, and what travelled with that.
+        if is_new {
+            travelling.iter().try_for_each(|check| self.cargo(check).map(drop)).map_err(uncertain)?;
+        }
         let day = self.layout.archive_day(letter);
         self.inside(&day, || self.relocate(&dead, &self.layout.archived(letter)))?;
         // Who died long ago is swept from there at once (P26), and its day with it.

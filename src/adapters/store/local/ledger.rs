@@ -120,6 +120,11 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                 self.remove(&draft)?;
                 return Ok(Some(Submitted::Before));
             }
+            // The first submitter may have died, and a sweep have removed them before the id was taken. Then the draft goes when it
+            // is a day old, and with it the entry.
+            for check in ["filesref", "dataref"].into_iter().filter_map(|name| envelope.claim_check(name)) {
+                self.cargo(&check)?;
+            }
             let job = NewJob {
                 due: envelope.time("notbefore"),
                 topic: topic_of(&envelope).filter(|_| is_event),

@@ -18,6 +18,7 @@ mod layout;
 mod ledger;
 mod letters;
 mod moves;
+mod orphan;
 mod ours;
 mod payload;
 mod presence;
@@ -136,6 +137,10 @@ impl<F: Fs, H: Host> Store for LocalStore<F, H> {
 
     fn attach(&self, job: &Id, files: &[Attachment], progress: &mut dyn FnMut(u64)) -> Result<ClaimCheck> {
         self.put_beside(job, files, progress)
+    }
+
+    fn find_cargo(&self, check: &ClaimCheck) -> Result<()> {
+        self.cargo(check).map(drop)
     }
 
     fn finish_move(&self, check: &ClaimCheck, files: &[Attachment]) -> Vec<PathBuf> {

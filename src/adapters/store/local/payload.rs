@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::LocalStore;
 use super::moves::found;
-use crate::ports::{AttachBy, Attachment, FileKind, Fs, Host, Meta};
+use crate::ports::{AttachBy, Attachment, FileKind, Fs, Host};
 use crate::words::{ClaimCheck, ClaimCheckKind, Error, ErrorKind, Id, Result, StampedId};
 
 /// How often a folder is removed into which somebody still writes.
@@ -199,15 +199,6 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             }
         }
         folders.iter().rev().try_for_each(|folder| self.flush_dir(folder))
-    }
-
-    /// What a reference leads to, if it is there, and what it should be.
-    fn cargo(&self, check: &ClaimCheck) -> Result<Meta> {
-        let path = self.layout.payload(check);
-        let kind = if check.kind == ClaimCheckKind::Data { FileKind::File } else { FileKind::Dir };
-        let why = "what travelled with the job is not there any more";
-        let gone = || Error::new(ErrorKind::NotFound, why).at(&path);
-        self.look(&path)?.filter(|meta| meta.kind == kind).ok_or_else(gone)
     }
 
     /// Both lie in `payload/`, flushed; but a link to another user's file is not always allowed.

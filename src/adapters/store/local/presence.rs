@@ -1,5 +1,6 @@
 //! P4, P5: a consumer's room, and the file beside it that says whether its consumer lives.
 
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -168,10 +169,12 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         let now = self.host.monotonic();
         let path = self.layout.presence(room);
         let failed = |e| Error::io("judge a presence file", &path, e);
-        // What cannot be read says nothing, like what is not there.
-        let file = self.fs.open(&path).ok();
-        let content =
-            file.as_ref().and_then(|file| self.fs.read(file, PRESENCE_LIMIT).ok()).unwrap_or_default();
+        // What is not there, or no presence, says nothing. That we cannot read it does not say that its owner is silent.
+        let file = if_any(self.fs.open(&path)).map_err(failed)?;
+        let content = match &file {
+            Some(file) => if_any(self.fs.read(file, PRESENCE_LIMIT)).map_err(failed)?.unwrap_or_default(),
+            None => Vec::new(),
+        };
         let presence = from_json(&content);
         let mut held = false;
         let locks = self.fs.is_local() && presence.as_ref().is_some_and(|presence| presence.lock);
@@ -223,6 +226,14 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         let Some(file) = found(self.fs.open(&path)).map_err(failed)? else { return Ok(true) };
         let content = self.fs.read(&file, PRESENCE_LIMIT).map_err(failed)?;
         Ok(!from_json(&content).is_some_and(|presence| presence.lock))
+    }
+}
+
+/// `None`: there is none, or something else: no regular file, or a larger one.
+fn if_any<T>(answer: io::Result<T>) -> io::Result<Option<T>> {
+    match answer {
+        Err(e) if matches!(e.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::FileTooLarge) => Ok(None),
+        answer => found(answer),
     }
 }
 

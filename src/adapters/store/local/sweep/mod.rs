@@ -62,8 +62,6 @@ pub(super) struct Bookmark {
     corner: Corner,
     /// The last name there that was looked at.
     after: String,
-    /// What was begun to be removed, but not finished.
-    begun: Option<String>,
     /// At which shelf of `ids/` this sweep begins: those that never come to their end must not all begin at the same.
     turn: u64,
 }
@@ -87,7 +85,6 @@ struct Sweep<'s, 'b, 'e, F, H> {
     end: Duration,
     /// Whether the end was put off already, because it took so long to list names.
     put_off: bool,
-    begun: Option<String>,
     /// Whose collected outcomes would not be in the archive any more, if this were no dry run.
     forgotten: HashSet<Id>,
     swept: Swept,
@@ -108,7 +105,6 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             keep: broom.keep.unwrap_or(self.keep()),
             end: self.host.monotonic().saturating_add(broom.budget),
             put_off: false,
-            begun: bookmark.as_ref().and_then(|bookmark| bookmark.begun.clone()),
             forgotten: HashSet::new(),
             swept: Swept::default(),
             store: self,
@@ -155,8 +151,7 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
                 }
             };
             if let (true, Some(corner)) = (spent, left.peek()) {
-                let (corner, begun) = ((*corner).clone(), self.begun.take());
-                return Some(Bookmark { corner, after, begun, turn });
+                return Some(Bookmark { corner: (*corner).clone(), after, turn });
             }
         }
         None

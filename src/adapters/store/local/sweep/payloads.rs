@@ -7,33 +7,61 @@ use std::path::Path;
 use super::living::Graves;
 use super::{LITTER_AGE, Sweep, Visit, WINDOW, Yard};
 use crate::ports::{FileKind, Fs, Host};
-use crate::words::{ClaimCheck, ClaimCheckKind, Error, Id, InboxName, Result};
+use crate::words::{ClaimCheck, ClaimCheckKind, Error, Id, InboxName, Orphan, Result};
 
-/// What may be nobody's.
-type Orphans = BTreeMap<Id, Vec<ClaimCheck>>;
+/// What may be nobody's, with its name, under the id of its job.
+type Orphans = BTreeMap<Id, Vec<(ClaimCheck, String)>>;
+
+/// What a name in `payload/` says.
+enum Lot {
+    /// Somebody may refer to it.
+    Placed(ClaimCheck),
+    /// A sweep took it aside, and did not get any further.
+    Aside(ClaimCheck),
+    /// It is to go.
+    Spent(ClaimCheck),
+}
+
+/// What is to go, and under which name.
+struct Going {
+    check: ClaimCheck,
+    name: String,
+}
 
 impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
     /// Calls `each` for all that has a name of ours in `payload/`, and is what its name says.
-    pub(super) fn each_payload(&self, each: &mut dyn FnMut(ClaimCheck)) -> Result<()> {
+    fn each_lot(&self, each: &mut dyn FnMut(&str, Lot)) -> Result<()> {
         self.store.each_name(&self.store.layout.room("payload"), &mut |name, kind| {
-            if let Ok(check) = ClaimCheck::parse_name(name) {
-                match (kind, check.kind) {
-                    (FileKind::Dir, ClaimCheckKind::Files) | (FileKind::File, ClaimCheckKind::Data) => {
-                        each(check);
-                    }
-                    _ => {}
-                }
+            let lot = if let Ok(check) = ClaimCheck::parse_name(name) {
+                Some((check.kind, Lot::Placed(check)))
+            } else if let Some(orphan) = Orphan::parse_name(name) {
+                Some((orphan.check.kind, Lot::Aside(orphan.check)))
+            } else {
+                Orphan::parse_spent(name).map(|orphan| (orphan.check.kind, Lot::Spent(orphan.check)))
+            };
+            match (kind, lot) {
+                (FileKind::Dir, Some((ClaimCheckKind::Files, lot)))
+                | (FileKind::File, Some((ClaimCheckKind::Data, lot))) => each(name, lot),
+                _ => {}
+            }
+        })
+    }
+
+    /// All that has such a name that somebody may refer to it.
+    pub(super) fn each_payload(&self, each: &mut dyn FnMut(ClaimCheck)) -> Result<()> {
+        self.each_lot(&mut |_, lot| {
+            if let Lot::Placed(check) = lot {
+                each(check);
             }
         })
     }
 
     pub(super) fn visit_payloads(&mut self, after: &str) -> Result<Visit> {
-        let mut first: BTreeMap<String, ClaimCheck> = BTreeMap::new();
+        let mut first: BTreeMap<String, Lot> = BTreeMap::new();
         let mut more = false;
-        self.each_payload(&mut |check| {
-            let name = check.name();
-            if name.as_str() > after {
-                first.insert(name, check);
+        self.each_lot(&mut |name, lot| {
+            if name > after {
+                first.insert(name.to_owned(), lot);
                 if first.len() > WINDOW {
                     first.pop_last();
                     more = true;
@@ -41,33 +69,34 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
             }
         })?;
         self.has_listed();
-        let mut orphans = Orphans::new();
+        let (mut orphans, mut aside, mut going) = (Orphans::new(), Vec::new(), Vec::new());
         let mut looked_at = after.to_owned();
         let mut spent = false;
-        for (name, check) in first {
-            match self.may_be_orphan(&check, &name) {
-                Ok(true) => orphans.entry(check.stamp.id.clone()).or_default().push(check),
-                Ok(false) => {}
-                Err(e) => self.trouble(&e),
+        for (name, lot) in first {
+            looked_at.clone_from(&name);
+            match lot {
+                Lot::Placed(check) => match self.may_be_orphan(&check) {
+                    Ok(true) => orphans.entry(check.stamp.id.clone()).or_default().push((check, name)),
+                    Ok(false) => {}
+                    Err(e) => self.trouble(&e),
+                },
+                Lot::Aside(check) => aside.push((check, name)),
+                Lot::Spent(check) => going.push(Going { check, name }),
             }
-            looked_at = name;
             if self.is_spent() {
                 spent = true;
                 break;
             }
         }
         self.strike_known(&mut orphans)?;
-        let mut orphans: Vec<_> =
-            orphans.into_values().flatten().map(|check| (check.name(), check)).collect();
-        orphans.sort_unstable();
+        aside.extend(orphans.into_values().flatten());
+        going.extend(self.condemn(aside)?);
+        going.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         let mut last = after.to_owned();
-        for (name, check) in orphans {
-            match self.remove_payload(&check) {
+        for Going { check, name } in going {
+            match self.remove_lot(&check, &name) {
                 Ok(Continue(())) => {}
-                Ok(Break(())) => {
-                    self.begun = Some(name);
-                    return Ok(Visit::Spent(last));
-                }
+                Ok(Break(())) => return Ok(Visit::Spent(last)),
                 Err(e) => self.trouble(&e),
             }
             last = name;
@@ -82,14 +111,70 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
         })
     }
 
-    /// A day old, or begun to be removed, which makes it young; and neither has its id an entry nor its job a slot where one
-    /// would look first.
-    fn may_be_orphan(&mut self, check: &ClaimCheck, name: &str) -> Result<bool> {
+    /// Of what nobody seemed to refer to, what nobody refers to: that was looked at once more when it was aside ([`orphan`]). The rest
+    /// is where it was.
+    ///
+    /// [`orphan`]: super::super::orphan
+    fn condemn(&mut self, found: Vec<(ClaimCheck, String)>) -> Result<Vec<Going>> {
+        let mut unknown = Orphans::new();
+        let mut aside = Vec::new();
+        for (check, name) in found {
+            if self.broom.dry_run {
+                unknown.entry(check.stamp.id.clone()).or_default().push((check, name));
+                continue;
+            }
+            match self.store.take_aside(&name, &check) {
+                Ok(orphan) => aside.extend(orphan),
+                Err(e) => self.trouble(&e),
+            }
+        }
+        for orphan in &aside {
+            let lot = (orphan.check.clone(), orphan.name());
+            unknown.entry(orphan.check.stamp.id.clone()).or_default().push(lot);
+        }
+        // If that fails, who refers to them brings them back, or the next sweep does.
+        self.strike_known(&mut unknown)?;
+        unknown.retain(|id, _| match self.store.look(&self.store.layout.entry(id)) {
+            Ok(entry) => entry.is_none(),
+            Err(e) => {
+                self.trouble(&e);
+                false
+            }
+        });
+        if self.broom.dry_run {
+            let going = unknown.into_values().flatten();
+            return Ok(going.map(|(check, name)| Going { check, name }).collect());
+        }
+        let mut going = Vec::new();
+        for orphan in aside {
+            match self.pass_sentence(&orphan, unknown.contains_key(&orphan.check.stamp.id)) {
+                Ok(true) => going.push(Going { name: orphan.spent(), check: orphan.check }),
+                Ok(false) => {}
+                Err(e) => self.trouble(&e),
+            }
+        }
+        // What is gone in part must not have its old name again after a power cut.
+        if !going.is_empty() {
+            self.store.flush_dir(&self.store.layout.room("payload"))?;
+        }
+        Ok(going)
+    }
+
+    /// Whether it is to go.
+    fn pass_sentence(&self, orphan: &Orphan, unknown: bool) -> Result<bool> {
+        if !unknown && self.store.bring_back(orphan)? {
+            return Ok(false);
+        }
+        self.store.spend(orphan)
+    }
+
+    /// A day old, and neither has its id an entry nor its job a slot where one would look first. What was moved or linked there may have
+    /// been written long before.
+    fn may_be_orphan(&mut self, check: &ClaimCheck) -> Result<bool> {
         let id = &check.stamp.id;
-        let begun = self.begun.take_if(|begun| begun == name).is_some();
         let layout = &self.store.layout;
         let Some(meta) = self.store.look(&layout.payload(check))? else { return Ok(false) };
-        if !begun && !self.is_old(meta.modified_ms, LITTER_AGE) {
+        if !self.is_old(meta.modified_ms.max(meta.changed_ns / 1_000_000), LITTER_AGE) {
             return Ok(false);
         }
         // Its submission may still be finished by whoever gives the id again.
@@ -133,10 +218,14 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
         Ok(())
     }
 
-    /// Breaks when the budget is over before it is gone altogether.
     pub(super) fn remove_payload(&mut self, check: &ClaimCheck) -> Result<ControlFlow<()>> {
-        let path = self.store.layout.payload(check);
+        self.remove_lot(check, &check.name())
+    }
+
+    /// Breaks when the budget is over before it is gone altogether.
+    fn remove_lot(&mut self, check: &ClaimCheck, name: &str) -> Result<ControlFlow<()>> {
         if !self.broom.dry_run {
+            let path = self.store.layout.room("payload").join(name);
             let removed = match check.kind {
                 ClaimCheckKind::Files => self.clear(&path)?,
                 ClaimCheckKind::Data => self.store.remove(&path).map(|()| Continue(()))?,
@@ -145,7 +234,7 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
                 return Ok(Break(()));
             }
         }
-        (self.broom.each)(&path);
+        (self.broom.each)(&self.store.layout.payload(check));
         self.swept.payloads += 1;
         Ok(if self.is_spent() { Break(()) } else { Continue(()) })
     }
