@@ -127,7 +127,7 @@ async fn a_look_for_many_outcomes_is_one_look() {
     };
     assert_eq!(open.len(), JOBS);
     // In all days: at the first look, and at a safety rescan of a slow machine.
-    let lists = count(&made, "list", &|path| path == outcomes);
+    let lists = count(&made, "list_until", &|path| path == outcomes);
     assert!((1..LOOKS / 2).contains(&lists), "{lists} times");
     let entries = count(&made, "open", &|path| path.starts_with(drop.path().join("ids")));
     assert!(entries < LOOKS / 2 * JOBS, "{entries} entries were read");
