@@ -164,8 +164,10 @@ impl<S: Store + Send + Sync + 'static> Dispatcher<S> {
         answers: Answers,
         new: bool,
     ) -> Result<Ticket<S>> {
-        let all: Vec<Id> = if new { ids.iter().cloned().collect() } else { Vec::new() };
-        let folders = new.then(|| self.0.store.hints(Interest::Outcomes(&all)));
+        let folders = new.then(|| {
+            let ids: Vec<Id> = ids.iter().cloned().collect();
+            self.0.store.hints(Interest::Outcomes(&ids))
+        });
         let mut desk = self.0.desk();
         let number = desk.enter(ids, deadline, answers);
         let soon = Instant::now() + listener::FIRST_RESCAN;

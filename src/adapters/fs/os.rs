@@ -21,7 +21,7 @@ use crate::ports::{Durability, FileId, FileKind, Fs, Listed, Meta};
 use crate::words::Writer;
 
 /// So many bytes are read before a file is asked how long it is.
-const SHORT: usize = 16 << 10;
+const SHORT: usize = 4 << 10;
 
 /// System calls, one each; in a folder that a group shares, with those that give what is made there the folder's modes.
 #[derive(Debug, Clone)]

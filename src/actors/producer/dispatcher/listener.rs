@@ -198,12 +198,14 @@ impl<S: Store> Listener<'_, S> {
             return false;
         }
         // A folder may have been removed and made again, but not all the time.
-        let known = folders.iter().all(|folder| self.shared.desk().post.folders.contains(folder));
-        if known && self.armed.is_some_and(|at| at.elapsed() < FIRST_RESCAN) {
+        let recently = self.armed.is_some_and(|at| at.elapsed() < FIRST_RESCAN);
+        let mut desk = self.shared.desk();
+        if recently && folders.iter().all(|folder| desk.post.folders.contains(folder)) {
             return true;
         }
+        desk.post.folders.clear();
+        drop(desk);
         self.armed = Some(Instant::now());
-        self.shared.desk().post.folders.clear();
         let mut armed = Vec::with_capacity(folders.len());
         for (nth, folder) in folders.iter().enumerate() {
             let Err(e) = self.watch.arm(folder) else {
