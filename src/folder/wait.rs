@@ -147,15 +147,14 @@ impl DropFolder {
     /// # Errors
     /// As [`submit`](Self::submit) and [`wait`](Self::wait).
     pub async fn call(&self, job: Submission, patience: Option<Duration>) -> Result<Outcome> {
-        // What waits for no disk takes less than to have another thread do it.
-        if self.store.fs().durability() == Durability::Os && !job.has_files() {
-            let minted = !job.has_id();
+        let minted = !job.has_id();
+        // What waits for no disk takes less than to have another thread do it. For a given id much may have to be looked through.
+        if minted && self.store.fs().durability() == Durability::Os && !job.has_files() {
             let id = self.submit(job)?;
             return self.answer(&id, minted, patience).await;
         }
         let folder = self.clone();
         // Given back once both are done: the work, which goes on if this future is dropped; and its thread, which can take the next.
-        let minted = !job.has_id();
         let submitting = Arc::new(self.lobby.submitters.clone().acquire_owned().await);
         let id = blocking({
             let submitting = submitting.clone();

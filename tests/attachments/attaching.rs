@@ -208,6 +208,23 @@ fn a_job_that_cannot_be_published_leaves_nothing() {
     assert!(path.exists() && folder.payload().is_empty());
 }
 
+/// The first submitter may have died before it could look whether they are still there.
+#[test]
+fn a_job_that_lost_its_files_is_not_called_submitted() {
+    let folder = Folder::new();
+    let asked = || job().id("order-1".parse().unwrap()).move_in(folder.beside("a"));
+    folder.file("a", b"x");
+    folder.drop.submit(asked()).unwrap();
+    folder.file("a", b"x");
+    assert_eq!(folder.drop.submit(asked()).unwrap().as_str(), "order-1");
+    for payload in folder.payload() {
+        fs::remove_dir_all(payload).unwrap();
+    }
+    folder.file("a", b"x");
+    assert_eq!(folder.drop.submit(asked()).unwrap_err().kind(), ErrorKind::Uncertain);
+    assert!(folder.beside("a").exists(), "what was to be moved stays");
+}
+
 #[test]
 fn progress_tells_of_every_byte() {
     let folder = Folder::new();

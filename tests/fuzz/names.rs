@@ -108,7 +108,7 @@ fn stays_here(name: &str) {
 }
 
 fn inbox_name(name: &InboxName) {
-    for other in [name.archived(), name.slot(), name.attempt_record(), name.reason(), name.day()] {
+    for other in [name.archived(), name.id.slot(), name.attempt_record(), name.reason(), name.day()] {
         stays_here(&other);
     }
     assert!(name.next_attempt().attempt >= name.attempt);

@@ -305,7 +305,7 @@ fn at_its_place(
     redriven: bool,
     ledger: &Ledger,
 ) {
-    let slot = format!("{DROP}/outcomes/{}/{}", name.day(), name.slot());
+    let slot = format!("{DROP}/outcomes/{}/{}", name.day(), name.id.slot());
     let outcome = world.peek(&slot).and_then(|(data, _)| Outcome::decode(&data).ok());
     let expected = match outcome.as_ref().map(Outcome::problem) {
         Some(None) => "done",

@@ -251,7 +251,7 @@ pub(crate) fn calendar(name: &'static str) -> Program {
         for name in raw.ready() {
             let Some(job) = raw.claim(&room, &name) else { continue };
             let today = InboxName { submitted: raw.host.now(), ..name.clone() };
-            let slot = raw.layout.slot_day(&today).join(name.slot());
+            let slot = raw.layout.slot_day(&today).join(name.id.slot());
             raw.make_day(&raw.layout.slot_day(&today));
             let staged = raw.stage(&room, &name, &raw.handle(&job));
             let _ = raw.fs.link(&staged, &slot);

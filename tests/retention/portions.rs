@@ -170,7 +170,7 @@ fn many(past: &Past, jobs: usize) -> String {
     for _ in 0..jobs {
         let id = Id::mint(then, OsHost.entropy());
         let name = InboxName::job(id, then, Priority::default());
-        for path in [done.join(name.archived()), outcomes.join(name.slot())] {
+        for path in [done.join(name.archived()), outcomes.join(name.id.slot())] {
             fs::write(&path, "{}").unwrap();
             age(&path, LONG_AGO);
         }

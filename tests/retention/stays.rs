@@ -135,10 +135,10 @@ fn what_is_strange() {
     symlink(&victim, past.path("tmp/link")).unwrap();
     let day = outcomes.join(old.day());
     // A link where a slot should be, a folder where another should: these jobs stay as they are.
-    fs::remove_file(day.join(old.slot())).unwrap();
-    symlink(&victim, day.join(old.slot())).unwrap();
-    fs::remove_file(day.join(other.slot())).unwrap();
-    fs::create_dir(day.join(other.slot())).unwrap();
+    fs::remove_file(day.join(old.id.slot())).unwrap();
+    symlink(&victim, day.join(old.id.slot())).unwrap();
+    fs::remove_file(day.join(other.id.slot())).unwrap();
+    fs::create_dir(day.join(other.id.slot())).unwrap();
     for path in [
         "done/notes.txt",
         "done/2020-13-01/5.1577836800000.a.job.json",

@@ -169,9 +169,9 @@ impl<S: Store + Send + Sync + 'static> Dispatcher<S> {
             self.0.store.hints(Interest::Outcomes(&ids))
         });
         let mut desk = self.0.desk();
-        let number = desk.enter(ids, deadline, answers);
         let soon = Instant::now() + listener::FIRST_RESCAN;
-        let quiet = folders.is_some_and(|folders| desk.enter_quietly(number, &folders, soon));
+        let quiet = folders.is_some_and(|folders| desk.serves(&folders, deadline, soon));
+        let number = desk.enter(ids, deadline, answers, quiet);
         let ticket = Ticket { shared: self.0.clone(), number, quiet };
         if quiet {
             return Ok(ticket);

@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 use crate::ports::{Durability, FileId, FileKind, Fs, Listed, Meta};
 use crate::words::Writer;
 
-/// So many bytes are read before a file is asked how long it is.
+/// So many bytes are read before a file is asked how long it is: most envelopes have fewer.
 const SHORT: usize = 4 << 10;
 
 /// System calls, one each; in a folder that a group shares, with those that give what is made there the folder's modes.
@@ -133,19 +133,17 @@ impl Fs for OsFs {
     }
 
     fn read(&self, file: &File, limit: usize) -> io::Result<Vec<u8>> {
-        // Most envelopes are short: then one call tells all, since a regular file gives less than was asked for only at its end.
-        let mut short = [0; SHORT];
-        let got = rustix::io::retry_on_intr(|| rustix::io::read(file, &mut short))?;
-        if got < SHORT {
-            return if got > limit { Err(ErrorKind::FileTooLarge.into()) } else { Ok(short[..got].to_vec()) };
+        // To its end: an error in the midst of a file gives what was before it first, as its end does.
+        let mut bytes = Vec::with_capacity(SHORT);
+        file.take(SHORT as u64).read_to_end(&mut bytes)?;
+        if bytes.len() == SHORT {
+            let size = file.metadata()?.len();
+            if size > limit as u64 {
+                return Err(ErrorKind::FileTooLarge.into());
+            }
+            bytes.reserve((size as usize).saturating_sub(SHORT) + 1);
+            file.take((limit + 1).saturating_sub(SHORT) as u64).read_to_end(&mut bytes)?;
         }
-        let size = file.metadata()?.len();
-        if size > limit as u64 {
-            return Err(ErrorKind::FileTooLarge.into());
-        }
-        let mut bytes = Vec::with_capacity(size as usize + 1);
-        bytes.extend_from_slice(&short);
-        file.take((limit + 1 - bytes.len().min(limit)) as u64).read_to_end(&mut bytes)?;
         if bytes.len() > limit { Err(ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
     }
 
@@ -335,6 +333,23 @@ fn kind_of(kind: fs::FileType) -> FileKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_is_read_whole_or_called_too_large() {
+        let place = tempfile::tempdir().unwrap();
+        let (fs, path) = (OsFs::beside(place.path()).unwrap(), place.path().join("file"));
+        for size in [0, 1, SHORT - 1, SHORT, SHORT + 1, 5 * SHORT] {
+            let content: Vec<u8> = (0..size).map(|nth| nth as u8).collect();
+            fs::write(&path, &content).unwrap();
+            let read = |limit| fs.read(&fs.open(&path).unwrap(), limit);
+            for limit in [size, size + 1, 20 * SHORT] {
+                assert_eq!(read(limit).unwrap(), content, "{size} bytes, of {limit}");
+            }
+            for limit in [0, 1, SHORT - 1, SHORT, 4 * SHORT].into_iter().filter(|limit| *limit < size) {
+                assert_eq!(read(limit).unwrap_err().kind(), ErrorKind::FileTooLarge, "{size} of {limit}");
+            }
+        }
+    }
 
     #[test]
     fn a_move_by_link_can_be_done_again_and_replaces_nothing() {

@@ -136,23 +136,6 @@ impl Hearing {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits, and reads what there is. Whether it rings for the watch's own bell.
-    fn hear(&self, patience: Duration) -> bool {
-        let mut fds =
-            [PollFd::new(&self.inotify, PollFlags::IN), PollFd::new(&self.interruption, PollFlags::IN)];
-        // Too long for the kernel's clock is as good as a year, and what a signal interrupts is begun again by who waits.
-        let patience = patience.min(Duration::from_secs(365 * 86_400));
-        let timeout = Timespec { tv_sec: patience.as_secs() as i64, tv_nsec: patience.subsec_nanos().into() };
-        if poll(&mut fds, Some(&timeout)).unwrap_or(0) == 0 {
-            return false;
-        }
-        let [heard, interrupted] = fds.map(|fd| !fd.revents().is_empty());
-        if interrupted {
-            let _ = rustix::io::read(&self.interruption, &mut [0; 8]);
-        }
-        heard && self.read()
-    }
-
     fn read(&self) -> bool {
         let mut buffer = [MaybeUninit::uninit(); PORTION];
         let mut reader = Reader::new(&self.inotify, &mut buffer);
@@ -208,7 +191,19 @@ impl State {
 
 impl Ear for Hearing {
     fn listen(&self, patience: Duration) -> bool {
-        self.hear(patience)
+        let mut fds =
+            [PollFd::new(&self.inotify, PollFlags::IN), PollFd::new(&self.interruption, PollFlags::IN)];
+        // Too long for the kernel's clock is as good as a year, and what a signal interrupts is begun again by who waits.
+        let patience = patience.min(Duration::from_secs(365 * 86_400));
+        let timeout = Timespec { tv_sec: patience.as_secs() as i64, tv_nsec: patience.subsec_nanos().into() };
+        if poll(&mut fds, Some(&timeout)).unwrap_or(0) == 0 {
+            return false;
+        }
+        let [heard, interrupted] = fds.map(|fd| !fd.revents().is_empty());
+        if interrupted {
+            let _ = rustix::io::read(&self.interruption, &mut [0; 8]);
+        }
+        heard && self.read()
     }
 
     fn interrupt(&self) {
@@ -225,7 +220,7 @@ struct HeardBeside {
 
 impl Ear for HeardBeside {
     fn listen(&self, patience: Duration) -> bool {
-        if self.hearing.hear(patience) {
+        if self.hearing.listen(patience) {
             self.own.ring();
         }
         // What is for this bell has rung it.

@@ -61,11 +61,6 @@ impl InboxName {
         self.submitted.day()
     }
 
-    /// `<id>.outcome.json`
-    pub fn slot(&self) -> String {
-        format!("{}.outcome.json", self.id)
-    }
-
     /// Its name in an archive, without the attempt: two attempts of one job are one there.
     pub fn archived(&self) -> String {
         format!("{}.{}", self.stem(), self.kind.suffix())

@@ -69,6 +69,11 @@ impl Id {
         if last.len() == 2 { last.to_owned() } else { last.repeat(2) }
     }
 
+    /// `<id>.outcome.json`: the name of its slot.
+    pub fn slot(&self) -> String {
+        format!("{self}.outcome.json")
+    }
+
     fn is_one(s: &str) -> bool {
         let allowed = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
         (1..=Self::MAX_LEN).contains(&s.len()) && s.bytes().all(allowed)

@@ -96,26 +96,31 @@ impl Desk {
         self.waiters.is_empty()
     }
 
-    pub(super) fn enter(&mut self, ids: BTreeSet<Id>, deadline: Option<Instant>, answers: Answers) -> u64 {
+    /// Whether whoever begins to wait now until `deadline` for what comes to these folders is served without a word to the listener, if
+    /// it sees to what was there before.
+    pub(super) fn serves(&self, folders: &[PathBuf], deadline: Option<Instant>, soon: Instant) -> bool {
+        self.attended && self.post.serves(folders, deadline, soon)
+    }
+
+    /// `quiet`: nobody has to look for what was there before.
+    pub(super) fn enter(
+        &mut self,
+        ids: BTreeSet<Id>,
+        deadline: Option<Instant>,
+        answers: Answers,
+        quiet: bool,
+    ) -> u64 {
         self.last_number += 1;
         for id in &ids {
             self.by_id.entry(id.clone()).or_default().push(self.last_number);
         }
-        self.fresh.extend(ids.iter().cloned());
+        if quiet {
+            self.quiet_ones = true;
+        } else {
+            self.fresh.extend(ids.iter().cloned());
+        }
         self.waiters.insert(self.last_number, Waiter { missing: ids, deadline, seen: false, answers });
         self.last_number
-    }
-
-    /// The same for one who has seen to it that what was there before is looked for, if the listener need not be told: by when it must have
-    /// looked, and where it has to hear. Whether that is so.
-    pub(super) fn enter_quietly(&mut self, number: u64, folders: &[PathBuf], soon: Instant) -> bool {
-        let Some(waiter) = self.waiters.get(&number) else { return false };
-        if !self.attended || !self.post.serves(folders, waiter.deadline, soon) {
-            return false;
-        }
-        self.fresh.retain(|id| !waiter.missing.contains(id));
-        self.quiet_ones = true;
-        true
     }
 
     /// Forgets one who waits. Its channel closes. Whether it waited still.
@@ -244,7 +249,7 @@ mod tests {
         let (mut desk, now) = (Desk::default(), Instant::now());
         let id: Id = "a".parse().unwrap();
         let (send, mut told) = oneshot::channel();
-        desk.enter(BTreeSet::from([id.clone()]), Some(now), Answers::One(send));
+        desk.enter(BTreeSet::from([id.clone()]), Some(now), Answers::One(send), false);
         desk.round(now, true, false);
         desk.put_off(vec![id]);
         desk.dismiss(now);

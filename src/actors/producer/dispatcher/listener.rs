@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Shared;
-use super::desk::Post;
+use super::desk::{Desk, Post};
 use crate::ports::{Interest, Store, Watch};
 use crate::words::{Error, ErrorKind, Id};
 
@@ -86,10 +86,7 @@ impl<S: Store> Listener<'_, S> {
             let all = everywhere || (rang && self.watch.hears());
             let round = {
                 let mut desk = self.shared.desk();
-                if desk.has_newcomers() && self.watch.hears() {
-                    self.rescan = FIRST_RESCAN;
-                    self.next_rescan = self.next_rescan.min(looked + FIRST_RESCAN);
-                }
+                self.rescan_soon_for_newcomers(&desk, looked);
                 desk.round(looked, all, everywhere)
             };
             let ids: Vec<Id> = round.everywhere.iter().chain(&round.at_home).cloned().collect();
@@ -134,21 +131,35 @@ impl<S: Store> Listener<'_, S> {
         }
     }
 
-    /// Waits for a ring, or until there is something to do; after a ring, rests. Whether it rang.
-    fn wait(&self, rest: Duration) -> bool {
-        let mut desk = self.shared.desk();
+    /// Whom a hint that is lost would cost most.
+    fn rescan_soon_for_newcomers(&mut self, desk: &Desk, now: Instant) {
+        if desk.has_newcomers() && self.watch.hears() {
+            self.rescan = FIRST_RESCAN;
+            self.next_rescan = self.next_rescan.min(now + FIRST_RESCAN);
+        }
+    }
+
+    /// Waits for a ring, or until there is something to do; after a ring, rests. Whether it rang. If nobody waits, at once.
+    fn wait(&mut self, rest: Duration) -> bool {
+        let shared = self.shared;
+        let mut desk = shared.desk();
+        if desk.is_empty() {
+            return false;
+        }
+        // Some came while it looked.
+        self.rescan_soon_for_newcomers(&desk, Instant::now());
         let until = desk.next_deadline().map_or(self.next_rescan, |at| at.min(self.next_rescan));
         desk.post.until = Some(until);
         drop(desk);
         let patience = || until.saturating_duration_since(Instant::now());
-        if !self.shared.bell.wait(patience()) {
+        if !shared.bell.wait(patience()) {
             return false;
         }
         // Many outcomes ring many times: a look at many ids must not follow a look at many ids at once.
         if rest > Duration::from_millis(1) {
             thread::sleep(rest.min(patience()));
-            // What rang meanwhile is seen by the look that follows.
-            self.shared.bell.wait(Duration::ZERO);
+            // What rang meanwhile is seen by the look that follows, all of it.
+            while shared.bell.wait(Duration::ZERO) {}
         }
         true
     }

@@ -23,8 +23,9 @@ pub(super) enum Last {
     Empty(Option<State>),
 }
 
-/// The clock that changes are stamped with ticks in milliseconds. A state that is this old does not stand for two contents.
-const SETTLED_MS: u64 = 1000;
+/// Some file systems keep whole seconds, and the clock that changes are stamped with lags by a tick. A state that is this old does not
+/// stand for two contents.
+const SETTLED_MS: u64 = 3000;
 
 impl<F: Fs, H: Host> LocalStore<F, H> {
     /// As [`Fs::list_until`].

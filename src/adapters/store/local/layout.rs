@@ -93,7 +93,12 @@ impl Layout {
 
     /// The slot of a job.
     pub fn slot(&self, name: &InboxName) -> PathBuf {
-        self.slot_day(name).join(name.slot())
+        self.slot_on(&name.day(), &name.id)
+    }
+
+    /// The slot of a job that was submitted on this day.
+    pub(super) fn slot_on(&self, day: &str, id: &Id) -> PathBuf {
+        self.root.join("outcomes").join(day).join(id.slot())
     }
 
     /// The record of an attempt that failed, beside the slot.

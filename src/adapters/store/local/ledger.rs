@@ -105,11 +105,18 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         self.flush_dir(&shelf)?;
         let Some((file, envelope)) = self.read_entry(&path)? else { return Ok(None) };
         let name = name_of_entry(id, &envelope);
+        // The first submitter may have died before it looked whether a sweep has removed them.
+        let all_there = || {
+            let checks = ["filesref", "dataref"].into_iter().filter_map(|name| envelope.claim_check(name));
+            checks.map(|check| self.cargo(&check)).try_for_each(|there| there.map(drop))
+        };
         // Where it most probably is, before every room is looked into.
-        let places =
-            [self.layout.slot(&name), self.layout.ready(&name), self.layout.outbox().archived(&name)];
-        for place in places {
+        let ready = self.layout.ready(&name);
+        for place in [self.layout.slot(&name), ready.clone(), self.layout.outbox().archived(&name)] {
             if self.look(&place)?.is_some() {
+                if place == ready {
+                    all_there()?;
+                }
                 self.flush_dir(parent(&place))?;
                 return Ok(Some(Submitted::Before));
             }
@@ -120,11 +127,8 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                 self.remove(&draft)?;
                 return Ok(Some(Submitted::Before));
             }
-            // The first submitter may have died, and a sweep have removed them before the id was taken. Then the draft goes when it
-            // is a day old, and with it the entry.
-            for check in ["filesref", "dataref"].into_iter().filter_map(|name| envelope.claim_check(name)) {
-                self.cargo(&check)?;
-            }
+            // If they are gone, the draft goes when it is a day old, and with it the entry.
+            all_there()?;
             let job = NewJob {
                 due: envelope.time("notbefore"),
                 topic: topic_of(&envelope).filter(|_| is_event),

@@ -62,8 +62,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     /// Whether there is anything in its slot, unless that cannot be told.
     pub(super) fn has_slot(&self, id: &Id) -> bool {
         let Some(day) = self.probable_day_of(id) else { return true };
-        let slot = self.layout.room("outcomes").join(day).join(format!("{id}.outcome.json"));
-        !matches!(self.look(&slot), Ok(None))
+        !matches!(self.look(&self.layout.slot_on(&day, id)), Ok(None))
     }
 
     /// Tells those that are in one folder, and leaves the others.
@@ -71,7 +70,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         let mut missing = Vec::new();
         let (mut read, mut bytes) = (Vec::new(), 0);
         for id in ids.drain(..) {
-            match self.read_slot(&day.join(format!("{id}.outcome.json"))) {
+            match self.read_slot(&day.join(id.slot())) {
                 Ok(None) => missing.push(id),
                 Err(e) => tell(id, Err(e))?,
                 Ok(Some(outcome)) => {
@@ -191,7 +190,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         if self.look(&full)?.is_none_or(|meta| meta.kind != FileKind::Dir) {
             return Ok(());
         }
-        let slot = format!("{id}.outcome.json");
+        let slot = id.slot();
         for entry in self.names(&full)? {
             let Some(name) = entry.name.to_str().filter(|_| entry.kind == FileKind::File) else { continue };
             let (due, job) = match name.parse::<DelayedName>() {

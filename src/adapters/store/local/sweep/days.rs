@@ -281,7 +281,7 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
 
 impl Day {
     fn slot(&self, id: &Id) -> PathBuf {
-        self.outcomes.join(format!("{id}.outcome.json"))
+        self.outcomes.join(id.slot())
     }
 
     fn archived(&self, name: &InboxName) -> PathBuf {

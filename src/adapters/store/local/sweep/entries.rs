@@ -86,8 +86,7 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
     }
 
     fn has_slot(&self, Entry { id, day, .. }: &Entry) -> Result<bool> {
-        let slot = self.store.layout.room("outcomes").join(day).join(format!("{id}.outcome.json"));
-        Ok(self.store.look(&slot)?.is_some())
+        Ok(self.store.look(&self.store.layout.slot_on(day, id))?.is_some())
     }
 
     /// None of them lives; but one may have been settled since.

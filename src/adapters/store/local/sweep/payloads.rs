@@ -91,6 +91,10 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
         self.strike_known(&mut orphans)?;
         aside.extend(orphans.into_values().flatten());
         going.extend(self.condemn(aside)?);
+        // What is gone in part must not have its old name again after a power cut, whoever spent it.
+        if !self.broom.dry_run && !going.is_empty() {
+            self.store.flush_dir(&self.store.layout.room("payload"))?;
+        }
         going.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         let mut last = after.to_owned();
         for Going { check, name } in going {
@@ -153,10 +157,6 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
                 Err(e) => self.trouble(&e),
             }
         }
-        // What is gone in part must not have its old name again after a power cut.
-        if !going.is_empty() {
-            self.store.flush_dir(&self.store.layout.room("payload"))?;
-        }
         Ok(going)
     }
 
@@ -182,8 +182,7 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
             return Ok(false);
         }
         let Some(day) = self.store.day_of(id) else { return Ok(true) };
-        let slot = layout.room("outcomes").join(day).join(format!("{id}.outcome.json"));
-        Ok(self.store.look(&slot)?.is_none())
+        Ok(self.store.look(&layout.slot_on(&day, id))?.is_none())
     }
 
     /// Strikes out those whose job lives, and then those whose job is anywhere in the archives: it may have come there meanwhile.
