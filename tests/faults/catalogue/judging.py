@@ -205,7 +205,7 @@ FAULTS = [
             ),
             (
                 "src/actors/producer/dispatcher/listener.rs",
-                "self.next_rescan = self.next_rescan.min(looked + FIRST_RESCAN);",
+                "self.next_rescan = self.next_rescan.min(now + FIRST_RESCAN);",
                 "",
             ),
         ],
