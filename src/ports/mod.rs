@@ -17,7 +17,8 @@ pub use recipient::{Delivery, Recipient, Refusal};
 pub(crate) use store::Sighting;
 pub use store::{
     Admitted, Arrivals, Arrived, AttachBy, Attachment, Backlog, Beat, Broom, Census, Claim, Claimed,
-    ConsumerCensus, DeadLetter, Fetched, Finding, Harvest, Interest, Looked, Marker, NewJob, Place, Prepared,
-    Progress, Promotion, Remains, RoomCounts, Scan, Store, Submitted, Swept, Takeover, Vigil, Workspace,
+    ConsumerCensus, DeadLetter, Fetched, Finding, Harvest, Interest, Looked, Marker, NewJob, Origin, Place,
+    Prepared, Progress, Promotion, Remains, RoomCounts, Scan, Store, Submitted, Swept, Takeover, Vigil,
+    Workspace,
 };
 pub use watch::{Bell, Chosen, Ear, Watch, WatchMode};

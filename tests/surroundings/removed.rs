@@ -39,6 +39,31 @@ fn a_folder_of_the_same_name_is_served_again() {
     assert_eq!(place.notes(), ["2 1", "3 1"]);
 }
 
+/// There, its outcome would be that of another job. It is handled again when its own folder is back.
+#[test]
+fn a_job_in_hand_is_not_settled_in_another_folder() {
+    let place = Place::new();
+    let submit = |data| place.run(&format!("producer submit DROP --type t --data {data} --id order-1"));
+    let outcome = || place.run("producer wait DROP order-1 --timeout 120s");
+    let handler = "data=$(cat); until [ -e \"$HERE/go-$data\" ]; do sleep 0.02; done; echo \"outcome of $data\"; echo \"$data $FILEDROP_ATTEMPT\" >> \"$HERE/log\"";
+    submit("1");
+    let consumer = place.consumer("", handler);
+    consumer.says(1, &["claimed"]);
+    fs::rename(&place.drop, place.beside("first")).unwrap();
+    place.run("filedrop init DROP");
+    submit("2");
+    consumer.says(2, &["registered"]);
+    fs::write(place.beside("go-1"), "").unwrap();
+    consumer.says(1, &["cannot settle a job", "order-1", "another drop folder"]);
+    fs::write(place.beside("go-2"), "").unwrap();
+    assert_eq!(outcome(), "outcome of 2");
+    fs::rename(&place.drop, place.beside("second")).unwrap();
+    fs::rename(place.beside("first"), &place.drop).unwrap();
+    assert_eq!(outcome(), "outcome of 1");
+    consumer.stop();
+    assert_eq!(place.notes(), ["1 1", "1 2", "2 1"]);
+}
+
 /// A drain, which nobody watches, ends with what it could not do.
 #[test]
 fn a_drain_ends_if_the_folder_goes() {

@@ -243,7 +243,8 @@ impl<'a, S: Store> Desk<'a, S> {
             Ok(Claimed::Settled) => return Ok(true),
             Err(e) => {
                 // It may have come to our room all the same, where nobody else looks as long as we live.
-                let claim = Claim { name: name.clone(), bytes: Vec::new(), path: PathBuf::new() };
+                let claim =
+                    Claim { name: name.clone(), bytes: Vec::new(), path: PathBuf::new(), origin: None };
                 self.held.push(Held::new(room, claim, None));
                 return Err(e.into());
             }

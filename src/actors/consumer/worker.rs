@@ -12,7 +12,7 @@ use super::verdict::{DOUBTFUL, Hitch, Otherwise};
 use super::{Conclusion, PATIENCE_OF_A_DRAIN, Taken, conclude, finish, take};
 use crate::actors::observer::Event;
 use crate::ports::{Claim, Host, Scan, Store};
-use crate::words::{Attempt, Error, Id, InboxName, Job, Millis, Outcome, Problem, pause_after};
+use crate::words::{Attempt, Error, ErrorKind, Id, InboxName, Job, Millis, Outcome, Problem, pause_after};
 
 pub(super) const SCAN: &str = "scan the inbox";
 
@@ -186,7 +186,7 @@ where
 
     /// Gives up to take a job. If it is ours nevertheless, it goes back: nobody has attempted it.
     fn let_go(&self, name: &InboxName, room: &S::Room) {
-        let claim = Claim { name: name.clone(), bytes: Vec::new(), path: PathBuf::new() };
+        let claim = Claim { name: name.clone(), bytes: Vec::new(), path: PathBuf::new(), origin: None };
         if let Err(e) = self.store.release(room, &claim) {
             self.trouble(Doing::HandBack.words(), Some(&name.id), &e, None);
             self.count(|tally| tally.left += 1);
@@ -239,6 +239,8 @@ where
                     Conclusion::Postpone(due, attempt) => self.postponed(claim, *due, attempt),
                 }
             }
+            // It never will be: what is here is another drop folder.
+            Err(e) if e.kind() == ErrorKind::NotFound => self.leave(Doing::Settle, claim, &e),
             Err(e) => {
                 let tries = tries + 1;
                 let pause = pause_after(tries);

@@ -22,7 +22,7 @@ pub use submit::{NewJob, Submitted};
 pub use survey::{Backlog, Census, ConsumerCensus, DeadLetter, Place, Remains, RoomCounts};
 pub use sweep::{Broom, Swept};
 pub(crate) use work::Sighting;
-pub use work::{Beat, Claim, Claimed, Fetched, Interest, Progress, Promotion, Scan, Takeover, Vigil};
+pub use work::{Beat, Claim, Claimed, Fetched, Interest, Origin, Progress, Promotion, Scan, Takeover, Vigil};
 
 /// A queue of jobs, and where their outcomes are decided.
 ///
@@ -122,6 +122,9 @@ pub trait Store {
     fn release(&self, room: &Self::Room, claim: &Claim) -> Result<()>;
 
     /// Keeps the record of an attempt that failed, and puts the job off until the next one is due (P25, P18).
+    ///
+    /// # Errors
+    /// As [`settle`](Store::settle).
     fn postpone(&self, room: &Self::Room, claim: &Claim, due: Millis, attempt: &Attempt) -> Result<()>;
 
     /// The records of the attempts at a job that failed.
@@ -139,7 +142,11 @@ pub trait Store {
     fn harvest(&self, workspace: &Workspace) -> Result<Harvest>;
 
     /// Decides a job's outcome, delivers it to its Return Address and archives the job (P9–P12). Returns whether it was
-    /// this outcome that counts. An error means: settle it again, or leave it to recovery.
+    /// this outcome that counts.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound): another drop folder is here than the one that the job came from; leave it. Any other
+    /// kind means: settle it again, or leave it to recovery.
     fn settle(&self, room: &Self::Room, claim: &Claim, outcome: &Outcome) -> Result<bool>;
 
     /// Settles the claim of a delivered outcome that was handed over (P15). Returns whether this was its first collection.

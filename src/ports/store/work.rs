@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::ports::FileId;
 use crate::words::{Error, Id, InboxName, Millis, RoomName, StampedId};
 
 /// What somebody waits for.
@@ -71,6 +72,28 @@ pub struct Claim {
     pub bytes: Vec<u8>,
     /// Where it can be read as long as it is claimed.
     pub path: PathBuf,
+    /// The drop folder that it came from, as far as that is known.
+    pub origin: Option<Origin>,
+}
+
+/// What tells a drop folder from another that is put in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// Its folder of outcomes.
+    pub id: FileId,
+    /// When that was made, where the file system tells.
+    pub born_ns: Option<u64>,
+}
+
+impl Origin {
+    /// Whether it is not the same. A disk that was unmounted may come back as another device, so that counts only where nothing
+    /// better is known.
+    pub fn differs_from(self, other: Self) -> bool {
+        match (self.born_ns, other.born_ns) {
+            (Some(mine), Some(its)) => (mine, self.id.ino) != (its, other.id.ino),
+            _ => self.id != other.id,
+        }
+    }
 }
 
 /// What became of a claim.
@@ -142,4 +165,19 @@ pub(crate) struct Sighting {
     pub(crate) since: Duration,
     /// It changed under our eyes, so somebody is alive there.
     pub(crate) stirred: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_the_same_on_a_disk_that_comes_back_as_another_device() {
+        let origin = |dev, ino, born_ns| Origin { id: FileId { dev, ino }, born_ns };
+        let first = origin(1, 12, Some(7));
+        assert!(!first.differs_from(origin(2, 12, Some(7))));
+        assert!(first.differs_from(origin(1, 13, Some(7))) && first.differs_from(origin(1, 12, Some(8))));
+        let unborn = origin(1, 12, None);
+        assert!(!unborn.differs_from(unborn) && unborn.differs_from(origin(2, 12, None)));
+    }
 }

@@ -52,6 +52,19 @@ FAULTS = [
         [local("presence.rs", "Ok(if ours && housed {", "Ok(if ours || housed {")],
     ),
     Fault(
+        "p10-elsewhere",
+        "P10",
+        "a job in hand is settled in another drop folder that lies where its own was",
+        "surroundings removed::a_job_in_hand_is_not_settled_in_another_folder",
+        [
+            local(
+                "mod.rs",
+                "        self.is_from_here(claim)?;\n        self.decide_and_archive(",
+                "        self.decide_and_archive(",
+            )
+        ],
+    ),
+    Fault(
         "p13-early",
         "P13",
         "the silent are judged before their lease has run out",

@@ -106,7 +106,7 @@ fn at_the_end_only_what_is_held_is_given_out_again() {
     let (ready, scans) = (Ready::new(7), Cell::new(0));
     let held = next(&ready, scan(0..3, &scans));
     ready.again(Task::Take(held, ()), 1, Duration::ZERO);
-    let claim = Claim { name: name(7), bytes: Vec::new(), path: "7".into() };
+    let claim = Claim { name: name(7), bytes: Vec::new(), path: "7".into(), origin: None };
     let (id, now) = (&claim.name.id, claim.name.submitted);
     let why = crate::words::Problem::handler("");
     let outcome = crate::words::Outcome::unreadable(id, 1, id, "/", now, why);

@@ -6,6 +6,7 @@ use std::ops::ControlFlow::{Break, Continue};
 
 use super::LocalStore;
 use super::moves::found;
+use super::presence::LocalRoom;
 use crate::ports::{Claim, Claimed, FileKind, Fs, Host, Listed, Scan};
 use crate::words::{
     DeliveryKind, Error, InboxName, InboxNameRead, MAX_FILE_BYTES, Result, RoomName, StagedName,
@@ -62,7 +63,8 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     }
 
     /// P6, P7. What the rename answers is not asked: the job is in the room or it is not.
-    pub(super) fn take(&self, room: &RoomName, name: &InboxName) -> Result<Claimed> {
+    pub(super) fn take(&self, room: &LocalRoom<F::File>, name: &InboxName) -> Result<Claimed> {
+        let (room, origin) = (room.name(), room.origin());
         let path = self.layout.claim(room, name);
         let answer = self.fs.rename(&self.layout.ready(name), &path);
         let (bytes, unreadable) = match found(self.fs.open(&path)) {
@@ -79,7 +81,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             self.archive(room, name)?;
             return Ok(Claimed::Settled);
         }
-        let claim = Claim { name: name.clone(), bytes, path };
+        let claim = Claim { name: name.clone(), bytes, path, origin };
         Ok(match unreadable {
             None => Claimed::Taken(claim),
             Some(why) => Claimed::Unreadable(claim, why),

@@ -18,6 +18,7 @@ mod layout;
 mod ledger;
 mod letters;
 mod moves;
+mod origin;
 mod orphan;
 mod ours;
 mod payload;
@@ -195,7 +196,7 @@ impl<F: Fs, H: Host> Store for LocalStore<F, H> {
     }
 
     fn claim(&self, room: &Self::Room, name: &InboxName) -> Result<Claimed> {
-        self.take(room.name(), name)
+        self.take(room, name)
     }
 
     fn promote(&self, limit: usize) -> Result<Promotion> {
@@ -211,6 +212,7 @@ impl<F: Fs, H: Host> Store for LocalStore<F, H> {
     }
 
     fn postpone(&self, room: &Self::Room, claim: &Claim, due: Millis, attempt: &Attempt) -> Result<()> {
+        self.is_from_here(claim)?;
         self.put_off(room.name(), claim, due, attempt)
     }
 
@@ -227,6 +229,7 @@ impl<F: Fs, H: Host> Store for LocalStore<F, H> {
     }
 
     fn settle(&self, room: &Self::Room, claim: &Claim, outcome: &Outcome) -> Result<bool> {
+        self.is_from_here(claim)?;
         self.decide_and_archive(room.name(), &claim.name, outcome)
     }
 

@@ -10,12 +10,13 @@ use serde_json::Value;
 
 use super::LocalStore;
 use super::moves::found;
-use crate::ports::{Beat, FileKind, Fs, Host, Progress, Sighting, Vigil};
+use crate::ports::{Beat, FileKind, Fs, Host, Origin, Progress, Sighting, Vigil};
 use crate::words::{DEFAULT_LEASE, Error, Habits, Id, Result, RoomName};
 
 /// A consumer's registration. When it is dropped, or its process dies, the lock on its presence is free.
 pub struct LocalRoom<File> {
     name: RoomName,
+    origin: Option<Origin>,
     /// None once it is [abandoned](crate::ports::Store::abandon).
     file: Mutex<Option<Arc<File>>>,
     presence: Presence,
@@ -27,6 +28,11 @@ impl<File> LocalRoom<File> {
     /// The room's name.
     pub fn name(&self) -> &RoomName {
         &self.name
+    }
+
+    /// The drop folder that it was made in.
+    pub(super) fn origin(&self) -> Option<Origin> {
+        self.origin
     }
 
     /// Its presence, if it is not abandoned.
@@ -88,6 +94,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             settled_a_minute_ago: 0,
             takes: None,
         };
+        let origin = self.origin()?;
         let draft = self.draft_path();
         let failed = |e| Error::io("write a presence file", &draft, e);
         let file = self.fs.create(&draft).map_err(failed)?;
@@ -108,7 +115,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             return Err(e);
         }
         let file = Mutex::new(Some(Arc::new(file)));
-        Ok(LocalRoom { name, file, presence, beats: AtomicU64::new(0), takes: OnceLock::new() })
+        Ok(LocalRoom { name, origin, file, presence, beats: AtomicU64::new(0), takes: OnceLock::new() })
     }
 
     /// P5, and what it says stays for all further beats.
