@@ -521,6 +521,10 @@ class _Unreadable(Exception):
     """Nobody can read it; no machine's trouble of today."""
 
 
+class _Elsewhere(Exception):
+    """A job came from another drop folder than the one that is here now; it is left to that one."""
+
+
 def _look(path: str) -> Optional[os.stat_result]:
     try:
         return os.lstat(path)
@@ -751,6 +755,39 @@ class _Folder:
             del self._durable[folder]
             self.ensure_dir(folder)
         return step() if failed else answer
+
+    def has_cargo(self, ref: str) -> bool:
+        """Whether what travels with a job is there: a sweep that has it in hand must give it back (P26)."""
+        path, payload = self.path(ref.rstrip("/")), self.path("payload")
+        if _look(path) is None:
+            aside = re.compile(re.escape(os.path.basename(path)) + r"\.[0-9a-f]{16}\.orphan")
+            for orphan in filter(aside.fullmatch, _names(payload)):
+                self._bring_back(os.path.join(payload, orphan), path, ref.endswith("/"))
+                _flush(payload)
+        return _look(path) is not None
+
+    def _bring_back(self, orphan: str, path: str, is_folder: bool) -> None:
+        """Replaces nothing but an empty folder."""
+        try:
+            if is_folder:
+                os.rename(orphan, path)
+            else:
+                os.link(orphan, path, follow_symlinks=False)
+                _remove(orphan)
+        except OSError:
+            if _look(orphan) and not _look(path):  # else another did it
+                raise
+
+    def demand_cargo(self, attributes: Mapping[str, Any]) -> None:
+        """What travels with a job that is there must be there, too. A file in `filesref` is, if that is."""
+        for ref in (attributes.get("filesref"), attributes.get("dataref")):
+            if isinstance(ref, str) and _CHECK.fullmatch(ref) and not self.has_cargo(ref):
+                raise OSError(errno.ENOENT, "what travels with the job is not there any more", self.path(ref))
+
+    def demand_origin(self, claim: str, origin: Ident) -> None:
+        """Of a claim that is gone, and with it its room, the job may be of another drop folder, in whose place this one was put."""
+        if _look(claim) is None and _ident(self.path("outcomes")) not in (None, origin):
+            raise _Elsewhere(f"another drop folder is here than the one that this job came from: {claim}")
 
     def slot(self, name: _Name) -> str:
         return self.path("outcomes", name.day, f"{name.id}.outcome.json")
@@ -1038,7 +1075,10 @@ class _Folder:
                 ours = _link(draft, _ident(draft), entry)
                 _flush(shelf)
                 if ours and not (_minted_at(name.id) is not None and self.vouch_for(name.id)):
-                    if self.publish_draft(draft, name, due, _decode(content)[0], event):
+                    attributes = _decode(content)[0]
+                    if self.publish_draft(draft, name, due, attributes, event):
+                        if not event:
+                            self.demand_cargo(attributes)
                         return
                 _remove(draft)  # there is a job already; or another gave the id too, and has published this very draft
             if self._settle_given(name.id, shelf, entry):
@@ -1064,8 +1104,12 @@ class _Folder:
                 if ms is not None and self.vouch_for(id):  # a job without an entry may have this id, too
                     _remove(draft)
                     return True
+                if not match[1]:
+                    self.demand_cargo(attributes)
                 self.publish_draft(draft, name, due, attributes, match[1] is not None)
         if any(self.vouch_for(id) for _ in range(3)):
+            if _look(self.place(name, due)):  # who submitted it may have died before it looked
+                self.demand_cargo(attributes)
             return True
         return self._take_out(entry, ident)
 
@@ -1242,6 +1286,7 @@ class _Seat:
             raise Invalid(f"a lease has to be 0.05 s to a year, not {lease!r} s")
         self.folder, self.lease, self.beats, self.heard, self.pid = folder, lease, 0, time.monotonic(), os.getpid()
         self.fds: Dict[str, int] = {}
+        self.origins: Dict[str, Ident] = {}
         self.room = self.register()
         self.over = threading.Event()
         self.pulse = threading.Thread(target=self.beat, name="filedrop-pulse", daemon=True)
@@ -1255,6 +1300,7 @@ class _Seat:
 
     def register(self) -> str:
         """P4: locked before anybody sees it."""
+        origin = _ident(self.folder.path("outcomes"))
         room = self.folder.path("claimed", f"{self.name}-{secrets.token_hex(8)}")
         draft = self.folder.path("tmp", secrets.token_hex(16))
         fd = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
@@ -1273,7 +1319,7 @@ class _Seat:
             os.close(fd)
             _remove(draft)
             raise
-        self.fds[room] = fd
+        self.fds[room], self.origins[room] = fd, origin
         return room
 
     def beat(self) -> None:
@@ -1331,6 +1377,9 @@ class _Desk:
         """A step that may fail: then again later, unless it was tried often enough."""
         try:
             step()
+        except _Elsewhere as e:
+            log.warning("left: %s", e)
+            self.lost.append(e)
         except Exception as e:
             log.warning("not done yet: %s: %s", type(e).__name__, e)
             if tried + 1 >= self.tries:
@@ -1440,6 +1489,10 @@ class _Worker:
         if job.attempt > most:
             return self.settle(room, name, job, "abandoned", f"this is attempt {job.attempt}, and at most {most} are made")
         what, detail, last_words = "handler", "", ""
+        try:
+            self.desk.folder.demand_cargo(job.attributes)
+        except OSError as e:
+            log.warning("%s: %s", name.id, e)  # its handler will miss it
         token = _handling.set(job)
         try:
             data = self.handler(job)
@@ -1463,7 +1516,14 @@ class _Worker:
             return self.settle(room, name, job, what, detail, last_words, {**record, "problem": problem})
         record["next"] = _rfc3339(due)
         self.done.postponed += 1
-        self.desk.do(lambda: self.desk.folder.postpone(room, name, due, record))
+
+        def step() -> None:
+            self.demand_origin(room, name)
+            self.desk.folder.postpone(room, name, due, record)
+        self.desk.do(step)
+
+    def demand_origin(self, room: str, name: _Name) -> None:
+        self.desk.folder.demand_origin(os.path.join(room, str(name)), self.desk.seat.origins[room])
 
     def settle(self, room: str, name: _Name, job: Optional[Job], what: Optional[str], data: Any, last_words: str = "",
                record: Optional[Dict[str, Any]] = None) -> None:
@@ -1492,6 +1552,7 @@ class _Worker:
         address = attributes.get("replyto")
 
         def step() -> None:
+            self.demand_origin(room, name)
             folder.settle(room, room if _look(room) else self.desk.seat.room, name, content, id, address)
         self.desk.do(step)
 
@@ -1603,6 +1664,7 @@ class DropFolder:
                 self._folder.publish_event(name_, content, due)
             else:
                 _flush(os.path.dirname(place))
+                self._folder.demand_cargo(envelope)
         except OSError as e:
             error = Uncertain(f"{id} may or may not have been submitted; submit it again with this id ({e})")
             error.id = id

@@ -27,7 +27,10 @@ def submit(drop):
     for line in sys.stdin:
         job = json.loads(line)
         data = job.pop("text") if "text" in job else bytes.fromhex(job.pop("hex")) if "hex" in job else job.pop("data", None)
-        say(id=drop.submit(job.pop("type", "test"), data, **job))
+        try:
+            say(id=drop.submit(job.pop("type", "test"), data, **job))
+        except filedrop.Uncertain as e:
+            say(uncertain=e.id)
 
 
 def publish(drop):

@@ -6,6 +6,7 @@ mod crashes;
 mod events;
 mod flushes;
 mod harness;
+mod orphans;
 mod recovery;
 mod talking;
 mod together;

@@ -84,3 +84,28 @@ fn a_python_that_was_stopped_for_long() {
     place.is_at_rest();
     assert_eq!(place.in_room("done").len(), 2);
 }
+
+/// A job in hand, and another drop folder in the place of the one that it came from: its outcome would be another job's there.
+#[test]
+fn a_python_settles_nothing_in_another_folder() {
+    if no_python() {
+        return;
+    }
+    let place = Place::new();
+    let submit = |text: &str| place.says_to("submit", &[json!({"id": "given", "text": text})]);
+    let rooms = || std::fs::read_dir(place.drop.join("claimed")).map_or(0, Iterator::count);
+    submit("x");
+    let mut worker = Running::start(place.python("work", &["handler=wait", "lease=0.5", "stay"]));
+    worker.line();
+    std::fs::rename(&place.drop, place.beside("first")).unwrap();
+    place.run("filedrop init -q DROP", &[]);
+    submit("y");
+    until("it registers anew", || (rooms() == 2).then_some(()));
+    std::fs::write(place.beside("go"), "").unwrap();
+    assert_eq!(place.run("producer wait DROP given", &[]), "Y");
+    worker.kill();
+    std::fs::rename(&place.drop, place.beside("second")).unwrap();
+    std::fs::rename(place.beside("first"), &place.drop).unwrap();
+    assert_eq!(place.says("work", &[])[0]["attempt"], 2);
+    assert_eq!(place.run("producer wait DROP given", &[]), "X");
+}
