@@ -1,6 +1,6 @@
 //! The machine that this process runs on.
 
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::ports::Host;
@@ -29,7 +29,10 @@ impl Host for OsHost {
     }
 
     fn name(&self) -> String {
-        rustix::system::uname().nodename().to_string_lossy().into_owned()
+        // Asked once: it is in each job's source.
+        static NAME: LazyLock<String> =
+            LazyLock::new(|| rustix::system::uname().nodename().to_string_lossy().into_owned());
+        NAME.clone()
     }
 
     fn pid(&self) -> u32 {

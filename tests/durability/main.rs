@@ -3,6 +3,8 @@
 //! Without `strace` these tests say so and pass; where `CI` is set they fail.
 
 mod btrfs;
+mod calls;
+mod rounds;
 mod trace;
 
 use std::path::{Path, PathBuf};

@@ -28,6 +28,11 @@ impl Traced {
 
 /// Runs a command. `None` where there is no `strace`, or it may not trace.
 pub(crate) fn strace(command: &[&str], more: &[&str]) -> Option<Traced> {
+    strace_calls(CALLS, command, more)
+}
+
+/// The same, of these calls.
+pub(crate) fn strace_calls(calls: &str, command: &[&str], more: &[&str]) -> Option<Traced> {
     let probe = Command::new("strace").args(["-o", "/dev/null", "true"]).output();
     let why = match probe {
         Ok(probe) if probe.status.success() => None,
@@ -42,7 +47,7 @@ pub(crate) fn strace(command: &[&str], more: &[&str]) -> Option<Traced> {
     }
     let log = tempfile::NamedTempFile::new().expect("a file");
     let mut strace = Command::new("strace");
-    strace.args(["-f", "-y", "-e", CALLS, "-o"]).arg(log.path()).args(more).arg("--").args(command);
+    strace.args(["-f", "-y", "-e", calls, "-o"]).arg(log.path()).args(more).arg("--").args(command);
     strace.env_remove("RUST_LOG").stdin(Stdio::null());
     let ended = strace.output().expect("strace runs");
     let log = std::fs::read_to_string(log.path()).expect("what strace saw");
@@ -95,6 +100,11 @@ impl Call {
 
     pub(crate) fn is_about(&self, path: &Path) -> bool {
         self.path() == Some(path)
+    }
+
+    /// Whether any of its arguments has this in it.
+    pub(crate) fn mentions(&self, what: &str) -> bool {
+        self.args.contains(what)
     }
 
     /// Anything that flushes.
