@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::harness::{Folder, wait_until};
@@ -21,11 +21,14 @@ while IFS= read -r line; do
     again) echo "{\"id\":\"$id\",\"data\":\"again\"}" ;;
     dies) echo last words >&2; exit 3 ;;
     killed) kill -9 $$ ;;
+    parent) sleep 600 & echo $! > orphan; kill -9 $$ ;;
     leaves) exit 0 ;;
     last) echo "{\"id\":\"$id\",\"data\":\"last\"}"; exit 0 ;;
     garbage) echo hello world ;;
     other) echo '{"id":"somebody-else"}' ;;
     mute) exec sleep 1000 ;;
+    quits) exec >&-; sleep 0.1; exit 4 ;;
+    silent) exec >&-; exec sleep 1000 ;;
     fails) echo busy >&2; echo "{\"id\":\"$id\",\"error\":\"no database\"}" ;;
     never) echo "{\"id\":\"$id\",\"error\":\"nonsense\",\"final\":true}" ;;
     text) printf '{"id":"%s","data":"a\\nb","datacontenttype":"text/plain"}\n' "$id" ;;
@@ -104,6 +107,33 @@ fn what_fails_one_job_fails_no_other() {
     let outcome = outcome(&folder, &never);
     assert_eq!((&outcome["outcome"], &outcome["attempt"]), (&json!("failed"), &json!(1)), "{said}");
     assert!(outcome["data"]["detail"].as_str().unwrap().contains("nonsense"));
+}
+
+/// What it leaves behind may hold its stdout open for ever, and the job has no time limit.
+#[test]
+fn its_death_is_seen_whatever_it_leaves_behind() {
+    let folder = Folder::new();
+    let id = submit(&folder, "parent");
+    let said = drain(&folder, "");
+    let orphan = std::fs::read_to_string(folder.beside("orphan")).unwrap();
+    let orphan = Pid::from_raw(orphan.trim().parse().unwrap()).unwrap();
+    kill_process(orphan, Signal::KILL).expect("it goes on");
+    assert_eq!(outcome(&folder, &id)["data"], "again", "{said}");
+    let show = folder.run("filedrop show DROP", &[&id]).with(0);
+    assert!(show.text().contains("SIGKILL"), "{}", show.text());
+}
+
+/// One that closes its stdout before it ends has ended by its exit status; one that goes on without is ended.
+#[test]
+fn who_closes_its_stdout_answers_no_more() {
+    let folder = Folder::new();
+    for (what, why) in [("quits", "exit status 4"), ("silent", "cannot be told")] {
+        let id = submit(&folder, what);
+        let said = drain(&folder, "");
+        assert_eq!(outcome(&folder, &id)["data"], "again", "{what}: {said}");
+        let show = folder.run("filedrop show DROP", &[&id]).with(0);
+        assert!(show.text().contains(why), "{what}: {}", show.text());
+    }
 }
 
 /// What it writes to stderr is logged, and told of the job that it belongs to.

@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions, kill_proc
 use super::wait::{Wanted, ready};
 
 /// How often a child is looked at where its exit makes no descriptor readable.
-pub(super) const LOOK: Duration = Duration::from_millis(2);
+const LOOK: Duration = Duration::from_millis(2);
 
 /// A process that we started.
 #[derive(Debug)]
@@ -40,6 +40,17 @@ impl Child {
         self.exit.as_ref().map(|exit| (exit.as_fd(), PollFlags::IN))
     }
 
+    /// When it has to be looked at, where there is no such.
+    pub(super) fn look(&self) -> Option<Instant> {
+        self.exit.is_none().then(|| Instant::now() + LOOK)
+    }
+
+    /// How it ended, and reaps it, if it has. `told`: what [`exit`](Self::exit) wants was ready. That is no proof: on Linux 5.2 it
+    /// always is.
+    pub(super) fn ended(&mut self, told: bool) -> Option<io::Result<ExitStatus>> {
+        if told || self.exit.is_none() { self.try_wait().transpose() } else { None }
+    }
+
     /// Whether it has; it is not reaped.
     pub(super) fn has_exited(&self) -> bool {
         let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
@@ -52,11 +63,10 @@ impl Child {
             if self.has_exited() {
                 return true;
             }
-            let now = Instant::now();
-            if now >= end {
+            if Instant::now() >= end {
                 return false;
             }
-            let until = if self.exit.is_some() { end } else { end.min(now + LOOK) };
+            let until = self.look().map_or(end, |look| look.min(end));
             if ready([self.exit()], Some(until)).is_err() {
                 return false;
             }

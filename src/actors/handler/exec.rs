@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::process::ExitStatus;
 
 use super::beside::{Beside, Content};
-use super::child::{Child, LOOK};
+use super::child::Child;
 use super::last_words::LastWords;
 use super::output::{Output, Stuck, Whole};
 use super::pipe::{Drain, Feed, linger, pipe};
@@ -272,13 +272,12 @@ fn attend(
     words: &mut Drain<LastWords>,
     alarm: &mut Alarm,
 ) -> Parting {
-    let look = child.exit().is_none().then_some(LOOK);
     loop {
         if let Some(why) = alarm.due() {
             return Parting::Cut(why);
         }
         let of = [output.wanted(), words.wanted(), feed.wanted(), child.exit(), alarm.rung()];
-        let [said, spoke, reads, exited, rung] = match ready(of, alarm.until(look)) {
+        let [said, spoke, reads, exited, rung] = match ready(of, alarm.until(child.look())) {
             Ok(ready) => ready,
             Err(e) => return Parting::Stuck(e.into()),
         };
@@ -295,8 +294,8 @@ fn attend(
         if rung {
             alarm.heard();
         }
-        if exited || look.is_some() && child.has_exited() {
-            return Parting::Exited(child.wait());
+        if let Some(status) = child.ended(exited) {
+            return Parting::Exited(status);
         }
     }
 }

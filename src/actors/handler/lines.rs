@@ -1,21 +1,12 @@
 //! Lines from a pipe, one after the other.
 
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
 
-use rustix::buffer::spare_capacity;
-use rustix::event::PollFlags;
-use rustix::io::Errno;
+use super::pipe::Sink;
 
-use super::wait::Wanted;
-
-/// So much is read at a time.
-const BUFFER: usize = 64 << 10;
-
-/// The reading end of a pipe, and what was read of it and not taken.
+/// What was read and not taken.
 #[derive(Debug)]
 pub(super) struct Lines {
-    pipe: OwnedFd,
     read: Vec<u8>,
     /// So much of that has no end of a line in it.
     searched: usize,
@@ -27,26 +18,8 @@ pub(super) struct TooLong;
 
 impl Lines {
     /// Of at most so many bytes each.
-    pub(super) fn of(pipe: OwnedFd, longest: usize) -> Self {
-        Self { pipe, read: Vec::new(), searched: 0, longest }
-    }
-
-    /// What to wait for before [`some`](Self::some).
-    pub(super) fn wanted(&self) -> Wanted<'_> {
-        Some((self.pipe.as_fd(), PollFlags::IN))
-    }
-
-    /// Reads some bytes: when they are there, or else it waits.
-    ///
-    /// # Errors
-    /// Also at the end.
-    pub(super) fn some(&mut self) -> io::Result<()> {
-        self.read.reserve(BUFFER);
-        match rustix::io::read(&self.pipe, spare_capacity(&mut self.read)) {
-            Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(_) | Err(Errno::INTR) => Ok(()),
-            Err(e) => Err(e.into()),
-        }
+    pub(super) fn of(longest: usize) -> Self {
+        Self { read: Vec::new(), searched: 0, longest }
     }
 
     /// Takes a line of what was read, without its end.
@@ -62,5 +35,14 @@ impl Lines {
         self.searched = 0;
         line.pop();
         Some(Ok(line))
+    }
+}
+
+impl Sink for Lines {
+    type Stuck = io::Error;
+
+    fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.read.extend_from_slice(bytes);
+        Ok(())
     }
 }

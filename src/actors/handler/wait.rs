@@ -6,7 +6,7 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -103,9 +103,8 @@ impl Alarm {
         self.ask = true;
     }
 
-    /// When to wake at the latest; `look`: when at the latest somebody has to be looked at.
-    pub(super) fn until(&self, look: Option<Duration>) -> Option<Instant> {
-        let look = look.map(|pause| Instant::now() + pause);
-        self.deadline.into_iter().chain(look).min()
+    /// When to wake at the latest: for the job, and for whatever else has its time.
+    pub(super) fn until(&self, others: impl IntoIterator<Item = Instant>) -> Option<Instant> {
+        self.deadline.into_iter().chain(others).min()
     }
 }

@@ -45,7 +45,8 @@ const FAREWELL: Duration = Duration::from_secs(1);
 ///
 /// A process that answers with anything else, ends while it has a job, or takes too long has failed that job, is ended, and another one
 /// takes its place. One that ends with 0 before it answers has not taken the job: the next one gets it. When there are no more
-/// jobs its stdin is closed; a second later it is ended. On Linux it also dies with its consumer.
+/// jobs its stdin is closed; a second later it is ended. On Linux it also dies with its consumer. What it leaves behind when it ends
+/// by itself goes on.
 #[derive(Debug)]
 pub struct Workers {
     exec: Exec,
@@ -57,7 +58,7 @@ pub struct Workers {
 struct Worker {
     child: Child,
     stdin: OwnedFd,
-    stdout: Lines,
+    stdout: Drain<Lines>,
     stderr: Drain<LastWords>,
     /// Whether it has answered before.
     proven: bool,
@@ -131,8 +132,9 @@ impl Workers {
         });
         let started = started.await.map_err(io::Error::other).flatten();
         let (child, stdin, stdout, stderr) = started.map_err(|e| self.exec.cannot_run(e))?;
+        let stdout = Drain::new(Some(stdout), Lines::of(LONGEST_ANSWER));
         let stderr = Drain::new(Some(stderr), LastWords::of(job.id.clone(), job.attempt));
-        Ok(Worker { child, stdin, stdout: Lines::of(stdout, LONGEST_ANSWER), stderr, proven: false })
+        Ok(Worker { child, stdin, stdout, stderr, proven: false })
     }
 
     async fn run(&self, call: Call<'_>) -> Ended {
@@ -235,21 +237,35 @@ impl Worker {
         // A process that reads no more may have answered nevertheless, or is about to end: that is seen by what follows.
         let mut left = line;
         let mut listens = write(stdin, &mut left);
+        let (mut ended, mut farewell) = (None, None);
         loop {
-            match stdout.next() {
+            match stdout.sink.next() {
                 Some(Ok(answer)) => return Parting::Answered(answer),
                 Some(Err(TooLong)) => return Parting::TooLong,
                 None => {}
             }
+            if let Some(status) = ended {
+                return Parting::Ended(status);
+            }
             if let Some(why) = alarm.due() {
                 return Parting::Cut(why);
             }
+            // It has closed its stdout: it ends, or else says no more.
+            if !stdout.is_open()
+                && *farewell.get_or_insert_with(|| Instant::now() + FAREWELL) <= Instant::now()
+            {
+                return Parting::Ended(Err(io::ErrorKind::BrokenPipe.into()));
+            }
             let more: Wanted<'_> = (listens && !left.is_empty()).then_some((stdin.as_fd(), PollFlags::OUT));
-            let of = [stdout.wanted(), stderr.wanted(), more, alarm.rung()];
-            let [answers, spoke, reads, rung] = match ready(of, alarm.until(None)) {
+            let of = [stdout.wanted(), stderr.wanted(), more, child.exit(), alarm.rung()];
+            let until = alarm.until(farewell.into_iter().chain(child.look()));
+            let [answers, spoke, reads, exited, rung] = match ready(of, until) {
                 Ok(ready) => ready,
                 Err(e) => return Parting::Ended(Err(e)),
             };
+            if answers && stdout.some().is_err() {
+                stdout.close();
+            }
             if spoke && stderr.some().is_err() {
                 stderr.close();
             }
@@ -259,14 +275,10 @@ impl Worker {
             if rung {
                 alarm.heard();
             }
-            // It has closed its stdout: it ends, or else says no more.
-            if answers && stdout.some().is_err() {
-                let ended = child.exits_before(Instant::now() + FAREWELL);
-                return Parting::Ended(if ended {
-                    child.wait()
-                } else {
-                    Err(io::ErrorKind::BrokenPipe.into())
-                });
+            ended = child.ended(exited);
+            // What it wrote is in the pipe by now, which a process that it left behind may keep open for ever.
+            if ended.is_some() && stdout.due().is_err() {
+                stdout.close();
             }
         }
     }
