@@ -13,7 +13,7 @@ use super::beside::{Beside, Content};
 use super::child::Child;
 use super::last_words::LastWords;
 use super::output::{Output, Stuck, Whole};
-use super::pipe::{Drain, Feed, linger, pipe};
+use super::pipe::{Drain, Feed, from_child, linger, to_child};
 use super::program::{Program, variable};
 use super::spawn::{Standard, spawn};
 use super::wait::{Alarm, ready};
@@ -138,12 +138,12 @@ impl Exec {
         let (stdin, feed) = match data {
             Some(data) => (data, Feed::done()),
             None => {
-                let (stdin, feed) = pipe()?;
-                (stdin, Feed::begin(feed, call.job.data())?)
+                let (stdin, feed) = to_child()?;
+                (stdin, Feed::begin(feed, call.job.data()))
             }
         };
-        let (output, stdout) = (!self.outcomes).then(pipe).transpose()?.unzip();
-        let (words, stderr) = pipe()?;
+        let (output, stdout) = (!self.outcomes).then(from_child).transpose()?.unzip();
+        let (words, stderr) = from_child()?;
         let child = spawn(&self.program, &variables, Standard { stdin, stdout, stderr })?;
         Ok((child, feed, Pipes { output, words }))
     }

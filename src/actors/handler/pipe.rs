@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::PollFlags;
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-use rustix::io::Errno;
+use rustix::fs::{OFlags, fcntl_setfl};
+use rustix::io::{Errno, retry_on_intr};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::wait::{Wanted, ready};
@@ -27,9 +27,29 @@ pub(super) trait Sink {
     fn take(&mut self, bytes: &[u8]) -> Result<(), Self::Stuck>;
 }
 
-/// A pipe that no child inherits by itself: the end to read, and the one to write to.
-pub(super) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+/// A pipe for what a child reads: its end, and ours, that never waits.
+pub(super) fn to_child() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (theirs, ours) = pipe()?;
+    never_wait(&ours)?;
+    Ok((theirs, ours))
+}
+
+/// A pipe for what a child writes: our end, that never waits, and its own.
+pub(super) fn from_child() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (ours, theirs) = pipe()?;
+    never_wait(&ours)?;
+    Ok((ours, theirs))
+}
+
+/// No child inherits it by itself.
+fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(pipe_with(PipeFlags::CLOEXEC)?)
+}
+
+/// Ours alone: a child expects to wait. What was ready need not be so any more when it is read: the child may read it, too.
+fn never_wait(ours: &OwnedFd) -> io::Result<()> {
+    // A new pipe has no other flag.
+    Ok(fcntl_setfl(ours, OFlags::NONBLOCK)?)
 }
 
 /// The reading end of a pipe, and where its bytes go.
@@ -60,13 +80,13 @@ impl<S: Sink> Drain<S> {
         self.pipe = None;
     }
 
-    /// Reads some bytes, or the end: when they are there, or else it waits.
+    /// Reads some bytes, or the end, if they are there.
     pub(super) fn some(&mut self) -> Result<usize, S::Stuck> {
         let Some(pipe) = &self.pipe else { return Ok(0) };
         self.buffer.clear();
         self.buffer.reserve(BUFFER);
-        let read = match rustix::io::read(pipe, spare_capacity(&mut self.buffer)) {
-            Err(Errno::INTR) => return Ok(0),
+        let read = match retry_on_intr(|| rustix::io::read(pipe, spare_capacity(&mut self.buffer))) {
+            Err(Errno::AGAIN) => return Ok(0),
             other => other.map_err(io::Error::from)?,
         };
         if read == 0 {
@@ -81,8 +101,11 @@ impl<S: Sink> Drain<S> {
     pub(super) fn due(&mut self) -> Result<(), S::Stuck> {
         let Some(pipe) = &self.pipe else { return Ok(()) };
         let mut due = rustix::io::ioctl_fionread(pipe).map_err(io::Error::from)?;
-        while due > 0 && self.is_open() {
-            due = due.saturating_sub(self.some()? as u64);
+        while due > 0 {
+            match self.some()? {
+                0 => break,
+                read => due = due.saturating_sub(read as u64),
+            }
         }
         Ok(())
     }
@@ -120,11 +143,10 @@ impl<'a> Feed<'a> {
     }
 
     /// Writes what the pipe takes, so that little data is there before the child is.
-    pub(super) fn begin(pipe: OwnedFd, data: &'a [u8]) -> io::Result<Self> {
-        never_wait(&pipe)?;
+    pub(super) fn begin(pipe: OwnedFd, data: &'a [u8]) -> Self {
         let mut feed = Self { pipe: Some(pipe), left: data };
         feed.some();
-        Ok(feed)
+        feed
     }
 
     /// What to wait for before [`some`](Self::some).
@@ -139,11 +161,6 @@ impl<'a> Feed<'a> {
             self.pipe = None;
         }
     }
-}
-
-/// From now on, who writes to it writes what it takes.
-pub(super) fn never_wait(pipe: &OwnedFd) -> io::Result<()> {
-    Ok(fcntl_setfl(pipe, fcntl_getfl(pipe)? | OFlags::NONBLOCK)?)
 }
 
 /// Writes what a pipe takes. Whether somebody may read it.

@@ -19,7 +19,7 @@ use super::exec::{Exec, failure};
 use super::last_words::LastWords;
 use super::lines::{Lines, TooLong};
 use super::output::{Output, Whole};
-use super::pipe::{Drain, Sink as _, linger, never_wait, pipe, write};
+use super::pipe::{Drain, Sink as _, from_child, linger, to_child, write};
 use super::spawn::{Standard, spawn};
 use super::wait::{Alarm, Wanted, ready};
 use super::{Call, Ended, Handler, Why, group};
@@ -125,8 +125,8 @@ impl Workers {
     async fn start(&self, job: &Job) -> Result<Worker, Error> {
         let program = self.exec.program().clone();
         let started = runtime::Handle::current().spawn(async move {
-            let ((theirs, stdin), (stdout, answers), (stderr, words)) = (pipe()?, pipe()?, pipe()?);
-            never_wait(&stdin)?;
+            let ((theirs, stdin), (stdout, answers), (stderr, words)) =
+                (to_child()?, from_child()?, from_child()?);
             let standard = Standard { stdin: theirs, stdout: Some(answers), stderr: words };
             Ok((spawn(&program, &[], standard)?, stdin, stdout, stderr))
         });
