@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use filedrop::{Disposition, ErrorKind, Exec, Problem, Submission};
+use serde_json::json;
 
 use crate::{assert_tidy, folder, job, kill, run_one, sh, until};
 
@@ -94,8 +95,19 @@ fn programs_are_looked_up_before_any_claim() {
 #[test]
 fn attributes_that_fit_no_environment_condemn_their_job() {
     let (_place, drop) = folder();
-    for subject in ["a\0b".to_owned(), "x".repeat(3 << 20)] {
-        let outcome = run_one(&drop, job("x").subject(subject), sh("true"));
-        assert_eq!(outcome.problem().unwrap().kind, Problem::REJECTED);
+    for attribute in ["subject", "topic", "correlationid", "traceparent"] {
+        for value in ["a\0b".to_owned(), "x".repeat(3 << 20)] {
+            let event = json!({"specversion": "1.0", "source": "/s", "type": "t", attribute: value});
+            let job = Submission::from_event(event.to_string().as_bytes()).unwrap();
+            let outcome = run_one(&drop, job, sh("true"));
+            assert_eq!(outcome.problem().unwrap().kind, Problem::REJECTED, "{attribute}");
+        }
     }
+}
+
+#[test]
+fn an_argument_that_no_command_line_takes_is_told_before_any_claim() {
+    let e = Exec::find("true", vec!["a".into(), "b\0c".into()]).unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::NoHandler);
+    assert!(e.to_string().contains("NUL"), "{e}");
 }

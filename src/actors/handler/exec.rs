@@ -14,12 +14,12 @@ use super::child::Child;
 use super::last_words::LastWords;
 use super::output::{Output, Stuck, Whole};
 use super::pipe::{Drain, Feed, from_child, linger, to_child};
-use super::program::{Program, variable};
+use super::program::{Program, told};
 use super::spawn::{Standard, spawn};
 use super::wait::{Alarm, ready};
 use super::{Call, Ended, Handler, Why, find, group};
 use crate::ports::Prepared;
-use crate::words::{Error, ErrorKind, Job, MAX_FILE_BYTES, Problem, Result};
+use crate::words::{Error, ErrorKind, MAX_FILE_BYTES, Problem, Result};
 
 /// The most of a command's output that can be put into an envelope, in bytes. Whoever reads an envelope holds it in memory, so more
 /// is better off in a file beside it.
@@ -31,8 +31,8 @@ const USUAL_OUTPUT: usize = 1 << 20;
 /// The exit status of a handler that wants to see the job no more: EX_DATAERR of `sysexits.h`.
 const FINAL: i32 = 65;
 
-/// The environment of one process cannot hold much more than this; less is not a job's fault.
-const LARGE_ATTRIBUTES: usize = 64 << 10;
+/// The environment of one process cannot hold much more of a job than this; less is not the job's fault.
+const LARGE: usize = 64 << 10;
 
 /// A command that is run for each job.
 ///
@@ -79,10 +79,12 @@ impl Exec {
     /// Looks a program up as a shell does: in `PATH`, unless there is a `/` in its name. It is looked up only this once.
     ///
     /// # Errors
-    /// [`ErrorKind::NoHandler`] if there is no such program, or it may not be executed.
+    /// [`ErrorKind::NoHandler`] if there is no such program, it may not be executed, or an argument has a NUL.
     pub fn find(program: impl Into<OsString>, args: Vec<OsString>) -> Result<Self> {
         let name = program.into();
-        let program = Program::new(find::program(&name)?, name, args);
+        let program = Program::new(find::program(&name)?, name, args).map_err(|e| {
+            Error::new(ErrorKind::NoHandler, "an argument of the handler has a NUL").because(e.into())
+        })?;
         Ok(Self { program, drop: PathBuf::new(), max_output: USUAL_OUTPUT, outcomes: false })
     }
 
@@ -111,7 +113,10 @@ impl Exec {
     }
 
     /// What it is told of a job.
-    fn variables(&self, Call { job, path, workspace, .. }: &Call<'_>) -> io::Result<Vec<CString>> {
+    ///
+    /// # Errors
+    /// An attribute has a NUL, which no environment takes, at no attempt.
+    fn variables(&self, Call { job, path, workspace, .. }: &Call<'_>) -> Result<Vec<CString>, Problem> {
         let payload = Beside::of(&self.drop, job).payload();
         let attempt = job.attempt.to_string();
         let text = |name| job.envelope.text(name).map(OsStr::new);
@@ -129,12 +134,18 @@ impl Exec {
             ("FILEDROP_TOPIC", text("topic")),
         ];
         let there = all.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        there.map(|(name, value)| variable(name.as_ref(), value)).collect()
+        let refused =
+            |name| Problem::rejected(format!("{name} would have a NUL, which no environment takes"));
+        there.map(|(name, value)| told(name, value).map_err(|_| refused(name))).collect()
     }
 
     /// Starts it for a job: what it reads, if it does not read the data itself, and what it writes.
-    fn start<'a>(&self, call: &'a Call<'_>, data: Option<OwnedFd>) -> io::Result<(Child, Feed<'a>, Pipes)> {
-        let variables = self.variables(call)?;
+    fn start<'a>(
+        &self,
+        call: &'a Call<'_>,
+        variables: &[CString],
+        data: Option<OwnedFd>,
+    ) -> io::Result<(Child, Feed<'a>, Pipes)> {
         let (stdin, feed) = match data {
             Some(data) => (data, Feed::done()),
             None => {
@@ -144,20 +155,25 @@ impl Exec {
         };
         let (output, stdout) = (!self.outcomes).then(from_child).transpose()?.unzip();
         let (words, stderr) = from_child()?;
-        let child = spawn(&self.program, &variables, Standard { stdin, stdout, stderr })?;
+        let child = spawn(&self.program, variables, Standard { stdin, stdout, stderr })?;
         Ok((child, feed, Pipes { output, words }))
     }
 
     fn run(&self, call: Call<'_>) -> Ended {
+        let variables = match self.variables(&call) {
+            Ok(variables) => variables,
+            Err(problem) => return Ended::Failed(problem),
+        };
         let (before, data) = match Beside::of(&self.drop, &call.job).open() {
             Ok(None) => (None, None),
             Ok(Some((_, data))) => (Content::of(&data), Some(OwnedFd::from(data))),
             Err(ended) => return ended,
         };
-        let started = Alarm::of(&call.cut).and_then(|alarm| Ok((alarm, self.start(&call, data)?)));
+        let started =
+            Alarm::of(&call.cut).and_then(|alarm| Ok((alarm, self.start(&call, &variables, data)?)));
         let (mut alarm, (mut child, feed, pipes)) = match started {
             Ok(started) => started,
-            Err(e) => return self.not_started(&call.job, e),
+            Err(e) => return self.not_started(&variables, e),
         };
         call.started.tell();
         let Call { job, workspace, .. } = &call;
@@ -198,17 +214,11 @@ impl Exec {
         }
     }
 
-    fn not_started(&self, job: &Job, e: io::Error) -> Ended {
-        let attributes = ["type", "subject", "correlationid", "traceparent"]
-            .into_iter()
-            .filter_map(|name| job.envelope.text(name));
-        let size: usize = attributes.clone().map(str::len).sum();
+    fn not_started(&self, variables: &[CString], e: io::Error) -> Ended {
+        let size: usize = variables.iter().map(|variable| variable.as_bytes().len()).sum();
         // That is the job's fault, at every attempt; anything else is the machine's.
-        if attributes.clone().any(|text| text.contains('\0')) {
-            return Ended::Failed(Problem::rejected("an attribute with a NUL fits no environment variable"));
-        }
-        if e.kind() == io::ErrorKind::ArgumentListTooLong && size >= LARGE_ATTRIBUTES {
-            let why = format!("attributes of {size} bytes fit no environment: {e}");
+        if e.kind() == io::ErrorKind::ArgumentListTooLong && size >= LARGE {
+            let why = format!("what is told of it, {size} bytes, fits no environment: {e}");
             return Ended::Failed(Problem::rejected(why));
         }
         Ended::NotStarted(self.cannot_run(e))

@@ -1,13 +1,13 @@
 //! What is executed, in the form in which the system takes it: as much of it as possible is made once, not for each job.
 
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CString, NulError, OsStr, OsString};
+use std::fmt;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
-use std::{fmt, io};
 
 /// What is told in the environment of a handler. Our own, which we may have from a consumer that we are the handler of, is not
 /// the job's.
-pub(super) const TOLD: [&str; 12] = [
+const TOLD: [&str; 12] = [
     "FILEDROP_DROP",
     "FILEDROP_JOB",
     "FILEDROP_ID",
@@ -25,38 +25,32 @@ pub(super) const TOLD: [&str; 12] = [
 /// A program with its arguments, and our environment as it was when the program was found.
 #[derive(Clone)]
 pub(super) struct Program {
-    path: PathBuf,
+    pub(super) path: CString,
     /// First what it is told as its own name.
-    args: Vec<OsString>,
-    environment: Vec<CString>,
+    pub(super) args: Vec<CString>,
+    pub(super) environment: Vec<CString>,
 }
 
 impl Program {
-    pub(super) fn new(path: PathBuf, name: OsString, args: Vec<OsString>) -> Self {
+    /// # Errors
+    /// If there is a NUL in any of these.
+    pub(super) fn new(path: PathBuf, name: OsString, args: Vec<OsString>) -> Result<Self, NulError> {
         let ours = std::env::vars_os().filter(|(name, _)| !TOLD.iter().any(|told| name == told));
-        Self {
-            path,
-            args: std::iter::once(name).chain(args).collect(),
+        Ok(Self {
+            path: text(path.into())?,
+            args: std::iter::once(name).chain(args).map(text).collect::<Result<_, _>>()?,
             // What has a NUL did not come from the system.
             environment: ours.filter_map(|(name, value)| variable(&name, &value).ok()).collect(),
-        }
+        })
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    pub(super) fn args(&self) -> &[OsString] {
-        &self.args
+        Path::new(OsStr::from_bytes(self.path.as_bytes()))
     }
 
     /// Likewise for all jobs.
     pub(super) fn tell(&mut self, name: &str, value: &OsStr) {
-        self.environment.extend(variable(OsStr::new(name), value));
-    }
-
-    pub(super) fn environment(&self) -> &[CString] {
-        &self.environment
+        self.environment.extend(told(name, value));
     }
 }
 
@@ -67,20 +61,23 @@ impl fmt::Debug for Program {
     }
 }
 
-/// As it stands in an environment.
+/// What is told, as it stands in an environment.
 ///
 /// # Errors
 /// If there is a NUL in it.
-pub(super) fn variable(name: &OsStr, value: &OsStr) -> io::Result<CString> {
-    let mut text = Vec::with_capacity(name.len() + value.len() + 2);
-    text.extend_from_slice(name.as_bytes());
-    text.push(b'=');
-    text.extend_from_slice(value.as_bytes());
-    text_of(OsString::from_vec(text))
+pub(super) fn told(name: &str, value: &OsStr) -> Result<CString, NulError> {
+    debug_assert!(TOLD.contains(&name), "{name} of our own would be there, too");
+    variable(name.as_ref(), value)
 }
 
-/// # Errors
-/// If there is a NUL in it.
-pub(super) fn text_of(text: impl Into<OsString>) -> io::Result<CString> {
-    Ok(CString::new(text.into().into_vec())?)
+fn variable(name: &OsStr, value: &OsStr) -> Result<CString, NulError> {
+    let mut all = OsString::with_capacity(name.len() + value.len() + 2);
+    all.push(name);
+    all.push("=");
+    all.push(value);
+    text(all)
+}
+
+fn text(text: OsString) -> Result<CString, NulError> {
+    CString::new(text.into_vec())
 }

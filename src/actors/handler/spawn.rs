@@ -33,7 +33,6 @@ mod system {
     use rustix::process::Pid;
 
     use super::{Child, Program, Standard};
-    use crate::actors::handler::program::text_of;
 
     /// Much more than a few system calls need.
     const STACK: usize = 64 << 10;
@@ -55,15 +54,14 @@ mod system {
     }
 
     pub(super) fn spawn(program: &Program, variables: &[CString], standard: Standard) -> io::Result<Child> {
-        let path = text_of(program.path())?;
-        let args = program.args().iter().map(text_of).collect::<io::Result<Vec<_>>>()?;
+        let Program { path, args, environment } = program;
         let pointers = |texts: &mut dyn Iterator<Item = &CStr>| -> Vec<*const c_char> {
             texts.map(CStr::as_ptr).chain([ptr::null()]).collect()
         };
         let rest = args.iter().skip(1).map(CString::as_c_str);
-        let script = pointers(&mut [SHELL, &path].into_iter().chain(rest));
+        let script = pointers(&mut [SHELL, path].into_iter().chain(rest));
         let args = pointers(&mut args.iter().map(CString::as_c_str));
-        let all = program.environment().iter().chain(variables);
+        let all = environment.iter().chain(variables);
         let environment = pointers(&mut all.map(CString::as_c_str));
         let Standard { stdin, stdout, stderr } = standard;
         // None of them lies where another belongs.
@@ -192,11 +190,12 @@ mod system {
 
     pub(super) fn spawn(program: &Program, variables: &[CString], standard: Standard) -> io::Result<Child> {
         let mut command = Command::new(program.path());
-        if let [name, args @ ..] = program.args() {
-            command.arg0(name).args(args);
+        let text = |text: &CString| OsStr::from_bytes(text.as_bytes()).to_owned();
+        if let [name, args @ ..] = &*program.args {
+            command.arg0(text(name)).args(args.iter().map(text));
         }
         command.env_clear().process_group(0);
-        for variable in program.environment().iter().chain(variables) {
+        for variable in program.environment.iter().chain(variables) {
             let text = variable.as_bytes();
             let end = text.iter().skip(1).position(|byte| *byte == b'=').map_or(text.len(), |at| at + 1);
             let value = text.get(end + 1..).unwrap_or_default();
