@@ -18,21 +18,22 @@ const LOOK: Duration = Duration::from_millis(2);
 /// A process that we started.
 #[derive(Debug)]
 pub(super) struct Child {
-    pid: Pid,
+    /// `None` when it was reaped: its number may be another's then.
+    pid: Option<Pid>,
     /// Readable when it has exited; not every system has such.
     exit: Option<OwnedFd>,
-    /// When it was reaped.
+    /// When we have reaped it.
     status: Option<ExitStatus>,
 }
 
 impl Child {
     pub(super) fn of(pid: Pid, exit: Option<OwnedFd>) -> Self {
-        Self { pid, exit, status: None }
+        Self { pid: Some(pid), exit, status: None }
     }
 
-    /// `None` when it was reaped: its number may be another's then.
+    /// `None` when it was reaped.
     pub(super) fn pid(&self) -> Option<Pid> {
-        self.status.is_none().then_some(self.pid)
+        self.pid
     }
 
     /// What is readable when it has exited.
@@ -54,7 +55,7 @@ impl Child {
     /// Whether it has; it is not reaped.
     pub(super) fn has_exited(&self) -> bool {
         let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        self.status.is_some() || !matches!(waitid(WaitId::Pid(self.pid), look), Ok(None))
+        self.pid.is_none_or(|pid| !matches!(waitid(WaitId::Pid(pid), look), Ok(None)))
     }
 
     /// Waits for that, until then. Whether it has.
@@ -89,20 +90,27 @@ impl Child {
     }
 
     fn reap(&mut self, how: WaitOptions) -> io::Result<Option<ExitStatus>> {
-        if self.status.is_none()
-            && let Some((_, status)) = waitpid(Some(self.pid), how)?
-        {
-            self.status = Some(ExitStatus::from_raw(status.as_raw()));
+        if let Some(status) = self.status {
+            return Ok(Some(status));
         }
+        let pid = self.pid.ok_or(Errno::CHILD)?;
+        let reaped = waitpid(Some(pid), how);
+        // Who else is in our process may have reaped it.
+        if matches!(reaped, Ok(Some(_)) | Err(Errno::CHILD)) {
+            self.pid = None;
+        }
+        self.status = reaped?.map(|(_, status)| ExitStatus::from_raw(status.as_raw()));
         Ok(self.status)
     }
 }
 
-/// Only if a panic keeps those who have it from ending it.
+/// Only if a panic keeps those who have it from ending it. What may not be killed, as it has become another user's, is not waited for; and
+/// what cannot be waited for is gone.
 impl Drop for Child {
     fn drop(&mut self) {
-        if let Some(pid) = self.pid() {
-            let _ = kill_process(pid, Signal::KILL);
+        if let Some(pid) = self.pid
+            && kill_process(pid, Signal::KILL).is_ok()
+        {
             let _ = self.wait();
         }
     }

@@ -25,7 +25,7 @@ pub(super) fn spawn(program: &Program, variables: &[CString], standard: Standard
 
 #[cfg(target_os = "linux")]
 mod system {
-    use std::ffi::{CStr, CString, c_char, c_int, c_void};
+    use std::ffi::{CStr, CString, c_char, c_int, c_long, c_ulong, c_void};
     use std::mem::MaybeUninit;
     use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
     use std::{io, ptr};
@@ -39,6 +39,19 @@ mod system {
 
     /// What runs a script that does not say what runs it, as it does for `execvp`.
     const SHELL: &CStr = c"/bin/sh";
+
+    /// The exit status of a child that executed nothing: a shell's. Nobody asks for it.
+    const NOTHING_DONE: c_int = 127;
+
+    /// What becomes of a signal, as the kernel has it. The C library is not asked: for some signals it waits for a lock, and another
+    /// thread may have that in the midst of `abort`. Only the handler is looked at: the rest is not the same everywhere, nor as long as
+    /// this. All zeros is the default.
+    type Action = [usize; 8];
+    const DEFAULT: Action = [0; 8];
+    /// Where in it the handler is, and how many bytes a set of signals has.
+    const HANDLER: usize = if ON_MIPS { 1 } else { 0 };
+    const SIGNALS: usize = if ON_MIPS { 16 } else { 8 };
+    const ON_MIPS: bool = cfg!(any(target_arch = "mips", target_arch = "mips64"));
 
     /// What the child needs, made before it is there.
     struct Plan {
@@ -87,7 +100,7 @@ mod system {
     #[allow(unsafe_code)]
     fn launch(plan: &mut Plan) -> io::Result<Child> {
         let mut stack: Vec<MaybeUninit<u8>> = Vec::with_capacity(STACK);
-        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
         let mut exit: c_int = -1;
         // SAFETY: the stack is as large as it says, grows downwards from an aligned end, and outlives its use, as do the plan and all
         // that it points to: with CLONE_VFORK this thread goes on when the child uses our memory no more. `child` only makes system
@@ -99,19 +112,30 @@ mod system {
             let (mut all, mut before) = (MaybeUninit::uninit(), MaybeUninit::uninit());
             libc::sigfillset(all.as_mut_ptr());
             libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
-            let pid = libc::clone(child, top, flags, ptr::from_mut(plan).cast(), &raw mut exit);
-            let errno = io::Error::last_os_error();
+            let plan = ptr::from_mut(plan).cast();
+            let mut pid = libc::clone(child, top, flags | libc::CLONE_PIDFD, plan, &raw mut exit);
+            let mut errno = io::Error::last_os_error();
+            // Linux before 5.2 ignores that it is to give such a descriptor; a sandbox that has none may refuse to.
+            if pid < 0 && errno.raw_os_error() == Some(libc::EINVAL) {
+                // What is left of a failure is nobody's descriptor.
+                exit = -1;
+                pid = libc::clone(child, top, flags, plan);
+                errno = io::Error::last_os_error();
+            }
             libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut());
             (pid, errno)
         };
-        // SAFETY: it is a new descriptor, and nobody else knows of it. Before Linux 5.2 there is none.
+        // SAFETY: it is a new descriptor, and nobody else knows of it.
         let exit = (pid > 0 && exit >= 0).then(|| unsafe { OwnedFd::from_raw_fd(exit) });
-        let mut child = Child::of(Pid::from_raw(pid).filter(|_| pid > 0).ok_or(errno)?, exit);
+        // A negative one is not even to be asked about.
+        let pid = if pid > 0 { Pid::from_raw(pid) } else { None };
+        let mut child = Child::of(pid.ok_or(errno)?, exit);
         // SAFETY: it is ours. Not a plain look: the compiler has not seen who wrote it.
         match unsafe { ptr::read_volatile(&raw const plan.error) } {
             0 => Ok(child),
             error => {
-                child.wait()?;
+                // It is gone either way, and how it ended says nothing more.
+                let _ = child.wait();
                 Err(io::Error::from_raw_os_error(error))
             }
         }
@@ -137,7 +161,7 @@ mod system {
                 }
             }
             (*plan).error = *libc::__errno_location();
-            libc::_exit(127)
+            libc::_exit(NOTHING_DONE)
         }
     }
 
@@ -147,22 +171,23 @@ mod system {
     unsafe fn prepare(plan: &Plan) -> bool {
         // SAFETY: as for `child`.
         unsafe {
-            let mut action: libc::sigaction = std::mem::zeroed();
             for signal in 1..=libc::SIGRTMAX() {
-                // What is ignored stays so, but for what Rust itself ignores. Of some signals the system says nothing.
-                let known = libc::sigaction(signal, ptr::null(), &raw mut action) == 0;
-                let ignored = action.sa_sigaction == libc::SIG_IGN && signal != libc::SIGPIPE;
-                if known && action.sa_sigaction != libc::SIG_DFL && !ignored {
-                    action.sa_sigaction = libc::SIG_DFL;
-                    libc::sigaction(signal, &raw const action, ptr::null_mut());
+                let (mut action, default) = (DEFAULT, DEFAULT);
+                let (call, nth) = (libc::SYS_rt_sigaction, c_long::from(signal));
+                libc::syscall(call, nth, ptr::null::<Action>(), &raw mut action, SIGNALS);
+                // What is ignored stays so, but for what Rust itself ignores.
+                let ignored = action[HANDLER] == libc::SIG_IGN && signal != libc::SIGPIPE;
+                if action[HANDLER] != libc::SIG_DFL && !ignored {
+                    libc::syscall(call, nth, &raw const default, ptr::null_mut::<Action>(), SIGNALS);
                 }
             }
-            if libc::setpgid(0, 0) != 0 || libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
+            let deadly = libc::SIGKILL as c_ulong;
+            if libc::setpgid(0, 0) != 0 || libc::prctl(libc::PR_SET_PDEATHSIG, deadly) != 0 {
                 return false;
             }
-            // It may have died before we asked, and then nobody tells us.
+            // It may have died before we asked, and then nobody tells us, or waits for us.
             if libc::getppid() != plan.parent {
-                libc::kill(libc::getpid(), libc::SIGKILL);
+                libc::_exit(NOTHING_DONE);
             }
             for (to, from) in (0..).zip(plan.standard) {
                 if from >= 0 && libc::dup2(from, to) < 0 {
