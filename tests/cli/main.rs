@@ -17,6 +17,7 @@ mod flow;
 mod full_disk;
 mod gc;
 mod groups;
+mod handlers;
 mod help;
 mod ids;
 mod init;

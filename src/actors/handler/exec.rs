@@ -52,6 +52,8 @@ const LARGE: usize = 64 << 10;
 /// It runs in a process group of its own, that is ended when it takes too long or the consumer cannot wait any longer:
 /// SIGTERM, and SIGKILL a second later. On Linux it also dies with its consumer; what it has forked may not. When it exits
 /// it is done: processes that it leaves behind go on, but what they write later is not read.
+///
+/// On Linux SIGCHLD is ignored no more once a command was started: nobody would be told how one ended.
 #[derive(Debug, Clone)]
 pub struct Exec {
     program: Program,

@@ -28,6 +28,7 @@ mod system {
     use std::ffi::{CStr, CString, c_char, c_int, c_long, c_ulong, c_void};
     use std::mem::MaybeUninit;
     use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
+    use std::sync::Once;
     use std::{io, ptr};
 
     use rustix::process::Pid;
@@ -99,6 +100,7 @@ mod system {
     /// The child that does what is planned. Returns when it executes the program, or has died.
     #[allow(unsafe_code)]
     fn launch(plan: &mut Plan) -> io::Result<Child> {
+        heed_children();
         let mut stack: Vec<MaybeUninit<u8>> = Vec::with_capacity(STACK);
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
         let mut exit: c_int = -1;
@@ -139,6 +141,22 @@ mod system {
                 Err(io::Error::from_raw_os_error(error))
             }
         }
+    }
+
+    /// Of a child that ends while SIGCHLD is ignored nobody is told how, and we may have been started so.
+    #[allow(unsafe_code)]
+    fn heed_children() {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            let mut action = MaybeUninit::<libc::sigaction>::uninit();
+            // SAFETY: the pointer is to a value on this stack, that is read if it was written. Nobody's handler is replaced.
+            unsafe {
+                let known = libc::sigaction(libc::SIGCHLD, ptr::null(), action.as_mut_ptr()) == 0;
+                if known && action.assume_init().sa_sigaction == libc::SIG_IGN {
+                    libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+                }
+            }
+        });
     }
 
     fn above_the_first(fd: OwnedFd) -> io::Result<OwnedFd> {
