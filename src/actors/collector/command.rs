@@ -42,9 +42,7 @@ impl<H: Handler> Handing<H> {
         self.grace = grace;
         self
     }
-}
 
-impl<H> Handing<H> {
     /// A handler may keep our thread to itself, so another waits for the stop.
     fn stopped(&mut self) -> watch::Receiver<bool> {
         let (stopper, grace, runtime) = (&self.stopper, self.grace, &self.runtime);

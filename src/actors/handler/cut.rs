@@ -1,4 +1,4 @@
-//! When a handler has to end before it is done.
+//! When a handler has to end before it is done: told to those that are polled ([`Cut::wait`]), and to those that keep their thread.
 
 use std::time::{Duration, Instant};
 
@@ -21,14 +21,13 @@ pub struct Cut {
 }
 
 impl Cut {
-    /// From now on, within `patience`, and only until `stopped` says so. Needs a runtime with timers if there is a
-    /// `patience`.
+    /// From now on, within `patience`, and only until `stopped` says so.
     pub fn new(stopped: watch::Receiver<bool>, patience: Option<Duration>) -> Self {
         let deadline = patience.and_then(|patience| Instant::now().checked_add(patience));
         Self { stopped, deadline }
     }
 
-    /// Waits until the handler has to end. May be asked again.
+    /// Waits until the handler has to end. May be asked again. Needs a runtime with timers if there is a `patience`.
     pub async fn wait(&mut self) -> Why {
         let stopped = until(&mut self.stopped);
         match self.deadline {
@@ -42,7 +41,7 @@ impl Cut {
         Why::Stopped
     }
 
-    /// For who waits without a runtime: until when, and what ends it before.
+    /// For who waits by itself, without a runtime: until when, and what ends it before. That wakes who has polled it.
     pub(super) fn parts(&self) -> (Option<Instant>, impl Future<Output = ()> + Send + use<>) {
         let mut stopped = self.stopped.clone();
         (self.deadline, async move { until(&mut stopped).await })

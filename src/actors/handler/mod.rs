@@ -50,9 +50,10 @@ pub trait Handler: Send + Sync {
         None
     }
 
-    /// Handles one job. The future is polled by one thread, that stays alive until it has ended.
+    /// Handles one job. The future is polled by one thread, that stays alive until it has ended and has nothing else to do: it may
+    /// keep that thread to itself, and wait on it.
     ///
-    /// When `call.cut` says so, it must end soon, with [`Ended::Cut`]: nobody waits for it but a thread of the consumer.
+    /// When `call.cut` says so, it must end soon, with [`Ended::Cut`]: a consumer that stops waits for it.
     /// When it has the job in hand, it says [so](Started::tell): jobs are held back after a handler could not be started.
     fn handle<'a>(&'a self, call: Call<'a>) -> Pin<Box<dyn Future<Output = Ended> + Send + 'a>>;
 }
