@@ -218,7 +218,7 @@ fn a_job_that_lost_its_files_is_not_called_submitted() {
     folder.file("a", b"x");
     assert_eq!(folder.drop.submit(asked()).unwrap().as_str(), "order-1");
     for payload in folder.payload() {
-        fs::remove_dir_all(payload).unwrap();
+        fs::remove_dir_all(folder.drop.path().join("payload").join(payload)).unwrap();
     }
     folder.file("a", b"x");
     assert_eq!(folder.drop.submit(asked()).unwrap_err().kind(), ErrorKind::Uncertain);
