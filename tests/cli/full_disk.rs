@@ -42,8 +42,12 @@ impl SmallDisk {
     }
 
     fn make_read_only(&self) {
+        self.remount("remount,ro");
+    }
+
+    fn remount(&self, options: &str) {
         let mut command = Command::new("mount");
-        assert!(says_yes(command.args(["-o", "remount,ro"]).arg(&self.at)), "it can be remounted");
+        assert!(says_yes(command.args(["-o", options]).arg(&self.at)), "it can be remounted");
     }
 
     /// Not a byte more can be written.
@@ -234,6 +238,27 @@ fn large_output_waits_for_space() {
         consumer.signal(Signal::TERM);
         let ended = consumer.end().with(0);
         assert!(ended.err.contains("No space left on device"), "{ended:?}");
+    });
+}
+
+/// P8: a job whose output never fits, and one worker: the others go first, and nothing is counted.
+#[test]
+fn what_does_not_fit_is_in_nobodys_way() {
+    on_small_disks(|folder, _disk| {
+        let large = folder.submit("20000000");
+        let others: Vec<String> = (1..20).map(|size| folder.submit(&size.to_string())).collect();
+        let mut command = folder.command("consumer run DROP --max-attempts 1 -- sh -c", &[]);
+        command.arg("head -c $(cat) /dev/zero");
+        let mut consumer = Running::start(command);
+        for (size, id) in (1..20).zip(&others) {
+            let ended = folder.run("producer wait DROP --timeout 60s", &[id]).with(0);
+            assert_eq!(ended.out.len(), size);
+        }
+        consumer.wait_for_words("other jobs go first");
+        consumer.signal(Signal::TERM);
+        let ended = consumer.end().with(0);
+        assert!(ended.err.contains("cannot keep what a handler left; trying again"), "{ended:?}");
+        assert_eq!((folder.job(&large).attempt, folder.names("payload").len()), (1, 0));
     });
 }
 

@@ -9,6 +9,7 @@ mod gate;
 mod hold_back;
 mod keeper;
 mod options;
+mod passed_over;
 mod porter;
 mod pulse;
 mod ready;

@@ -7,13 +7,17 @@
 //! Nor may the first job wait for it: a scan goes through four times as many names as the last one at most. Of a million that are
 //! waiting, the first one sees four thousand, and a second or two later one has seen them all.
 
+mod task;
+
 use std::collections::HashSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Conclusion, Doubt, HoldBack};
-use crate::ports::{Claim, Scan};
-use crate::words::{DeliveryKind, Error, InboxName, Result, Turns, pause_after};
+use super::passed_over::PassedOver;
+use super::{Doubt, HoldBack};
+use crate::ports::Scan;
+use crate::words::{DeliveryKind, InboxName, Result, Turns, pause_after};
+pub(super) use task::{Again, Next, Task, Unsettled};
 
 /// How many times its own cost a scan must be old before a change is followed by another while there is work left.
 const REST: u32 = 20;
@@ -51,6 +55,7 @@ struct State<R> {
     /// Those among them that a drain has given up: they are nobody's work any more.
     aside: HashSet<InboxName>,
     again: Vec<Again<R>>,
+    passed: PassedOver,
     /// How many names were given out.
     given: u64,
     /// Something was done or looked for since a worker last said that there is nothing to do.
@@ -71,44 +76,6 @@ struct Scanned {
     cut_short: bool,
 }
 
-/// What did not work, and is to be tried again.
-pub(super) struct Again<R> {
-    /// What.
-    pub(super) task: Task<R>,
-    /// How often it has been tried.
-    pub(super) tries: u32,
-    due: Instant,
-}
-
-/// What can be tried again.
-pub(super) enum Task<R> {
-    /// To take a name into this room: it may be there already.
-    Take(InboxName, R),
-    /// To do with a claim what was concluded.
-    Settle(Box<Unsettled<R>>),
-}
-
-/// A claim that was handled.
-pub(super) struct Unsettled<R> {
-    pub(super) room: R,
-    pub(super) claim: Claim,
-    pub(super) conclusion: Conclusion,
-    /// When it was claimed.
-    pub(super) began: Instant,
-}
-
-/// What a worker is to do.
-pub(super) enum Next<R> {
-    /// Take this.
-    New(InboxName),
-    /// Try this again.
-    Again(Again<R>),
-    /// Tell of a scan that did not work, for so many times now, and will be tried again after that pause.
-    Trouble(Error, u32, Duration),
-    /// End.
-    Closed,
-}
-
 impl<R> Ready<R> {
     /// `seed` is nobody else's.
     pub(super) fn new(seed: u64) -> Self {
@@ -124,6 +91,7 @@ impl<R> Ready<R> {
             held: HashSet::new(),
             aside: HashSet::new(),
             again: Vec::new(),
+            passed: PassedOver::default(),
             given: 0,
             busy: true,
             hold: HoldBack::default(),
@@ -179,7 +147,8 @@ impl<R> Ready<R> {
                 }
                 continue;
             }
-            if let Some(name) = state.window.next() {
+            let others = !state.window.is_empty();
+            if let Some(name) = state.passed.next(others, now).or_else(|| state.window.next()) {
                 if !state.held.insert(name.clone()) {
                     continue;
                 }
@@ -202,7 +171,9 @@ impl<R> Ready<R> {
         let scan = scan.filter(|_| may_scan);
         let held_back = state.hold.until(now).filter(|_| !state.closed);
         let again = state.again.iter().filter(|again| state.may_give(again, now)).map(|again| again.due);
-        match again.chain(scan).chain(held_back).min() {
+        // While it may not begin, something else is waited for first.
+        let passed = state.passed.due().filter(|_| !state.closed && state.may_begin(now));
+        match again.chain(scan).chain(held_back).chain(passed).min() {
             None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
             Some(due) => {
                 let left = due.saturating_duration_since(Instant::now());
@@ -265,6 +236,7 @@ impl<R> Ready<R> {
     pub(super) fn done(&self, name: &InboxName) {
         let mut state = self.lock();
         state.held.remove(name);
+        state.passed.forget(name);
         state.busy = true;
     }
 
@@ -273,6 +245,7 @@ impl<R> Ready<R> {
         let mut state = self.lock();
         state.held.insert(name.clone());
         state.aside.insert(name.clone());
+        state.passed.forget(name);
         state.busy = true;
     }
 
@@ -285,6 +258,15 @@ impl<R> Ready<R> {
     pub(super) fn returned(&self, name: &InboxName) {
         self.done(name);
         self.mark();
+    }
+
+    /// A name is in the inbox again, because what its handler wrote could not be kept: others go first. Returns how often that was so.
+    pub(super) fn pass_over(&self, name: &InboxName) -> u32 {
+        let mut state = self.lock();
+        state.held.remove(name);
+        (state.busy, state.dirty) = (true, true);
+        self.changed.notify_one();
+        state.passed.add(name.clone(), Instant::now())
     }
 
     /// Something did not work, for the `tries`th time: after a pause it is to be tried again. Its name is held till then.
@@ -349,7 +331,7 @@ impl<R> Ready<R> {
 impl<R> State<R> {
     fn is_idle(&self) -> bool {
         let nothing_known = self.window.is_empty() && self.look_again().is_none();
-        self.held.len() == self.aside.len() && nothing_known && !self.scanning
+        self.held.len() == self.aside.len() && self.passed.is_empty() && nothing_known && !self.scanning
     }
 
     fn is_fenced(&self, now: Instant) -> bool {
@@ -391,7 +373,8 @@ impl<R> State<R> {
     fn install(&mut self, found: Scan, cost: Duration) {
         self.failures = 0;
         // Delivered outcomes are for who collects them.
-        let mine = |name: &InboxName| name.kind == DeliveryKind::Job && !self.held.contains(name);
+        let known = |name: &InboxName| self.held.contains(name) || self.passed.contains(name);
+        let mine = |name: &InboxName| name.kind == DeliveryKind::Job && !known(name);
         self.window.renew(found.names.into_iter().filter(mine));
         let cut_short = found.cut_short;
         if found.beyond > 0 && !cut_short && self.window.is_empty() {

@@ -16,10 +16,10 @@ const MOMENT: Duration = Duration::from_millis(100);
 const MAKE: &str = "make a workspace";
 const START: &str = "start the handler";
 const KEEP: &str = "keep what a handler left";
-const NOT_KEPT: &str = "the folder did not take what its handler left";
+const NOT_KEPT: &str = "the folder did not take what its handler left; other jobs go first";
 
 /// What a job that was handled shows to work.
-pub(super) const DOUBTFUL: [&str; 3] = [MAKE, START, KEEP];
+pub(super) const DOUBTFUL: [&str; 2] = [MAKE, START];
 
 /// Why a job that was handled, or was to be, did not succeed.
 pub(super) enum Otherwise {
@@ -103,7 +103,7 @@ where
         let (ready, troubles) = (&self.ready, &self.troubles);
         let started = || {
             ready.started();
-            [MAKE, START].iter().for_each(|doing| troubles.works(doing));
+            DOUBTFUL.iter().for_each(|doing| troubles.works(doing));
         };
         let call =
             Call { job: job.clone(), path: claim.path.clone(), workspace, cut, started: Started(&started) };

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::floor::{Floor, lock};
 use super::ready::{Next, Task, Unsettled};
 use super::verdict::{DOUBTFUL, Hitch, Otherwise};
-use super::{Conclusion, PATIENCE_OF_A_DRAIN, Taken, conclude, finish, take};
+use super::{Conclusion, Doubt, PATIENCE_OF_A_DRAIN, Taken, conclude, finish, take};
 use crate::actors::observer::Event;
 use crate::ports::{Claim, Host, Scan, Store};
 use crate::words::{Attempt, Error, ErrorKind, Id, InboxName, Job, Millis, Outcome, Problem, pause_after};
@@ -206,7 +206,7 @@ where
         let result = match self.verdict(&claim, &job) {
             Ok(product) => Ok(product),
             Err(Otherwise::Failed(problem)) => Err(*problem),
-            Err(Otherwise::HandBack(why)) => return self.hand_back(&room, &claim, why),
+            Err(Otherwise::HandBack(why)) => return self.return_to_inbox(&room, &claim, why),
             Err(Otherwise::Blameless(hitch)) => return self.hold_back(&room, &claim, *hitch),
         };
         self.ready.handled();
@@ -219,9 +219,30 @@ where
     /// blame. All workers wait; then one tries again.
     fn hold_back(&self, room: &Arc<S::Room>, claim: &Claim, Hitch { doubt, doing, why, error }: Hitch) {
         let (tries, pause) = self.ready.hold_back(doubt);
-        self.troubles.with_all(doing, Some(&claim.name.id), &error, Some(pause));
-        self.hand_back(room, claim, why);
+        let name = &claim.name;
+        match doubt {
+            Doubt::Start => {
+                self.troubles.with_all(doing, Some(&name.id), &error, Some(pause));
+                self.return_to_inbox(room, claim, why);
+            }
+            // It may be that this one only needs more space than there is.
+            Doubt::Keep => {
+                self.troubles.with_one(doing, &name.id, &error, Some(pause));
+                let went_back = self.hand_back(room, claim, why);
+                if went_back && self.ready.pass_over(name) >= PATIENCE_OF_A_DRAIN && self.options.drain {
+                    self.put_aside(name, error.again());
+                }
+            }
+        }
         self.try_patience(tries, error);
+    }
+
+    /// A job goes back to its place among the others.
+    fn return_to_inbox(&self, room: &Arc<S::Room>, claim: &Claim, why: &'static str) {
+        if self.hand_back(room, claim, why) {
+            self.troubles.done(&claim.name.id);
+            self.ready.returned(&claim.name);
+        }
     }
 
     /// Does what was concluded. If that does not work it is put aside, to be tried again until it works, or the
@@ -256,24 +277,25 @@ where
         }
     }
 
-    fn hand_back(&self, room: &Arc<S::Room>, claim: &Claim, why: &'static str) {
+    /// Whether it is in the inbox again. Else it was parted with.
+    fn hand_back(&self, room: &Arc<S::Room>, claim: &Claim, why: &'static str) -> bool {
         let mut tries = 0;
         loop {
             match self.store.release(room, claim) {
                 Ok(()) => {
                     self.count(|tally| tally.handed_back += 1);
                     self.tell(&Event::HandedBack { id: &claim.name.id, attempt: claim.name.attempt, why });
-                    self.troubles.done(&claim.name.id);
-                    return self.ready.returned(&claim.name);
+                    return true;
                 }
                 // Our room is gone: others have taken the claim over.
                 Err(e) if !Arc::ptr_eq(room, &self.room()) => {
-                    return self.leave(Doing::HandBack, claim, &e);
+                    self.leave(Doing::HandBack, claim, &e);
+                    return false;
                 }
                 Err(e) => {
                     tries += 1;
                     if !self.may_try_again(Doing::HandBack, room, claim, tries, e) {
-                        return;
+                        return false;
                     }
                     self.ready.pause(pause_after(tries));
                 }

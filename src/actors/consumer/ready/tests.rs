@@ -3,7 +3,9 @@
 use std::cell::{Cell, RefCell};
 
 use super::*;
-use crate::words::{Id, Millis, Priority};
+use crate::actors::consumer::Conclusion;
+use crate::ports::Claim;
+use crate::words::{Error, Id, Millis, Priority};
 
 fn name(nth: u64) -> InboxName {
     let id: Id = format!("job-{nth:04}").parse().unwrap();
