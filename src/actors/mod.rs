@@ -8,6 +8,7 @@ pub mod intake;
 mod news;
 pub mod observer;
 pub mod producer;
+mod registration;
 mod troubles;
 
 use std::time::Duration;

@@ -116,6 +116,13 @@ impl Error {
         self.source.as_ref().is_some_and(|source| source.kind() == io::ErrorKind::PermissionDenied)
     }
 
+    /// Whether it is that the disk is full, or may only be read: what somebody may mend without a change to the program or its folder.
+    pub(crate) fn is_of_the_disk(&self) -> bool {
+        use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        let kind = self.source.as_ref().map(io::Error::kind);
+        matches!(kind, Some(StorageFull | QuotaExceeded | ReadOnlyFilesystem))
+    }
+
     /// The path that it is about, if there is one.
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()

@@ -262,6 +262,52 @@ fn what_does_not_fit_is_in_nobodys_way() {
     });
 }
 
+/// P4: who stays waits for a disk on which it cannot register, says so, and ends at once if it is asked to.
+#[test]
+fn who_stays_can_be_started_before_there_is_space() {
+    on_small_disks(|folder, disk| {
+        folder.run("filedrop topics DROP add billing orders", &[]).with(0);
+        folder.run("producer publish DROP --topic orders --data 1", &[]).with(0);
+        let asks =
+            folder.run("producer submit DROP --type t --data 1 --reply-to billing", &[]).with(0).line();
+        folder.drain("cat");
+        let waits = folder.submit("2");
+        let commands = [
+            "consumer run DROP -- cat",
+            "consumer subscribe DROP --as billing --topic orders -- cat",
+            "producer collect DROP --as billing --follow",
+        ];
+        for full in [true, false] {
+            let filler = if full { Some(disk.fill()) } else { None };
+            if !full {
+                disk.make_read_only();
+            }
+            for words in commands {
+                let mut stays = Running::start(folder.command(words, &[]));
+                stays.wait_for_words("cannot register; trying again until it works");
+                stays.signal(Signal::TERM);
+                let ended = stays.end().with(0);
+                assert_eq!(ended.err.matches("WARN").count(), 1, "{words}: {ended:?}");
+            }
+            folder.run("consumer run DROP --drain -- cat", &[]).with(74);
+            folder.run("producer collect DROP --as billing", &[]).with(74);
+            let mut consumer = Running::start(folder.command("consumer run DROP -- cat", &[]));
+            consumer.wait_for_words("cannot register");
+            match filler {
+                Some(filler) => fs::remove_file(filler).unwrap(),
+                None => disk.remount("remount,rw"),
+            }
+            consumer.wait_for_words("can register again");
+            folder.run("producer wait DROP --timeout 60s", &[&waits]).with(0);
+            consumer.signal(Signal::TERM);
+            consumer.end().with(0);
+        }
+        let collected = folder.run("producer collect DROP --as billing", &[]).with(0).line();
+        assert!(collected.contains(&asks), "{collected}");
+        folder.run("consumer subscribe DROP --as billing --drain -- cat", &[]).with(0);
+    });
+}
+
 /// P23: files that do not fit are refused with their job, and nothing is left; what was to be moved stays.
 #[test]
 fn files_that_do_not_fit_are_refused() {

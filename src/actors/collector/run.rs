@@ -7,6 +7,7 @@ use super::{Collected, CollectorOptions};
 use crate::actors::consumer::Stopper;
 use crate::actors::heart::Heart;
 use crate::actors::observer::{Event, Observer, tell};
+use crate::actors::registration::Newcomer;
 use crate::actors::troubles::Troubles;
 use crate::ports::{Chosen, Recipient, Store, Watch};
 use crate::words::{Error, Result};
@@ -30,7 +31,7 @@ pub struct Setup<'a, S: Store> {
 /// Hands outcomes over until nothing is left, or, if it follows, until it is stopped. Blocks.
 ///
 /// # Errors
-/// If it cannot register, and [`Refusal::Over`](crate::ports::Refusal::Over). If it does not follow, also that of the first outcome that was not taken over (the
+/// If it cannot register (if it follows, unless that is because the disk is full or read-only), and [`Refusal::Over`](crate::ports::Refusal::Over). If it does not follow, also that of the first outcome that was not taken over (the
 /// others were), and whatever keeps it from going on. If it follows, trouble is told to the observer, and tried again.
 pub fn run<S>(setup: Setup<'_, S>, recipient: &mut dyn Recipient) -> Result<Collected>
 where
@@ -39,8 +40,10 @@ where
 {
     let Setup { store, watch, chosen, options, observer, stopper } = setup;
     tell(observer, &Event::Watching(&chosen));
-    let room = store.register(&options.name, options.lease)?;
-    tell(observer, &Event::Registered { consumer: &options.name });
+    let (name, lease, stays) = (&options.name, options.lease, options.follow);
+    let Some((room, _)) = (Newcomer { name, lease, stays, observer, stopper }).register(store)? else {
+        return Ok(Collected::default());
+    };
     let heart = Heart::new(store, &options.name, options.lease, observer, room);
     let answer = thread::scope(|scope| {
         let beat = || heart.beat();

@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Instant;
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -18,6 +17,7 @@ use super::{ConsumerOptions, Stopper, Summary};
 use crate::actors::handler::Handler;
 use crate::actors::observer::{Event, Observer, tell};
 use crate::actors::plain_name;
+use crate::actors::registration::Newcomer;
 use crate::actors::troubles::Troubles;
 use crate::ports::{Bell, Chosen, Host, Store, Watch};
 use crate::words::{Error, Result};
@@ -47,7 +47,8 @@ pub struct Setup<'a, S: Store, H: Host> {
 /// Runs a consumer until it is stopped, or has drained. Blocks; the handlers run on threads of their own.
 ///
 /// # Errors
-/// If it cannot register, or a drain cannot go on, or had to put a job aside. Otherwise trouble is told to the observer, and tried again.
+/// If it cannot register, or a drain cannot go on, or had to put a job aside. Otherwise trouble is told to the observer, and tried
+/// again; unless it drains that is so of a disk on which it cannot register because it is full or read-only.
 pub fn run<S, H>(setup: Setup<'_, S, H>) -> Result<Summary>
 where
     S: Store + Sync,
@@ -56,9 +57,11 @@ where
 {
     let Setup { store, host, watch, chosen, options, handler, runtime, observer, stopper } = setup;
     tell(observer, &Event::Watching(&chosen));
-    let began = Instant::now();
-    let room = Arc::new(store.register(&options.name, options.lease)?);
-    tell(observer, &Event::Registered { consumer: &options.name });
+    let (name, lease, stays) = (&options.name, options.lease, !options.drain);
+    let Some((room, began)) = (Newcomer { name, lease, stays, observer, stopper }).register(store)? else {
+        return Ok(Summary::default());
+    };
+    let room = Arc::new(room);
     let mut rooms = vec![room.clone()];
     let floor = Floor {
         store,

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::thread;
 
 use super::desk::Desk;
-use super::{Ended, IntakeOptions};
+use super::{Ended, IntakeOptions, TakenIn};
 use crate::actors::consumer::Stopper;
 use crate::actors::heart::Heart;
 use crate::actors::observer::{Event, Observer, tell};
+use crate::actors::registration::Newcomer;
 use crate::ports::{Chosen, Clerk, Foreign, Host, Store, Watch};
 use crate::words::{Error, Result};
 
@@ -39,7 +40,7 @@ pub struct Setup<'a, S: Store, F: Foreign<Room = S::Room>, H: Host> {
 /// folder is not the one at its path any more. Blocks.
 ///
 /// # Errors
-/// If it cannot begin. If it works once, also the first error, when all that was possible is done; what is left is for the next
+/// If it cannot begin; unless it works once, it waits while it cannot because the disk is full or read-only. If it works once, also the first error, when all that was possible is done; what is left is for the next
 /// one. Otherwise trouble is told to the observer, and tried again.
 pub fn run<S, F, H>(setup: Setup<'_, S, F, H>) -> Result<Ended>
 where
@@ -48,10 +49,12 @@ where
     F: Foreign<Room = S::Room> + Sync,
     H: Host + Sync,
 {
-    let (store, options, observer) = (setup.store, setup.options, setup.observer);
+    let (store, options, observer, stopper) = (setup.store, setup.options, setup.observer, setup.stopper);
     tell(observer, &Event::Watching(&setup.chosen));
-    let room = store.register(&options.name, options.lease)?;
-    tell(observer, &Event::Registered { consumer: &options.name });
+    let (name, lease, stays) = (&options.name, options.lease, !options.once);
+    let Some((room, _)) = (Newcomer { name, lease, stays, observer, stopper }).register(store)? else {
+        return Ok(Ended { taken: TakenIn::default(), moved: false });
+    };
     let heart = Heart::new(store, &options.name, options.lease, observer, room);
     let answer = thread::scope(|scope| {
         let beat = || heart.beat();
