@@ -35,7 +35,7 @@ pub use consumer::Consumer;
 pub use dead::Autopsy;
 #[cfg(all(test, feature = "cli"))]
 pub(crate) use doctor::sample;
-pub use doctor::{Choice, Diagnosis, Doctor, Risk};
+pub use doctor::{Choice, Diagnosis, Doctor, Risk, Tried};
 pub use events::Subscribed;
 pub use explain::{Explainer, Oddity, Taker, Untaken, Why};
 pub use init::InitOptions;

@@ -70,7 +70,7 @@ pub use actors::producer::{Receipt, Submission};
 pub use adapters::fs::Holder;
 pub use folder::{
     Autopsy, Choice, Collector, Consumer, Diagnosis, Doctor, DropFolder, Explainer, GroupStory, InitOptions,
-    Intake, Oddity, Outgoing, Reply, ReplyStory, Risk, Story, Subscribed, Taker, Trace, Untaken, Why,
+    Intake, Oddity, Outgoing, Reply, ReplyStory, Risk, Story, Subscribed, Taker, Trace, Tried, Untaken, Why,
 };
 pub use ports::{
     Backlog, Broom, Census, Chosen, ConsumerCensus, DeadLetter, Delivery, Durability, Group, Place,

@@ -22,14 +22,29 @@ pub(super) fn explain(e: Error, root: &Path) -> Error {
     Error::new(ErrorKind::Io, why).at(root)
 }
 
-/// What would help, if the system refused something in a drop folder that is not shared.
+/// What would help, if the system refused something in a drop folder.
 #[cfg(feature = "cli")]
 pub(crate) fn advice(e: &Error) -> Option<String> {
     let path = e.path().filter(|_| e.is_denied())?;
     // The outermost: a Return Address has one of its own.
     let root = path.ancestors().filter(|dir| dir.join("filedrop.json").exists()).last()?;
-    let meta = root.metadata().ok().filter(|meta| !is_shared(meta.mode()))?;
-    Some(how_to_share(root, meta.uid()))
+    let meta = root.metadata().ok()?;
+    if !is_shared(meta.mode()) {
+        return Some(how_to_share(root, meta.uid()));
+    }
+    // What is at fault: somebody made it, or what it lies in, for himself alone.
+    let (closed, made) = path.ancestors().find_map(|path| Some((path, path.symlink_metadata().ok()?)))?;
+    Some(format!(
+        "{} belongs to user {}, group {}, with mode {:o}, and all of group {} is to use what is here: its owner or root can see to that, \
+         with `filedrop init {} --shared {}`; scripts that write here need a umask of 007",
+        closed.display(),
+        made.uid(),
+        made.gid(),
+        made.mode() & 0o7777,
+        meta.gid(),
+        root.display(),
+        meta.gid()
+    ))
 }
 
 fn how_to_share(root: &Path, owner: u32) -> String {

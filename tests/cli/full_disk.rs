@@ -323,3 +323,29 @@ fn files_that_do_not_fit_are_refused() {
         assert!(!disk.at.join("nothing").exists());
     });
 }
+
+/// It is the first of what a doctor finds there.
+#[test]
+fn a_doctor_says_that_a_disk_is_full_or_read_only() {
+    on_small_disks(|folder, disk| {
+        let found = |what: &str, words: &str| {
+            let ended = folder.run("filedrop doctor DROP", &[]).with(74);
+            let told = ended.text().to_owned();
+            let first = told.lines().find(|line| line.starts_with("RISK")).unwrap_or_default();
+            assert!(first.contains(words) && first.contains("nothing can be submitted"), "{told}");
+            let json = folder.run("filedrop doctor DROP --json", &[]).with(74);
+            let found: Value = serde_json::from_slice(&json.out).expect("JSON");
+            assert_eq!(
+                (&found["risks"][0]["what"], &found["risks"][0]["breaks_promise"]),
+                (&what.into(), &true.into())
+            );
+            assert!(found.get("names").is_none() && json.err.is_empty(), "{json:?}");
+        };
+        let filler = disk.fill();
+        found("full", "this file system is full");
+        fs::remove_file(filler).unwrap();
+        assert_eq!(folder.names("tmp"), [""; 0]);
+        disk.make_read_only();
+        found("read-only", "this file system is read-only");
+    });
+}

@@ -49,3 +49,32 @@ fn what_keeps_others_out_is_told() {
     let said = place.refused(BOB, "filedrop doctor own", 74);
     assert!(said.contains("--shared GROUP"), "{said}");
 }
+
+/// A room that is closed to a user is told of, with whose it is: whoever consumes there waits for it.
+#[test]
+fn a_room_that_is_closed_to_this_user_is_told() {
+    let Some(place) = Place::shared() else { return };
+    place.run(ANN, "chmod 700 drop/outcomes");
+    let found = place.run(ANN, "filedrop doctor drop || test $? -eq 1");
+    assert!(!found.contains("may not read and write"), "{found}");
+    let found = place.run(BOB, "filedrop doctor drop --json || test $? -eq 1");
+    let found: Value = serde_json::from_str(&found).unwrap();
+    let outcomes = place.work.join("drop/outcomes");
+    let (unusable, risk) = (&found["unusable"][0], &found["risks"][0]);
+    assert_eq!(
+        (&unusable["path"], &unusable["flaw"]),
+        (&outcomes.to_str().unwrap().into(), &"closed".into())
+    );
+    let told = format!("user {} may not read and write {} (user {},", BOB.id, outcomes.display(), ANN.id);
+    assert!(risk["says"].as_str().unwrap().starts_with(&told), "{found}");
+    // Whoever is refused there is told the same.
+    place.run(ANN, "filedrop init drop --shared 13000; chmod 700 drop/inbox");
+    let said = place.refused(BOB, "producer submit drop --type t", 74);
+    assert!(
+        said.contains("belongs to user 12001, group 13000, with mode") && said.contains("--shared 13000"),
+        "{said}"
+    );
+    place.run(ANN, "filedrop init drop --shared 13000");
+    let found = place.run(BOB, "filedrop doctor drop --json || test $? -eq 1");
+    assert!(found.contains("\"unusable\":[]"), "{found}");
+}

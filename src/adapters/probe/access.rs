@@ -23,31 +23,37 @@ pub struct Access {
     pub shared: bool,
     /// The number of the user of this program.
     pub user: u32,
-    /// If it is shared: whether what this program makes in it belongs to its group, and may be read and written by that.
+    /// If it is shared, and something could be made in it: whether what this program makes belongs to its group, and may be read and
+    /// written by that.
     pub made_for_group: Option<bool>,
     /// If it is shared: the first folder above it that its group cannot pass.
     pub closed_above: Option<PathBuf>,
 }
 
+/// `site`: where something can be made.
+///
 /// # Errors
 /// If it cannot be looked at, or nothing can be made in the site.
-pub(crate) fn look(root: &Path, site: &Site<'_>) -> io::Result<Access> {
+pub(crate) fn look(root: &Path, site: Option<&Site<'_>>) -> io::Result<Access> {
     let meta = fs::metadata(root)?;
     let shared = is_shared(meta.mode());
-    let (file, folder) = (site.file("made", b"x")?, site.folder("made-folder")?);
-    let made_for_group =
-        [(file, 0o060), (folder, 0o070)].into_iter().try_fold(true, |all, (path, needed)| {
-            let made = fs::metadata(path)?;
-            io::Result::Ok(all && made.gid() == meta.gid() && made.mode() & needed == needed)
-        })?;
+    let made_for_group = site.filter(|_| shared).map(|site| is_made_for(meta.gid(), site)).transpose()?;
     Ok(Access {
         owner: meta.uid(),
         group: meta.gid(),
         mode: meta.mode() & 0o7777,
         shared,
         user: rustix::process::geteuid().as_raw(),
-        made_for_group: shared.then_some(made_for_group),
+        made_for_group,
         closed_above: if shared { closed_above(root, meta.gid())? } else { None },
+    })
+}
+
+fn is_made_for(gid: u32, site: &Site<'_>) -> io::Result<bool> {
+    let (file, folder) = (site.file("made", b"x")?, site.folder("made-folder")?);
+    [(file, 0o060), (folder, 0o070)].into_iter().try_fold(true, |all, (path, needed)| {
+        let made = fs::metadata(path)?;
+        Ok(all && made.gid() == gid && made.mode() & needed == needed)
     })
 }
 

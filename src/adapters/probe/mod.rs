@@ -8,6 +8,7 @@ mod locks;
 mod names;
 mod peer;
 mod place;
+mod rooms;
 mod site;
 mod times;
 
@@ -29,6 +30,8 @@ pub(crate) use peer::{Given, meet_and_measure};
 pub use peer::{Peer, Race};
 pub use place::Surroundings;
 pub(crate) use place::look as surroundings;
+pub(crate) use rooms::look as unusable_rooms;
+pub use rooms::{Flaw, Unusable};
 pub(crate) use site::{Site, is_site, remove_old};
 pub use times::Times;
 pub(crate) use times::measure as times;

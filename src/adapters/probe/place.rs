@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::StatVfsMountFlags;
 use serde::Serialize;
 
 use crate::adapters::fs::{Nature, kind};
@@ -24,6 +25,8 @@ pub struct Surroundings {
     pub options: Vec<String>,
     /// Whether it has a journal; `None` if nobody tells.
     pub journal: Option<bool>,
+    /// Whether nothing can be changed there.
+    pub read_only: bool,
     /// How many bytes this user may still write there.
     pub free_bytes: u64,
     /// How many files may still be made there, where that is limited.
@@ -50,9 +53,15 @@ pub(crate) fn look(path: &Path) -> io::Result<Surroundings> {
         mounted_at: mount.at,
         source: mount.source,
         options: mount.options,
+        read_only: room.f_flag.contains(StatVfsMountFlags::RDONLY),
         free_bytes: room.f_bavail.saturating_mul(room.f_frsize),
         free_files: (room.f_files > 0).then_some(room.f_favail),
     })
+}
+
+/// Where what a path lies on is mounted, if the kernel tells.
+pub(super) fn mounted_at(path: &Path) -> Option<PathBuf> {
+    mount_of(&std::fs::read("/proc/self/mountinfo").ok()?, path)?.at
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -10,6 +10,9 @@ use crate::ports::{FileKind, Fs as _, Host as _};
 
 const SUFFIX: &str = ".probe";
 
+/// More than all that is tried needs.
+const ENOUGH: usize = 256 << 10;
+
 /// A folder of our own, below the `tmp/` of a drop folder (P16 sweeps what a killed program leaves there), or below another folder.
 #[derive(Debug)]
 pub(crate) struct Site<'a> {
@@ -47,6 +50,18 @@ impl<'a> Site<'a> {
         let file = self.fs.create(&path)?;
         self.fs.write(&file, content)?;
         Ok(path)
+    }
+
+    /// Whether so much can be written that what is tried does not fail for want of space.
+    ///
+    /// # Errors
+    /// If not.
+    pub(crate) fn has_space(&self) -> io::Result<()> {
+        let path = self.at("space");
+        let file = self.fs.create(&path)?;
+        let tried = self.fs.write(&file, &vec![0; ENOUGH]).and_then(|()| self.fs.flush(&file));
+        self.fs.unlink(&path)?;
+        tried
     }
 
     /// A folder.

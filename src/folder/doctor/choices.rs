@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Diagnosis;
+use super::Tried;
 use crate::ports::{Chosen, WatchMode};
 
 /// What was chosen, and why.
@@ -16,7 +16,7 @@ pub struct Choice {
     pub says: String,
 }
 
-pub(super) fn of(found: &Diagnosis, watching: &Chosen) -> Vec<Choice> {
+pub(super) fn of(found: &Tried, watching: &Chosen) -> Vec<Choice> {
     let choice = |what, how, says: &str| Choice { what, how, says: says.to_owned() };
     let watch = match watching.mode {
         WatchMode::Notify => {

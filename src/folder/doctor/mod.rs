@@ -2,6 +2,7 @@
 
 mod choices;
 mod risks;
+mod rooms;
 #[cfg(test)]
 pub(crate) mod sample;
 
@@ -16,7 +17,7 @@ use super::{DropFolder, absolute};
 use crate::actors::consumer::Stopper;
 use crate::adapters::fs::OsFs;
 use crate::adapters::probe::{
-    self, Access, Delays, Flushes, Given, Locks, Names, Peer, Site, Surroundings, Times, remove_old,
+    self, Access, Delays, Flushes, Given, Locks, Names, Peer, Site, Surroundings, Times, Unusable, remove_old,
 };
 use crate::adapters::watch::watch;
 use crate::ports::{Bell, Chosen, WatchMode};
@@ -44,6 +45,22 @@ pub struct Diagnosis {
     pub surroundings: Surroundings,
     /// Whose it is.
     pub access: Access,
+    /// Of a drop folder: its folders that cannot be used as they have to be.
+    pub unusable: Vec<Unusable>,
+    /// What can be done in it; `None` if nothing could be tried, since the disk is full or read-only.
+    #[serde(flatten)]
+    pub tried: Option<Tried>,
+    /// What this program sees of another one, if it was to look for one.
+    pub peer: Option<Peer>,
+    /// What filedrop chooses there, and why.
+    pub chosen: Vec<Choice>,
+    /// What is at risk: first what breaks a promise.
+    pub risks: Vec<Risk>,
+}
+
+/// What can be done in a folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Tried {
     /// What its names can do.
     pub names: Names,
     /// What it takes to make something durable.
@@ -54,12 +71,6 @@ pub struct Diagnosis {
     pub notifications: Option<Delays>,
     /// What times files have.
     pub times: Times,
-    /// What this program sees of another one, if it was to look for one.
-    pub peer: Option<Peer>,
-    /// What filedrop chooses there, and why.
-    pub chosen: Vec<Choice>,
-    /// What is at risk: first what breaks a promise.
-    pub risks: Vec<Risk>,
 }
 
 /// What a killed probe left in a folder that is no drop folder goes after as long as in the `tmp/` of one.
@@ -75,7 +86,8 @@ impl DropFolder {
     /// use filedrop::DropFolder;
     ///
     /// let diagnosis = DropFolder::doctor(place.path())?.examine()?;
-    /// assert!(diagnosis.names.hard_links.works && !diagnosis.drop_folder);
+    /// let tried = diagnosis.tried.expect("there is space");
+    /// assert!(tried.names.hard_links.works && !diagnosis.drop_folder);
     /// # Ok(())
     /// # }
     /// ```
@@ -116,17 +128,54 @@ impl Doctor {
     ///
     /// # Errors
     /// [`ErrorKind::TimedOut`] if it was stopped, or no other program came, or that fell silent; [`ErrorKind::Io`] if nothing
-    /// can be made in the folder, or the system refuses what must be possible anywhere.
+    /// can be made in the folder, or the system refuses what must be possible anywhere. That the disk is full or read-only is no
+    /// error: it is what is found.
     pub fn examine(self) -> Result<Diagnosis> {
         let below = if self.is_drop_folder { self.root.join("tmp") } else { self.root.clone() };
         let failed = |e| explain(Error::io("make a folder to try things out", &below, e), &self.root);
+        let surroundings = probe::surroundings(&self.root).map_err(failed)?;
+        if surroundings.read_only {
+            return self.untried(surroundings);
+        }
         if !self.is_drop_folder {
             remove_old(&self.fs, &below, OLD).map_err(failed)?;
         }
-        Site::with(&self.fs, &below, |site| self.examine_in(site, &below)).map_err(failed)?
+        let tried = Site::with(&self.fs, &below, |site| {
+            site.has_space().map_err(failed)?;
+            self.examine_in(site, &below, surroundings.clone())
+        });
+        match tried.map_err(failed).flatten() {
+            Err(e) if e.is_of_the_disk() => self.untried(surroundings),
+            answer => answer,
+        }
     }
 
-    fn examine_in(&self, site: &Site<'_>, below: &Path) -> Result<Diagnosis> {
+    /// What can be told of a disk to which nothing can be written.
+    fn untried(&self, surroundings: Surroundings) -> Result<Diagnosis> {
+        let failed = |e| Error::io("look at the folder", &self.root, e);
+        // Where nothing may be written, no folder may be used.
+        let unusable = if surroundings.read_only { Vec::new() } else { self.unusable()? };
+        let access = probe::access(&self.root, None).map_err(failed)?;
+        let found = Diagnosis {
+            folder: self.root.clone(),
+            drop_folder: self.is_drop_folder,
+            surroundings,
+            access,
+            unusable,
+            tried: None,
+            peer: None,
+            chosen: Vec::new(),
+            risks: Vec::new(),
+        };
+        Ok(found.judged(None))
+    }
+
+    fn unusable(&self) -> Result<Vec<Unusable>> {
+        let looked = if self.is_drop_folder { probe::unusable_rooms(&self.root) } else { Ok(Vec::new()) };
+        looked.map_err(|e| Error::io("look at the folders", &self.root, e))
+    }
+
+    fn examine_in(&self, site: &Site<'_>, below: &Path, surroundings: Surroundings) -> Result<Diagnosis> {
         let failed = |e| Error::io("try out what the folder can do", &self.root, e);
         // First of all, so that the other one need not wait.
         let peer = self.peer.map(|patience| {
@@ -134,8 +183,8 @@ impl Doctor {
             probe::meet_and_measure(site, &given)
         });
         let peer = peer.transpose()?;
-        let surroundings = probe::surroundings(&self.root).map_err(failed)?;
-        let access = probe::access(&self.root, site).map_err(failed)?;
+        let access = probe::access(&self.root, Some(site)).map_err(failed)?;
+        let unusable = self.unusable()?;
         let names = self.unless_stopped(|| probe::names(site))?;
         let flushes = self.unless_stopped(|| probe::flushes(site))?;
         let locks = probe::locks(site);
@@ -153,16 +202,13 @@ impl Doctor {
             drop_folder: self.is_drop_folder,
             surroundings,
             access,
-            names,
-            flushes,
-            locks,
-            notifications,
-            times,
+            unusable,
+            tried: Some(Tried { names, flushes, locks, notifications, times }),
             peer,
             chosen: Vec::new(),
             risks: Vec::new(),
         };
-        Ok(found.judged(&watching))
+        Ok(found.judged(Some(&watching)))
     }
 
     fn unless_stopped<T>(&self, probe: impl FnOnce() -> T) -> Result<T> {
@@ -174,9 +220,12 @@ impl Doctor {
 }
 
 impl Diagnosis {
-    fn judged(mut self, watching: &Chosen) -> Self {
-        self.chosen = choices::of(&self, watching);
-        self.risks = risks::of(&self, watching.mode);
+    /// `watching`: if something could be tried.
+    fn judged(mut self, watching: Option<&Chosen>) -> Self {
+        if let (Some(tried), Some(watching)) = (&self.tried, watching) {
+            self.chosen = choices::of(tried, watching);
+        }
+        self.risks = risks::of(&self, watching.map(|watching| watching.mode));
         self
     }
 

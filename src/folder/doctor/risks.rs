@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Diagnosis;
+use super::{Diagnosis, Tried, rooms};
 use crate::adapters::fs::Nature;
 use crate::adapters::probe::Ability;
 use crate::ports::WatchMode;
@@ -29,23 +29,30 @@ const KEEP_AT_POWER_CUTS: [&str; 2] = ["ext4", "xfs"];
 const COARSE_NS: u64 = 100_000_000;
 const CLOCKS_DIFFER_MS: u64 = 1000;
 
-pub(super) fn of(found: &Diagnosis, watching: WatchMode) -> Vec<Risk> {
+/// `watching`: if something could be tried.
+pub(super) fn of(found: &Diagnosis, watching: Option<WatchMode>) -> Vec<Risk> {
     let mut risks = Risks(Vec::new());
-    names(found, &mut risks);
+    match &found.tried {
+        Some(tried) => names(tried, &mut risks),
+        None => disk(found, &mut risks),
+    }
+    rooms::judge(found, &mut risks);
     power(found, &mut risks);
-    others(found, watching, &mut risks);
-    people(found, &mut risks);
-    peer(found, watching, &mut risks);
+    if let (Some(tried), Some(watching)) = (&found.tried, watching) {
+        others(tried, watching, &mut risks);
+        people(found, &mut risks);
+        peer(found, tried, watching, &mut risks);
+    }
     let mut risks = risks.0;
     // Stable: otherwise as they were found.
     risks.sort_by_key(|risk| !risk.breaks_promise);
     risks
 }
 
-struct Risks(Vec<Risk>);
+pub(super) struct Risks(Vec<Risk>);
 
 impl Risks {
-    fn breaks(&mut self, what: &'static str, says: impl Into<String>) {
+    pub(super) fn breaks(&mut self, what: &'static str, says: impl Into<String>) {
         self.0.push(Risk { what, breaks_promise: true, says: says.into() });
     }
 
@@ -61,7 +68,23 @@ impl Risks {
     }
 }
 
-fn names(found: &Diagnosis, risks: &mut Risks) {
+/// Nothing could be tried.
+fn disk(found: &Diagnosis, risks: &mut Risks) {
+    match found.surroundings.read_only {
+        true => risks.breaks(
+            "read-only",
+            "this file system is read-only: nothing can be submitted, handled or settled, and nothing was tried; mount it writable (of a \
+             disk that failed the kernel's log tells)",
+        ),
+        false => risks.breaks(
+            "full",
+            "this file system is full, or a quota is used up: nothing can be submitted, outcomes wait, and nothing was tried; make room \
+             (`filedrop gc` removes what was kept long enough)",
+        ),
+    }
+}
+
+fn names(found: &Tried, risks: &mut Risks) {
     let names = &found.names;
     risks.needs(
         "hard-links",
@@ -90,11 +113,10 @@ fn names(found: &Diagnosis, risks: &mut Risks) {
 
 fn power(found: &Diagnosis, risks: &mut Risks) {
     let on = &found.surroundings;
-    risks.needs(
-        "flush",
-        &found.flushes.folders,
-        "names cannot be made durable: a power cut may take jobs that were acknowledged",
-    );
+    if let Some(tried) = &found.tried {
+        let otherwise = "names cannot be made durable: a power cut may take jobs that were acknowledged";
+        risks.needs("flush", &tried.flushes.folders, otherwise);
+    }
     if on.nature == Nature::Memory {
         risks.breaks(
             "memory",
@@ -135,7 +157,7 @@ fn is_of_this_machine(nature: Nature) -> bool {
     matches!(nature, Nature::Local | Nature::Unknown)
 }
 
-fn others(found: &Diagnosis, watching: WatchMode, risks: &mut Risks) {
+fn others(found: &Tried, watching: WatchMode, risks: &mut Risks) {
     if found.locks.trusted {
         risks.needs(
             "locks",
@@ -178,7 +200,8 @@ fn people(found: &Diagnosis, risks: &mut Risks) {
             format!("group {} cannot pass {}: so its users may not come here", access.group, above.display());
         risks.costs("closed", says);
     }
-    if on.free_bytes < LITTLE_SPACE || on.free_files.is_some_and(|files| files < FEW_FILES) {
+    let little = on.free_bytes < LITTLE_SPACE || on.free_files.is_some_and(|files| files < FEW_FILES);
+    if little {
         risks.costs(
             "space",
             "there is little space left: submissions will be refused, and outcomes will have to wait",
@@ -186,7 +209,7 @@ fn people(found: &Diagnosis, risks: &mut Risks) {
     }
 }
 
-fn peer(found: &Diagnosis, watching: WatchMode, risks: &mut Risks) {
+fn peer(found: &Diagnosis, tried: &Tried, watching: WatchMode, risks: &mut Risks) {
     let Some(peer) = &found.peer else {
         if found.surroundings.nature == Nature::Program || found.surroundings.nature == Nature::Network {
             risks.costs(
@@ -210,7 +233,7 @@ fn peer(found: &Diagnosis, watching: WatchMode, risks: &mut Risks) {
         );
         risks.breaks("peer-renames", says);
     }
-    if found.locks.trusted && peer.trusts_locks && !(peer.lock_seen && peer.lock_freed) {
+    if tried.locks.trusted && peer.trusts_locks && !(peer.lock_seen && peer.lock_freed) {
         risks.breaks(
             "peer-locks",
             "each trusts locks here, and does not see the other's: a living consumer may be taken for dead",
@@ -242,6 +265,10 @@ mod tests {
         found.risks.iter().map(|risk| (risk.what, risk.breaks_promise)).collect()
     }
 
+    fn tried(found: &mut Diagnosis) -> &mut Tried {
+        found.tried.as_mut().unwrap()
+    }
+
     #[test]
     fn what_breaks_a_promise() {
         let broken =
@@ -251,19 +278,21 @@ mod tests {
         assert_eq!(risks(|found| found.surroundings.file_system = "xfs".to_owned()), []);
         // Whether the race of links works then does not matter.
         broken("hard-links", &|found| {
-            found.names.hard_links = no();
-            found.names.link_replaces_nothing = no();
+            tried(found).names.hard_links = no();
+            tried(found).names.link_replaces_nothing = no();
         });
-        broken("link-replaces", &|found| found.names.link_replaces_nothing = no());
-        broken("rename", &|found| found.names.rename_replaces = no());
-        broken("flush", &|found| found.flushes.folders = no());
+        broken("link-replaces", &|found| tried(found).names.link_replaces_nothing = no());
+        broken("rename", &|found| tried(found).names.rename_replaces = no());
+        broken("flush", &|found| tried(found).flushes.folders = no());
         broken("memory", &|found| found.surroundings.nature = Nature::Memory);
         broken("journal", &|found| found.surroundings.journal = Some(false));
         broken("power-cuts", &|found| found.surroundings.file_system = "btrfs".to_owned());
         for option in NO_FLUSH {
             broken("mount-option", &|found| found.surroundings.options.push(option.to_owned()));
         }
-        broken("locks", &|found| found.locks.seen = no());
+        broken("locks", &|found| tried(found).locks.seen = no());
+        broken("full", &|found| found.tried = None);
+        broken("read-only", &|found| (found.tried, found.surroundings.read_only) = (None, true));
         broken("group", &|found| found.access.made_for_group = Some(false));
     }
 
@@ -271,9 +300,9 @@ mod tests {
     fn what_costs() {
         let costs =
             |what, change: &dyn Fn(&mut Diagnosis)| assert_eq!(risks(|found| change(found)), [(what, false)]);
-        costs("case", &|found| found.names.folds_case = true);
-        costs("coarse-times", &|found| found.times.step_ns = None);
-        costs("coarse-times", &|found| found.times.step_ns = Some(2_000_000_000));
+        costs("case", &|found| tried(found).names.folds_case = true);
+        costs("coarse-times", &|found| tried(found).times.step_ns = None);
+        costs("coarse-times", &|found| tried(found).times.step_ns = Some(2_000_000_000));
         costs("journal", &|found| found.surroundings.journal = None);
         for kind in ["zfs", "jfs", "f2fs", "bcachefs", "nilfs2", "reiserfs", "overlay", "ext3"] {
             costs("power-cuts", &|found| found.surroundings.file_system = kind.to_owned());
@@ -285,9 +314,9 @@ mod tests {
                 found.surroundings.journal = None;
             });
         }
-        costs("no-locks", &|found| found.locks.trusted = false);
-        costs("writers", &|found| found.locks.writers_told = ability(Some("no")));
-        costs("clock", &|found| found.times.ahead_ms = -1001);
+        costs("no-locks", &|found| tried(found).locks.trusted = false);
+        costs("writers", &|found| tried(found).locks.writers_told = ability(Some("no")));
+        costs("clock", &|found| tried(found).times.ahead_ms = -1001);
         costs("closed", &|found| found.access.closed_above = Some("/srv".into()));
         costs("space", &|found| found.surroundings.free_bytes = 1 << 20);
         costs("space", &|found| found.surroundings.free_files = Some(5));
@@ -297,7 +326,7 @@ mod tests {
         assert_eq!(found.risks.iter().map(|risk| risk.what).collect::<Vec<_>>(), ["polling"]);
         // What breaks a promise comes first.
         let both = risks(|found| {
-            found.names.folds_case = true;
+            tried(found).names.folds_case = true;
             found.surroundings.nature = Nature::Memory;
         });
         assert_eq!(both, [("memory", true), ("case", false)]);

@@ -1,6 +1,6 @@
 //! A folder in which all is well, for tests.
 
-use super::Diagnosis;
+use super::{Diagnosis, Tried};
 use crate::adapters::fs::Nature;
 use crate::adapters::probe::{
     Ability, Access, Delays, Flushes, Locks, Names, Peer, Race, Replaced, Surroundings, Times,
@@ -12,7 +12,6 @@ pub(crate) fn ability(why: Option<&str>) -> Ability {
 }
 
 pub(crate) fn diagnosis(change: impl FnOnce(&mut Diagnosis), watching: WatchMode) -> Diagnosis {
-    let yes = || ability(None);
     let mut found = Diagnosis {
         folder: "/srv/drop".into(),
         drop_folder: true,
@@ -23,6 +22,7 @@ pub(crate) fn diagnosis(change: impl FnOnce(&mut Diagnosis), watching: WatchMode
             source: Some("/dev/sda1".to_owned()),
             options: vec!["rw".to_owned()],
             journal: Some(true),
+            read_only: false,
             free_bytes: 1 << 40,
             free_files: Some(1 << 20),
         },
@@ -35,6 +35,21 @@ pub(crate) fn diagnosis(change: impl FnOnce(&mut Diagnosis), watching: WatchMode
             made_for_group: None,
             closed_above: None,
         },
+        unusable: Vec::new(),
+        tried: Some(tried()),
+        peer: None,
+        chosen: Vec::new(),
+        risks: Vec::new(),
+    };
+    change(&mut found);
+    let chosen = Chosen { mode: watching, why: "for the test".to_owned() };
+    let tried = found.tried.is_some();
+    found.judged(Some(&chosen).filter(|_| tried))
+}
+
+fn tried() -> Tried {
+    let yes = || ability(None);
+    Tried {
         names: Names {
             rename_replaces: yes(),
             replaced: Replaced { times: 200, looks: 300, missing: 0, torn: 0 },
@@ -48,12 +63,7 @@ pub(crate) fn diagnosis(change: impl FnOnce(&mut Diagnosis), watching: WatchMode
         locks: Locks { trusted: true, seen: yes(), writers_told: yes() },
         notifications: Some(Delays { create_us: Some(70), rename_us: Some(60), close_us: None }),
         times: Times { step_ns: Some(4_000_000), ahead_ms: 0 },
-        peer: None,
-        chosen: Vec::new(),
-        risks: Vec::new(),
-    };
-    change(&mut found);
-    found.judged(&Chosen { mode: watching, why: "for the test".to_owned() })
+    }
 }
 
 pub(crate) fn peer() -> Peer {

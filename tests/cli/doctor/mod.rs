@@ -75,6 +75,10 @@ fn a_drop_folder_is_left_as_it_was() {
     for can in ["rename_replaces", "hard_links", "link_replaces_nothing"] {
         assert_eq!(found["names"][can]["works"], true, "{can}: {found}");
     }
+    assert!(
+        found["names"]["replaced"]["looks"].as_u64() > Some(0),
+        "what nobody looked at shows nothing: {found}"
+    );
     assert_eq!((&found["drop_folder"], &found["flushes"]["folders"]["works"]), (&true.into(), &true.into()));
     assert_eq!(folder.tree(), before);
     assert_eq!(folder.names("tmp"), [""; 0]);
@@ -272,4 +276,48 @@ fn what_a_killed_one_leaves_is_swept() {
     let rooms = folder.run("filedrop status DROP --json", &[]).with(0).line();
     let rooms: Value = serde_json::from_str(&rooms).unwrap();
     assert_eq!((&rooms["rooms"]["done"], &rooms["rooms"]["inbox"]), (&1.into(), &0.into()));
+}
+
+/// Every folder of a drop folder's is looked at, those of nested ones too.
+#[test]
+fn a_room_that_cannot_be_used_is_told() {
+    let folder = Folder::new();
+    folder.run("filedrop topics DROP add billing orders", &[]).with(0);
+    folder.run("producer publish DROP --topic orders --data 1", &[]).with(0);
+    folder.run("producer submit DROP --type t --reply-to shop", &[]).with(0);
+    folder.drain("cat");
+    let rooms = |found: &Value| risks(found, true).iter().filter(|what| **what == "room").count();
+    let (_, found) = examine(&folder.path);
+    assert_eq!((rooms(&found), &found["unusable"]), (0, &Value::Array(Vec::new())), "{found}");
+
+    fs::remove_dir(folder.path.join("ids")).unwrap();
+    fs::remove_dir(folder.path.join("subscribers/billing/invalid")).unwrap();
+    fs::remove_dir(folder.path.join("dead")).unwrap();
+    fs::write(folder.path.join("dead"), "").unwrap();
+    let mounted = if rustix::process::geteuid().is_root() {
+        fs::remove_dir(folder.path.join("invalid")).unwrap();
+        Mounted::tmpfs(folder.path.join("invalid"))
+    } else {
+        None
+    };
+    let (ended, found) = examine(&folder.path);
+    assert_eq!((ended.code, rooms(&found)), (Some(1), 3 + usize::from(mounted.is_some())), "{found}");
+    let told = Running::start(on(&folder.path, &[])).end().with(1).text().to_owned();
+    let line = |path: &str, why: &str| {
+        let path = folder.path.join(path);
+        let line = format!("RISK  {} {why}", path.display());
+        assert!(told.lines().any(|there| there.starts_with(&line)), "{line:?} is not in:\n{told}");
+    };
+    line("ids", "is not there");
+    line("subscribers/billing/invalid", "is not there");
+    line("dead", "is no folder");
+    if mounted.is_some() {
+        line("invalid", "is another file system or mount");
+    }
+    drop(mounted);
+    fs::remove_file(folder.path.join("dead")).unwrap();
+    folder.run("filedrop init DROP", &[]).with(0);
+    fs::create_dir(folder.path.join("subscribers/billing/invalid")).unwrap();
+    let (_, found) = examine(&folder.path);
+    assert_eq!(rooms(&found), 0, "{found}");
 }

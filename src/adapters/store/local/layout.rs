@@ -31,6 +31,12 @@ impl Layout {
         &self.root
     }
 
+    /// All rooms that there have to be, of a drop folder that is nested (`!outer`) or not.
+    pub(crate) fn own_rooms(&self, outer: bool) -> impl Iterator<Item = PathBuf> + '_ {
+        let outer = if outer { &OUTER_ROOMS[..] } else { &[] };
+        ROOMS.iter().chain(outer).map(|room| self.room(room))
+    }
+
     /// A room.
     pub fn room(&self, name: &str) -> PathBuf {
         self.root.join(name)

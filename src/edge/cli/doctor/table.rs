@@ -3,10 +3,10 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
-use crate::Diagnosis;
 use crate::adapters::fs::Nature;
 use crate::adapters::probe::{Ability, Access, Peer, Race};
 use crate::edge::cli::output::plain;
+use crate::{Diagnosis, Tried};
 
 /// The widths of what stands before the words.
 const TRIED: usize = 26;
@@ -14,11 +14,15 @@ const WHAT: usize = 14;
 
 pub(super) fn print(found: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
     place(found, out)?;
-    tried(found, out)?;
+    if let Some(found) = &found.tried {
+        tried(found, out)?;
+    }
     if let Some(peer) = &found.peer {
         other(peer, out)?;
     }
-    writeln!(out, "\nCHOSEN")?;
+    if !found.chosen.is_empty() {
+        writeln!(out, "\nCHOSEN")?;
+    }
     for choice in &found.chosen {
         let (what, how) = (choice.what, choice.how);
         writeln!(out, "{what:<WHAT$}{how:<WHAT$} {}", plain(&choice.says))?;
@@ -66,7 +70,7 @@ fn whose(access: &Access) -> String {
     format!("user {owner}, group {group}, mode {mode:o}: {who}")
 }
 
-fn tried(found: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
+fn tried(found: &Tried, out: &mut dyn Write) -> io::Result<()> {
     let names = &found.names;
     writeln!(out, "\nTRIED")?;
     let mut row =
@@ -181,8 +185,9 @@ mod tests {
         let found = diagnosis(
             |found| {
                 found.surroundings.nature = Nature::Network;
-                found.locks.trusted = false;
-                found.names.unnamed_files = ability(Some("not here\x1b"));
+                let tried = found.tried.as_mut().unwrap();
+                tried.locks.trusted = false;
+                tried.names.unnamed_files = ability(Some("not here\x1b"));
                 let mut peer = peer();
                 (peer.links.both, peer.told) = (2, Some(false));
                 found.peer = Some(peer);
