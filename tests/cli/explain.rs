@@ -286,7 +286,7 @@ fn jobs_are_explained_wherever_they_are() {
     wait_until("a handler runs", || folder.beside("started").exists().then_some(()));
     let claimed = explain(&folder, &ids[0]);
     assert_eq!((&claimed["reason"], &claimed["room"]), (&json!("claimed"), &json!("claimed")));
-    assert!(claimed["why"].as_str().unwrap().starts_with("its consumer is alive, since 20"), "{claimed}");
+    assert!(claimed["why"].as_str().unwrap().starts_with("claimed at 20"), "{claimed}");
     let name = folder.names("inbox").remove(0);
     assert_eq!(explain(&folder, &format!("{}/inbox/{name}", folder.path.display()))["job"], ids[1].as_str());
     folder.file("go", "");

@@ -189,3 +189,22 @@ fn sizes_have_units() {
     folder.run(words, &[script]).with(0);
     assert_eq!(folder.story(&id)["outcome"]["data"]["type"], "urn:filedrop:problem:invalid");
 }
+
+/// It does not wait for them, and says whose they are.
+#[test]
+fn a_drain_says_what_other_consumers_have_in_hand() {
+    let folder = Folder::new();
+    folder.submit("1");
+    let other = Running::start(folder.command("consumer run DROP -- sh -c", &[WAITS]));
+    started(&folder);
+    let ended = folder.run("consumer run DROP --drain -- cat", &[]).with(0);
+    assert!(
+        ended.err.contains("left what another consumer has in hand") && ended.err.contains("jobs=1"),
+        "{ended:?}"
+    );
+    folder.file("go", "");
+    other.signal(Signal::TERM);
+    other.end().with(0);
+    let ended = folder.run("consumer run DROP --drain -- cat", &[]).with(0);
+    assert!(!ended.err.contains("in hand"), "{ended:?}");
+}

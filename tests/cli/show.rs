@@ -110,8 +110,16 @@ fn show_tells_of_attempts_whose_consumers_vanished() {
         } else {
             wait_until("it failed", || (folder.story(&id)["attempts"] != json!([])).then_some(()));
         }
+        assert!(!show(&id).contains("consumer   "), "of one that lives nothing is said");
         consumer.signal(Signal::KILL);
         consumer.end();
+        if attempt == 1 {
+            let shown = show(&id);
+            assert!(shown.contains("consumer   its consumer is gone, and no other is there\n"), "{shown}");
+            let next =
+                "next       the next consumer takes it over, as another attempt; start one: consumer run ";
+            assert!(shown.contains(next), "{shown}");
+        }
     }
     let story = folder.story(&id);
     assert_eq!((&story["vanished"], &story["attempts"][0]["attempt"]), (&json!([1]), &json!(2)));

@@ -200,6 +200,20 @@ fn call_that_is_interrupted_says_how_to_ask_again() {
     }
 }
 
+#[test]
+fn wait_that_is_interrupted_says_how_to_ask_again() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let folder = Folder::new();
+        let id = folder.submit("1");
+        let mut waiting = folder.start("producer -v wait DROP", &[&id]);
+        waiting.wait_for_words("waiting for outcomes");
+        waiting.signal(signal);
+        let ended = waiting.end().with(code);
+        assert!(ended.out.is_empty() && ended.err.contains("the job goes on, ask again with: "), "{ended:?}");
+        ask_again(&folder, &ended.err);
+    }
+}
+
 /// The caller is killed: nothing of it is left that could lose the outcome, and no sweep takes it before its time.
 #[test]
 fn call_that_is_killed_leaves_an_outcome_for_whoever_asks() {

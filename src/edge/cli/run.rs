@@ -124,7 +124,7 @@ Examples:
 pub(super) fn run(args: RunArgs) -> Result<Exit, Failure> {
     let folder = args.work.open(&args.drop)?;
     let handler = args.work.handler(args.command)?;
-    work(folder.consumer(), &args.work, handler)
+    work(folder.consumer(), &folder, &args.work, handler)
 }
 
 impl Work {
@@ -144,7 +144,13 @@ impl Work {
     }
 }
 
-pub(super) fn work(consumer: Consumer, args: &Work, handler: Exec) -> Result<Exit, Failure> {
+/// `folder` is that of the consumer's jobs.
+pub(super) fn work(
+    consumer: Consumer,
+    folder: &DropFolder,
+    args: &Work,
+    handler: Exec,
+) -> Result<Exit, Failure> {
     let consumer = consumer
         .concurrency(args.concurrency.into())
         .drain(args.drain)
@@ -184,5 +190,23 @@ pub(super) fn work(consumer: Consumer, args: &Work, handler: Exec) -> Result<Exi
         lost,
         "done"
     );
+    if args.drain {
+        say_what_others_have(folder);
+    }
     Ok(Exit::Done)
+}
+
+/// A drain does not wait for those who are there; and one that is only stopped (SIGSTOP) is, until it was watched for its lease. A look
+/// that fails says nothing: all is done.
+fn say_what_others_have(folder: &DropFolder) {
+    let Ok(there) = folder.explain() else { return };
+    let consumers = there.takers().iter().flat_map(|taker| &taker.consumers).chain(there.others());
+    for consumer in consumers.filter(|consumer| consumer.claimed > 0) {
+        let (consumer, jobs) = (&consumer.name, consumer.claimed);
+        tracing::info!(
+            consumer,
+            jobs,
+            "left what another consumer has in hand; if it vanished, it is taken over when its lease is over, by who is there then"
+        );
+    }
 }

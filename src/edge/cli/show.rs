@@ -1,13 +1,14 @@
 //! `filedrop show`: where a job is and what became of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::exit::{Exit, Failure};
 use super::status::LOOK_CODES;
-use super::{output, story};
-use crate::{DropFolder, Id};
+use super::story::Page;
+use super::{explain, output, story};
+use crate::{DropFolder, Id, Story};
 
 #[derive(Debug, Args)]
 #[command(after_help = after_help())]
@@ -48,14 +49,34 @@ pub(super) fn run(args: &ShowArgs) -> Result<Exit, Failure> {
     // The outcomes at a Return Address are those of jobs in the drop folder that it is in.
     let home = folder.home_of_address()?;
     let drop = home.as_ref().map_or(drop.as_path(), DropFolder::path);
-    let Some(story) = home.as_ref().unwrap_or(&folder).story(id)? else {
+    let folder = home.as_ref().unwrap_or(&folder);
+    let Some(story) = folder.story(id)? else {
         let why = format!("no job with this id is in {}: {id}", drop.display());
         return Err(Failure::new(Exit::Failed, why));
     };
     if *json {
         output::json_line(&story::as_json(&story))?;
     } else {
-        output::data(|out| story::in_words(&story, drop, out))?;
+        let left = left_by_its_consumer(&story, folder, drop)?;
+        output::data(|out| {
+            story::in_words(&story, drop, out)?;
+            let (why, next) = left.as_ref().map_or(("", ""), |(why, next)| (*why, &**next));
+            Page(out).line("consumer", why)?;
+            Page(out).line("next", next)
+        })?;
     }
     Ok(Exit::Done)
+}
+
+/// Why a job that is claimed may not go on by itself, and who goes on with it.
+fn left_by_its_consumer(
+    story: &Story,
+    folder: &DropFolder,
+    drop: &Path,
+) -> Result<Option<(&'static str, String)>, Failure> {
+    let claim = story.places.iter().find(|place| place.room == "claimed");
+    let Some(claim) = claim.filter(|_| story.outcome.is_none()) else { return Ok(None) };
+    let (why, next) = explain::of_claim(claim, &folder.explain()?, drop);
+    // Of a consumer that lives there is nothing to say.
+    Ok(Some((why, next)).filter(|(_, next)| !next.is_empty()))
 }

@@ -67,5 +67,5 @@ pub(super) fn run(args: SubscribeArgs, voice: &Voice) -> Result<Exit, Failure> {
         let why = format!("there is no group {}; say what it is to get: --topic PATTERN", args.group);
         return Err(Failure::new(Exit::NoInput, why));
     }
-    run::work(folder.subscriber(&args.group)?, &args.work, handler)
+    run::work(folder.subscriber(&args.group)?, &folder.group(&args.group)?, &args.work, handler)
 }

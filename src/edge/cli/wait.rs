@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::process;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -12,8 +13,8 @@ use super::durable::Durable;
 use super::duration;
 use super::exit::{Exit, Failure};
 use super::output::{self, Voice};
-use super::shell;
 use super::watching::Watching;
+use super::{shell, signals};
 use crate::{Disposition, DropFolder, ErrorKind, Id, Outcome, Trace};
 
 #[derive(Debug, Args)]
@@ -53,7 +54,7 @@ pub(super) struct Patience {
     files: Option<PathBuf>,
 }
 
-pub(super) const ANSWER_CODES: [Exit; 10] = [
+pub(super) const ANSWER_CODES: [Exit; 11] = [
     Exit::Done,
     Exit::Failed,
     Exit::Usage,
@@ -64,6 +65,7 @@ pub(super) const ANSWER_CODES: [Exit; 10] = [
     Exit::TimedOut,
     Exit::Interrupted,
     Exit::ClosedPipe,
+    Exit::Terminated,
 ];
 
 fn after_help() -> String {
@@ -92,7 +94,21 @@ pub(super) fn run(args: &WaitArgs, voice: &Voice) -> Result<Exit, Failure> {
     let mut seen = BTreeSet::new();
     ids.extend(args.id.iter().filter(|id| seen.insert(*id)).cloned());
     let look = ids.len() <= FEW;
+    say_how_to_ask_again_when_stopped(&folder, &ids, *voice)?;
     print_outcomes(&folder, &ids, &args.patience, since, voice, look)
+}
+
+/// What was printed already can be asked for again, too.
+fn say_how_to_ask_again_when_stopped(folder: &DropFolder, ids: &[Id], voice: Voice) -> Result<(), Failure> {
+    let goes_on = if ids.len() == 1 { "the job goes on" } else { "the jobs go on" };
+    let told: Vec<&str> = ids.iter().take(FEW).map(Id::as_str).collect();
+    let more = if ids.len() > FEW { " ..." } else { "" };
+    let command = format!("{}{more}", wait_command(folder.path(), &told.join(" ")));
+    signals::listen(move |signal| {
+        let by = signal.name();
+        voice.error(format_args!("stopped by {by}; {goes_on}, ask again with: {command}"));
+        process::exit(i32::from(signal.exit().code()));
+    })
 }
 
 /// So many ids are looked for: to look for one is to read the names in every room.

@@ -8,8 +8,8 @@ use crate::ports::{Host as _, Place};
 use crate::words::Millis;
 
 impl Explainer {
-    /// Since when a claim lies where it does, by the clock of the file system, as far as that can be told.
-    pub fn claimed_since(&self, place: &Place) -> Option<Millis> {
+    /// When a claim was claimed, by the clock of the file system, as far as that can be told.
+    pub fn claimed_at(&self, place: &Place) -> Option<Millis> {
         let meta = fs::symlink_metadata(self.folder.path().join(&place.path)).ok()?;
         // A rename changes nothing else of a file.
         let ago = u64::try_from(self.since(&meta).as_millis()).ok()?;

@@ -58,18 +58,11 @@ pub(super) fn tell(story: &Story, explainer: &Explainer, drop: &Path) -> Result<
             told("delayed", why, show())
         }
         ("claimed", _) => {
-            let since = explainer
-                .claimed_since(place)
-                .map_or(String::new(), |at| format!(", since {}", at.rfc3339()));
-            let (alive, next) = match explainer.is_alive(place) {
-                Some(true) => ("its consumer is alive", String::new()),
-                Some(false) => ("its consumer is gone", "the next consumer takes it over".to_owned()),
-                None => (
-                    "whether its consumer is alive cannot be told at once",
-                    "if it is not, another takes it over when its lease is over".to_owned(),
-                ),
-            };
-            told("claimed", format!("{alive}{since}"), next)
+            let claimed = explainer
+                .claimed_at(place)
+                .map_or(String::new(), |at| format!("claimed at {}; ", at.rfc3339()));
+            let (alive, next) = of_claim(place, explainer, drop);
+            told("claimed", format!("{claimed}{alive}"), next)
         }
         ("outbox", _) => {
             let why = match story.groups.len() {
@@ -83,6 +76,26 @@ pub(super) fn tell(story: &Story, explainer: &Explainer, drop: &Path) -> Result<
             told("published", why, show())
         }
         _ => told("invalid", "it has no outcome, and lies where jobs with one do".to_owned(), show()),
+    }
+}
+
+/// Whether the consumer that has a claim lives; and if not, who goes on with it.
+pub(crate) fn of_claim(place: &Place, explainer: &Explainer, drop: &Path) -> (&'static str, String) {
+    match explainer.is_alive(place) {
+        Some(true) => ("its consumer is alive", String::new()),
+        Some(false) if is_deserted(explainer) => {
+            let start = format!("consumer run {} -- CMD", shell::word(drop));
+            let next = format!("the next consumer takes it over, as another attempt; start one: {start}");
+            ("its consumer is gone, and no other is there", next)
+        }
+        Some(false) => {
+            let next = "one of the other consumers takes it over, as another attempt".to_owned();
+            ("its consumer is gone", next)
+        }
+        None => {
+            let next = "if it is not, another takes it over when its lease is over".to_owned();
+            ("whether its consumer is alive cannot be told at once", next)
+        }
     }
 }
 

@@ -21,6 +21,7 @@ use super::story::Page;
 use crate::words::shown;
 use crate::{Explainer, Untaken};
 use find::Found;
+pub(super) use job::of_claim;
 
 #[derive(Debug, Args)]
 #[command(after_help = after_help())]
