@@ -262,6 +262,31 @@ fn what_does_not_fit_is_in_nobodys_way() {
     });
 }
 
+/// P10: an outcome that does not fit is kept, and tried again, while others are settled.
+#[test]
+fn an_outcome_that_does_not_fit_is_in_nobodys_way() {
+    on_small_disks(|folder, disk| {
+        let large = folder.submit("500000");
+        let others: Vec<String> = (1..20).map(|size| folder.submit(&size.to_string())).collect();
+        let filler = disk.fill();
+        let left = fs::metadata(&filler).unwrap().len() - (300 << 10);
+        File::options().write(true).open(&filler).unwrap().set_len(left).unwrap();
+        let mut command = folder.command("consumer run DROP --max-attempts 1 -- sh -c", &[]);
+        command.arg("head -c $(cat) /dev/zero | tr '\\0' x");
+        let mut consumer = Running::start(command);
+        consumer.wait_for_words("cannot settle a job");
+        for (size, id) in (1..20).zip(&others) {
+            let ended = folder.run("producer wait DROP --timeout 60s", &[id]).with(0);
+            assert_eq!(ended.out.len(), size);
+        }
+        fs::remove_file(filler).unwrap();
+        let outcome = folder.run("producer wait DROP --timeout 60s --json", &[&large]).with(0).line();
+        assert!(outcome.contains("\"attempt\":1"), "{outcome}");
+        consumer.signal(Signal::TERM);
+        consumer.end().with(0);
+    });
+}
+
 /// P4: who stays waits for a disk on which it cannot register, says so, and ends at once if it is asked to.
 #[test]
 fn who_stays_can_be_started_before_there_is_space() {

@@ -206,6 +206,19 @@ FAULTS = [
         ],
     ),
     Fault(
+        "passed-over",
+        "P8",
+        "a job whose output does not fit is the first of the inbox again",
+        "runtime held_back::a_job_for_which_there_is_no_space_lets_the_others_go_first",
+        [
+            (
+                "src/actors/consumer/passed_over.rs",
+                "self.names.contains_key(name)\n    }",
+                "name.attempt == 0\n    }",
+            )
+        ],
+    ),
+    Fault(
         "rescan-waiters",
         "",
         "the safety rescan of those who wait never comes",
