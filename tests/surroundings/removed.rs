@@ -45,10 +45,10 @@ fn a_job_in_hand_is_not_settled_in_another_folder() {
     let place = Place::new();
     let submit = |data| place.run(&format!("producer submit DROP --type t --data {data} --id order-1"));
     let outcome = || place.run("producer wait DROP order-1 --timeout 120s");
-    let handler = "data=$(cat); until [ -e \"$HERE/go-$data\" ]; do sleep 0.02; done; echo \"outcome of $data\"; echo \"$data $FILEDROP_ATTEMPT\" >> \"$HERE/log\"";
+    let handler = "data=$(cat); : > \"$HERE/begun-$data\"; until [ -e \"$HERE/go-$data\" ]; do sleep 0.02; done; echo \"outcome of $data\"; echo \"$data $FILEDROP_ATTEMPT\" >> \"$HERE/log\"";
     submit("1");
     let consumer = place.consumer("", handler);
-    consumer.says(1, &["claimed"]);
+    until("a handler", || place.beside("begun-1").exists().then_some(()));
     fs::rename(&place.drop, place.beside("first")).unwrap();
     place.run("filedrop init DROP");
     submit("2");

@@ -100,7 +100,8 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
         for Going { check, name } in going {
             match self.remove_lot(&check, &name) {
                 Ok(Continue(())) => {}
-                Ok(Break(())) => return Ok(Visit::Spent(last)),
+                // Its name is new. It may stand before what was looked at.
+                Ok(Break(())) => return Ok(Visit::Spent(last.min(check.name()))),
                 Err(e) => self.trouble(&e),
             }
             last = name;
