@@ -84,6 +84,15 @@ impl Handler for LittleSpace {
     }
 }
 
+/// A test that fails must not wait for its consumer for ever.
+struct Stops<'a>(&'a Stopper);
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        self.0.stop_now();
+    }
+}
+
 /// The job that needs more space than there is, first of all, and many that need little.
 fn one_is_large(drop: &DropFolder) -> (Id, Vec<Id>) {
     (drop.submit(job("large")).unwrap(), drop.submit_all((0..JOBS).map(|_| job("x")).collect()).unwrap())
@@ -106,6 +115,7 @@ fn a_job_for_which_there_is_no_space_lets_the_others_go_first() {
     let (large, others) = one_is_large(&drop);
     let (handler, diary, stopper) = (LittleSpace::default(), Diary::default(), Stopper::default());
     let summary = std::thread::scope(|scope| {
+        let _stops = Stops(&stopper);
         let running = scope.spawn(|| consume(&drop, &handler, false, &diary, &stopper));
         until("the others", || others.iter().all(|id| drop.outcome(id).unwrap().is_some()).then_some(()));
         until("another try", || (diary.count("other jobs go first") > 1).then_some(()));
