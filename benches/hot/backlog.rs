@@ -17,7 +17,7 @@ const ARCHIVED: usize = 100_000;
 
 /// So many jobs wait, and have done so for long enough that the disk has them.
 fn fill(root: &Path, jobs: usize) -> Outcome<()> {
-    ours::submit(&ours::open(root, Durability::Os)?, jobs)?;
+    ours::submit(&ours::open(root, Durability::Os)?, jobs, 1)?;
     Ok(rustix::fs::syncfs(std::fs::File::open(root)?)?)
 }
 

@@ -44,7 +44,7 @@ fn one_side(plan: &Plan, side: Side, program: &str, jobs: usize) -> Outcome<Dura
     let place = place(&plan.below)?;
     let root = place.path().join("drop");
     if side == Side::Ours {
-        ours::submit(&ours::open(&root, Durability::Os)?, jobs)?;
+        ours::submit(&ours::open(&root, Durability::Os)?, jobs, 1)?;
     }
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["handle", if side == Side::Floor { "floor" } else { "ours" }, program]);

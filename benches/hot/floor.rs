@@ -37,14 +37,18 @@ impl Rooms {
         Ok(Self { root: root.to_owned(), inbox, claimed, outcomes, done, durability })
     }
 
-    /// Draft, flush, link, flush.
-    fn publish(&self, dir: &OwnedFd, name: &str, bytes: &[u8]) -> Outcome<()> {
+    /// Draft, flush, link. It is durable once the folder is flushed.
+    fn link(&self, dir: &OwnedFd, name: &str, bytes: &[u8]) -> Outcome<()> {
         let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
         let file = openat(dir, ".", flags, Mode::from_raw_mode(0o666))?;
         rustix::io::write(&file, bytes)?;
         self.flush(&file)?;
         let path = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
-        linkat(CWD, &path, dir, name, AtFlags::SYMLINK_FOLLOW)?;
+        Ok(linkat(CWD, &path, dir, name, AtFlags::SYMLINK_FOLLOW)?)
+    }
+
+    fn publish(&self, dir: &OwnedFd, name: &str, bytes: &[u8]) -> Outcome<()> {
+        self.link(dir, name, bytes)?;
         self.flush(dir)
     }
 
@@ -55,10 +59,14 @@ impl Rooms {
         Ok(())
     }
 
-    /// So many jobs, one after the other.
-    pub(crate) fn submit(&self, who: usize, jobs: usize) -> Outcome<()> {
+    /// So many jobs, so many at a time: one flush of the folder does for all of those.
+    pub(crate) fn submit(&self, who: usize, jobs: usize, at_a_time: usize) -> Outcome<()> {
         let payload = payload();
-        (0..jobs).try_for_each(|nth| self.publish(&self.inbox, &format!("{who:03}-{nth:08}"), &payload))
+        (0..jobs).step_by(at_a_time).try_for_each(|first| {
+            let mut group = first..jobs.min(first + at_a_time);
+            group.try_for_each(|nth| self.link(&self.inbox, &format!("{who:03}-{nth:08}"), &payload))?;
+            self.flush(&self.inbox)
+        })
     }
 
     /// One job.

@@ -15,9 +15,13 @@ fn job() -> Submission {
     Submission::new("order").data(payload())
 }
 
-/// So many jobs, one after the other.
-pub(crate) fn submit(drop: &DropFolder, jobs: usize) -> Outcome<()> {
-    (0..jobs).try_for_each(|_| drop.submit(job()).map(|_| ())).map_err(Into::into)
+/// So many jobs, so many at a time.
+pub(crate) fn submit(drop: &DropFolder, jobs: usize, at_a_time: usize) -> Outcome<()> {
+    (0..jobs).step_by(at_a_time).try_for_each(|first| {
+        let group = first..jobs.min(first + at_a_time);
+        drop.submit_all(group.map(|_| job()).collect())?;
+        Ok(())
+    })
 }
 
 /// One job.

@@ -10,6 +10,9 @@ use crate::{Outcome, Plan, Side, place};
 /// So many threads handle jobs where each waits for the disk: the kernel makes one commit of what waits together.
 const FLUSHING: usize = 16;
 
+/// So many jobs are submitted at a time where a consumer handles them meanwhile.
+const BATCH: usize = 32;
+
 fn threads(durability: Durability) -> usize {
     if durability == Durability::Flush { FLUSHING } else { 2 }
 }
@@ -65,7 +68,7 @@ pub(crate) fn submit(plan: &Plan, durability: Durability, producers: usize) -> O
     let took = paired(plan, |side| {
         let place = place(&plan.below)?;
         let root = place.path().join("drop");
-        let start = |who| Player::start(Part::Producer, side, &root, durability, who, each);
+        let start = |who| Player::start(Part::Producer(1), side, &root, durability, who, each);
         let mut players = (0..producers).map(start).collect::<Outcome<Vec<_>>>()?;
         players.iter_mut().try_for_each(Player::begin)?;
         players.into_iter().map(Player::end).try_fold(Duration::ZERO, |most, took| Ok(most.max(took?)))
@@ -81,7 +84,7 @@ pub(crate) fn drain(plan: &Plan, durability: Durability) -> Outcome<()> {
     let took = paired(plan, |side| {
         let place = place(&plan.below)?;
         let root = place.path().join("drop");
-        let mut producer = Player::start(Part::Producer, side, &root, Durability::Os, 0, jobs)?;
+        let mut producer = Player::start(Part::Producer(1), side, &root, Durability::Os, 0, jobs)?;
         producer.begin()?;
         producer.end()?;
         let consumer = Part::Consumer(threads(durability));
@@ -100,7 +103,7 @@ pub(crate) fn submit_and_handle(plan: &Plan, durability: Durability) -> Outcome<
         let root = place.path().join("drop");
         let consumer = Part::Consumer(threads(durability));
         let mut consumer = Player::start(consumer, side, &root, durability, 0, plan.jobs)?;
-        let mut producer = Player::start(Part::Producer, side, &root, durability, 0, plan.jobs)?;
+        let mut producer = Player::start(Part::Producer(BATCH), side, &root, durability, 0, plan.jobs)?;
         consumer.begin()?;
         producer.begin()?;
         producer.end()?;

@@ -14,9 +14,9 @@ use crate::{Outcome, Side, ours, pickup};
 /// Who does something.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Part {
-    /// Submits.
-    Producer,
-    /// Handles, with so many threads.
+    /// Submits, so many at a time.
+    Producer(usize),
+    /// Handles, so many at a time: with so many threads.
     Consumer(usize),
     /// Submits and waits, again and again. It says the median.
     Caller,
@@ -30,15 +30,15 @@ pub(crate) enum Part {
 
 impl Part {
     fn words(self) -> [String; 2] {
-        let (name, threads) = match self {
-            Part::Producer => ("producer", 0),
-            Part::Consumer(threads) => ("consumer", threads),
-            Part::Caller => ("caller", 0),
-            Part::Responder => ("responder", 0),
-            Part::Poker => ("poker", 0),
-            Part::Picker => ("picker", 0),
+        let (name, at_a_time) = match self {
+            Part::Producer(at_a_time) => ("producer", at_a_time),
+            Part::Consumer(at_a_time) => ("consumer", at_a_time),
+            Part::Caller => ("caller", 1),
+            Part::Responder => ("responder", 1),
+            Part::Poker => ("poker", 1),
+            Part::Picker => ("picker", 1),
         };
-        [name.to_owned(), threads.to_string()]
+        [name.to_owned(), at_a_time.to_string()]
     }
 }
 
@@ -95,15 +95,15 @@ impl Player {
 
 /// Plays the part that the arguments say.
 pub(crate) fn play(args: &[String]) -> Outcome<()> {
-    let [part, threads, side, root, durability, who, jobs] = args else { return Err("seven words".into()) };
-    let (root, threads, who, jobs): (&Path, usize, usize, usize) =
-        (Path::new(root), threads.parse()?, who.parse()?, jobs.parse()?);
+    let [part, at_a_time, side, root, durability, who, jobs] = args else { return Err("seven words".into()) };
+    let (root, at_a_time, who, jobs): (&Path, usize, usize, usize) =
+        (Path::new(root), at_a_time.parse()?, who.parse()?, jobs.parse()?);
     let durability = if durability == "os" { Durability::Os } else { Durability::Flush };
     let mut act: Box<dyn FnMut() -> Outcome<Option<Duration>>> = if side == "floor" {
         let rooms = Rooms::at(root, durability)?;
         match &**part {
-            "producer" => Box::new(move || rooms.submit(who, jobs).map(|()| None)),
-            "consumer" => Box::new(move || rooms.serve(jobs, threads).map(|()| None)),
+            "producer" => Box::new(move || rooms.submit(who, jobs, at_a_time).map(|()| None)),
+            "consumer" => Box::new(move || rooms.serve(jobs, at_a_time).map(|()| None)),
             "caller" => Box::new(move || rooms.ask(jobs).map(|times| Some(median(times)))),
             "responder" => Box::new(move || rooms.answer(jobs, |_| ()).map(|()| None)),
             "poker" => Box::new(move || {
@@ -119,8 +119,8 @@ pub(crate) fn play(args: &[String]) -> Outcome<()> {
     } else {
         let drop = ours::open(root, durability)?;
         match &**part {
-            "producer" => Box::new(move || ours::submit(&drop, jobs).map(|()| None)),
-            "consumer" => Box::new(move || ours::serve(&drop, jobs, threads).map(|()| None)),
+            "producer" => Box::new(move || ours::submit(&drop, jobs, at_a_time).map(|()| None)),
+            "consumer" => Box::new(move || ours::serve(&drop, jobs, at_a_time).map(|()| None)),
             "caller" => Box::new(move || ours::ask(&drop, jobs).map(|times| Some(median(times)))),
             "responder" => Box::new(move || ours::serve(&drop, jobs, 1).map(|()| None)),
             "poker" => Box::new(move || {

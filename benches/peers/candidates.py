@@ -38,13 +38,13 @@ class Folder(Candidate):
     def __init__(self, side, paths):
         self.side, self.paths = side, paths
 
-    def player(self, role, work, jobs, at, *, who=0, threads=0, durability=None, counts=False):
-        words = [role, threads, self.side, at / "drop", durability or work.durability, who, jobs]
+    def player(self, role, work, jobs, at, *, who=0, at_a_time=1, durability=None, counts=False):
+        words = [role, at_a_time, self.side, at / "drop", durability or work.durability, who, jobs]
         return Player([self.paths["hot"], "play", *words], counts)
 
     def scenes(self, work, jobs, at, run):
         player = functools.partial(self.player, work=work, at=at)
-        consumer = functools.partial(player, "consumer", threads=THREADS[work.durability], jobs=jobs, counts=True)
+        consumer = functools.partial(player, "consumer", at_a_time=THREADS[work.durability], jobs=jobs, counts=True)
         fill = [player("producer", jobs=jobs, durability="os")]
         if work.kind == "round-trip":
             return [[player("responder", jobs=jobs), player("caller", jobs=jobs, counts=True)]]
@@ -52,7 +52,7 @@ class Folder(Candidate):
             each = jobs // work.producers
             return [[player("producer", jobs=each, who=who, counts=True) for who in range(work.producers)]]
         if work.kind == "submit-and-handle":
-            return [[consumer(), player("producer", jobs=jobs)]]
+            return [[consumer(), player("producer", jobs=jobs, at_a_time=AT_A_TIME[work.kind])]]
         if work.kind == "drain":
             return [fill, [consumer()]]
         if work.kind == "pick-up":

@@ -19,7 +19,8 @@ WORKS = [
     Work("process-os", "process", "rate", "os", 1, 1000, 200, "a process a job, not flushed"),
 ]
 
-# So many jobs at a time go to and from those who can take more than one: in a transaction, or without waiting between them.
+# So many jobs at a time are submitted, by everybody, and taken by those who can take more than one: in a transaction, or without
+# waiting between them.
 AT_A_TIME = {"submit": 1, "round-trip": 1, "pick-up": 1, "submit-and-handle": 32, "drain": 100}
 # Our consumer's threads: where each waits for the disk, the kernel makes one commit of what waits together.
 THREADS = {"flush": 16, "os": 2}
