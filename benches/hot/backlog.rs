@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use filedrop::Durability;
 
-use crate::hands::{Hand, Told};
-use crate::processes::median;
+use crate::actor::Actor;
+use crate::consumer::{self, Told};
+use crate::parts::Queue as _;
+use crate::timed::median;
 use crate::{Outcome, Plan, ours, place};
 
 /// So many of a very long backlog are handled: the rest only lies there.
@@ -17,26 +19,31 @@ const ARCHIVED: usize = 100_000;
 
 /// So many jobs wait, and have done so for long enough that the disk has them.
 fn fill(root: &Path, jobs: usize) -> Outcome<()> {
-    ours::submit(&ours::open(root, Durability::Os)?, jobs, 1)?;
+    ours::open(root, Durability::Os)?.produce(0, jobs, 1)?;
     Ok(rustix::fs::syncfs(std::fs::File::open(root)?)?)
 }
 
 /// A job's cost while so many wait, how long the first one takes from the start of the process, and how much memory it takes.
-pub(crate) fn backlog(plan: &Plan, waiting: usize) -> Outcome<()> {
+pub(crate) fn backlogs(plan: &Plan) -> Outcome<()> {
+    let waiting = if plan.waiting.is_empty() { &[1000, 100_000][..] } else { &plan.waiting };
+    waiting.iter().try_for_each(|waiting| backlog(plan, *waiting))
+}
+
+fn backlog(plan: &Plan, waiting: usize) -> Outcome<()> {
     let handled = waiting.min(MOST_HANDLED);
     let runs = if waiting <= 10_000 { plan.pairs } else { 1 };
     let told = (0..runs).map(|_| {
         let place = place(&plan.below)?;
         let root = place.path().join("drop");
         fill(&root, waiting)?;
-        let mut hand = Hand::start("handle", &root, handled)?;
-        hand.begin()?;
-        hand.end()
+        let mut consumer = consumer::start("handle", &root, handled)?;
+        consumer.begin()?;
+        consumer::end(consumer)
     });
     let told = told.collect::<Outcome<Vec<_>>>()?;
-    let of = |figure: fn(&Told) -> u64| median(told.iter().map(figure).collect());
+    let of = |figure: fn(&Told) -> u64| median(told.iter().map(figure).collect()).ok_or("no runs");
     let (job, first, kib) =
-        (of(|told| told.took_ns) / handled as u64, of(|told| told.first_ns), of(|told| told.kib));
+        (of(|told| told.took_ns)? / handled as u64, of(|told| told.first_ns)?, of(|told| told.kib)?);
     let what = format!("backlog of {waiting}, os");
     println!(
         "{what:<34} {:>9.1} us a job, the first one after {:.1} ms, {:.1} MiB",
@@ -53,10 +60,10 @@ pub(crate) fn claims(plan: &Plan) -> Outcome<()> {
     let place = place(&plan.below)?;
     let root = place.path().join("drop");
     fill(&root, jobs)?;
-    let start = |_| Hand::start("drain", &root, jobs);
-    let mut hands = (0..CONSUMERS).map(start).collect::<Outcome<Vec<_>>>()?;
-    hands.iter_mut().try_for_each(Hand::begin)?;
-    let told = hands.into_iter().map(Hand::end).collect::<Outcome<Vec<_>>>()?;
+    let start = |_| consumer::start("drain", &root, jobs);
+    let mut consumers = (0..CONSUMERS).map(start).collect::<Outcome<Vec<_>>>()?;
+    consumers.iter_mut().try_for_each(Actor::begin)?;
+    let told = consumers.into_iter().map(consumer::end).collect::<Outcome<Vec<_>>>()?;
     let sum = |figure: fn(&Told) -> u64| told.iter().map(figure).sum::<u64>();
     let (won, lost) = (sum(|told| told.won), sum(|told| told.lost));
     let each: Vec<_> = told.iter().map(|told| told.won).collect();
@@ -66,22 +73,22 @@ pub(crate) fn claims(plan: &Plan) -> Outcome<()> {
 }
 
 /// What it costs to wait beside a large archive.
-pub(crate) fn idle(plan: &Plan, wait: Duration) -> Outcome<()> {
+pub(crate) fn idle(plan: &Plan) -> Outcome<()> {
     let place = place(&plan.below)?;
     let root = place.path().join("drop");
     fill(&root, ARCHIVED)?;
-    let mut hand = Hand::start("handle", &root, ARCHIVED)?;
-    hand.begin()?;
-    hand.end()?;
-    let mut hand = Hand::start("idle", &root, 0)?;
-    hand.begin()?;
+    let mut handles = consumer::start("handle", &root, ARCHIVED)?;
+    handles.begin()?;
+    handles.end()?;
+    let mut idles = consumer::start("idle", &root, 0)?;
+    idles.begin()?;
     // Its start is not what is measured.
     std::thread::sleep(Duration::from_secs(1));
-    let before = hand.burnt()?;
-    std::thread::sleep(wait);
-    let (burnt, switches) = hand.burnt()?.since(&before);
-    hand.end()?;
-    let what = format!("idle for {} s, {ARCHIVED} archived", wait.as_secs());
+    let before = consumer::burnt(idles.pid())?;
+    std::thread::sleep(plan.idle);
+    let (burnt, switches) = consumer::burnt(idles.pid())?.since(&before);
+    idles.end()?;
+    let what = format!("idle for {} s, {ARCHIVED} archived", plan.idle.as_secs());
     println!("{what:<34} {:>9.2} ms of CPU, {switches} times awake", burnt.as_secs_f64() * 1e3);
     Ok(())
 }

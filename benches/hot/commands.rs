@@ -7,12 +7,15 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicIsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use filedrop::{Durability, Exec};
 
-use crate::pairs::{paired, tell_rates};
-use crate::{Outcome, Plan, Side, ours, payload, place, spawn};
+use crate::actor::Actor;
+use crate::pairs::{both, tell_rates};
+use crate::parts::{Queue as _, Stage};
+use crate::timed::timed;
+use crate::{Outcome, Plan, Side, ours, payload, spawn};
 
 const AT_A_TIME: usize = 2;
 
@@ -25,7 +28,7 @@ const PYTHON: &str = "/usr/bin/python3";
 /// How many jobs a second have a process each: one that does nothing, and one that copies its data.
 pub(crate) fn process(plan: &Plan) -> Outcome<()> {
     for program in ["/bin/true", "/bin/cat"] {
-        let took = paired(plan, |side| one_side(plan, side, program, plan.jobs))?;
+        let took = both(plan, Durability::Os, |stage| one_side(stage, program, plan.jobs))?;
         tell_rates(&format!("a process a job, {program}"), plan.jobs, took);
     }
     Ok(())
@@ -34,45 +37,42 @@ pub(crate) fn process(plan: &Plan) -> Outcome<()> {
 /// How many jobs a second are handled by processes that stay.
 pub(crate) fn worker(plan: &Plan) -> Outcome<()> {
     let jobs = plan.jobs * 5;
-    let took = paired(plan, |side| one_side(plan, side, PYTHON, jobs))?;
+    let took = both(plan, Durability::Os, |stage| one_side(stage, PYTHON, jobs))?;
     tell_rates("--worker, an echo in Python", jobs, took);
     Ok(())
 }
 
-/// In a process of its own.
-fn one_side(plan: &Plan, side: Side, program: &str, jobs: usize) -> Outcome<Duration> {
-    let place = place(&plan.below)?;
-    let root = place.path().join("drop");
-    if side == Side::Ours {
-        ours::submit(&ours::open(&root, Durability::Os)?, jobs, 1)?;
+fn one_side(stage: &Stage, program: &str, jobs: usize) -> Outcome<Duration> {
+    if stage.side == Side::Ours {
+        ours::open(&stage.root, stage.durability)?.produce(0, jobs, 1)?;
     }
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args(["handle", if side == Side::Floor { "floor" } else { "ours" }, program]);
-    let said = command.arg(jobs.to_string()).arg(&root).stderr(Stdio::inherit()).output()?;
-    if !said.status.success() {
-        return Err("a player failed".into());
-    }
-    Ok(Duration::from_nanos(String::from_utf8(said.stdout)?.trim().parse()?))
+    let (side, root) = (stage.side.word(), stage.root.display().to_string());
+    let mut actor = Actor::start(["handle", side, program, &jobs.to_string(), &root])?;
+    actor.begin()?;
+    actor.took()
 }
 
-/// Handles so many jobs, and says how long it took.
+/// Handles so many jobs, as the arguments say.
 pub(crate) fn play(args: &[String]) -> Outcome<()> {
     let [side, program, jobs, root] = args else { return Err("four words".into()) };
-    let (jobs, stays) = (jobs.parse()?, program == PYTHON);
-    let begin = Instant::now();
-    match (&**side, stays) {
-        ("floor", false) => spawn::bare(program, jobs, AT_A_TIME)?,
-        ("floor", true) => talk(jobs)?,
-        (_, false) => handle(root.as_ref(), Exec::find(program, Vec::new())?, stays, jobs)?,
-        (_, true) => handle(root.as_ref(), Exec::find(program, vec![ECHO.into()])?, stays, jobs)?,
-    }
-    println!("{}", begin.elapsed().as_nanos());
-    Ok(())
+    let jobs = jobs.parse()?;
+    timed(|| {
+        match (side == Side::Floor.word(), program == PYTHON) {
+            (true, false) => spawn::bare(program, jobs, AT_A_TIME)?,
+            (true, true) => talk(jobs)?,
+            (false, _) => handle(root.as_ref(), program, jobs)?,
+        }
+        Ok(None)
+    })
 }
 
-fn handle(root: &Path, command: Exec, stays: bool, jobs: usize) -> Outcome<()> {
+fn handle(root: &Path, program: &str, jobs: usize) -> Outcome<()> {
     let consumer = ours::open(root, Durability::Os)?.consumer().concurrency(AT_A_TIME).drain(true);
-    let summary = if stays { consumer.run_workers(command)? } else { consumer.run_command(command)? };
+    let summary = if program == PYTHON {
+        consumer.run_workers(Exec::find(program, vec![ECHO.into()])?)?
+    } else {
+        consumer.run_command(Exec::find(program, Vec::new())?)?
+    };
     if summary.succeeded as usize == jobs { Ok(()) } else { Err(format!("{summary:?} of {jobs}").into()) }
 }
 

@@ -5,12 +5,15 @@ use std::fs;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use filedrop::Durability;
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawDir, fsync, linkat, open, openat, renameat};
 
+use crate::parts::{Queue, See};
 use crate::{Outcome, payload};
 
 /// A folder with rooms, open.
@@ -59,21 +62,6 @@ impl Rooms {
         Ok(())
     }
 
-    /// So many jobs, so many at a time: one flush of the folder does for all of those.
-    pub(crate) fn submit(&self, who: usize, jobs: usize, at_a_time: usize) -> Outcome<()> {
-        let payload = payload();
-        (0..jobs).step_by(at_a_time).try_for_each(|first| {
-            let mut group = first..jobs.min(first + at_a_time);
-            group.try_for_each(|nth| self.link(&self.inbox, &format!("{who:03}-{nth:08}"), &payload))?;
-            self.flush(&self.inbox)
-        })
-    }
-
-    /// One job.
-    pub(crate) fn submit_one(&self, nth: usize, payload: &[u8]) -> Outcome<()> {
-        self.publish(&self.inbox, &format!("{nth:08}"), payload)
-    }
-
     /// Claims a job, reads it, decides it, archives it. Whether it was there. `see` is shown what is in it.
     fn handle(&self, name: &str, see: impl FnOnce(&[u8])) -> Outcome<bool> {
         if renameat(&self.inbox, name, &self.claimed, name).is_err() {
@@ -87,11 +75,26 @@ impl Rooms {
         renameat(&self.claimed, name, &self.done, name)?;
         Ok(true)
     }
+}
 
-    /// Handles so many jobs with so many threads: what is there, and what comes.
-    pub(crate) fn serve(&self, jobs: usize, threads: usize) -> Outcome<()> {
-        let left = std::sync::atomic::AtomicUsize::new(jobs);
-        let names = std::sync::Mutex::new(Vec::new());
+impl Queue for Rooms {
+    /// One flush of the folder does for all that are submitted at a time.
+    fn produce(&self, who: usize, jobs: usize, at_a_time: usize) -> Outcome<()> {
+        let payload = payload();
+        (0..jobs).step_by(at_a_time).try_for_each(|first| {
+            let mut group = first..jobs.min(first + at_a_time);
+            group.try_for_each(|nth| self.link(&self.inbox, &format!("{who:03}-{nth:08}"), &payload))?;
+            self.flush(&self.inbox)
+        })
+    }
+
+    fn produce_one(&self, nth: usize, data: Vec<u8>) -> Outcome<()> {
+        self.publish(&self.inbox, &format!("{nth:08}"), &data)
+    }
+
+    fn consume(&self, jobs: usize, threads: usize) -> Outcome<()> {
+        let left = AtomicUsize::new(jobs);
+        let names = Mutex::new(Vec::new());
         let watch = watch(&self.root.join("inbox"))?;
         let next = || -> Outcome<Option<String>> {
             loop {
@@ -99,7 +102,7 @@ impl Rooms {
                 if let Some(name) = names.pop() {
                     return Ok(Some(name));
                 }
-                if left.load(std::sync::atomic::Ordering::Acquire) == 0 {
+                if left.load(Ordering::Acquire) == 0 {
                     return Ok(None);
                 }
                 *names = list(&self.inbox)?;
@@ -113,7 +116,7 @@ impl Rooms {
             let work = || -> Outcome<()> {
                 while let Some(name) = next()? {
                     if self.handle(&name, |_| ())? {
-                        left.fetch_sub(1, std::sync::atomic::Ordering::AcqRel);
+                        left.fetch_sub(1, Ordering::AcqRel);
                     }
                 }
                 Ok(())
@@ -123,8 +126,7 @@ impl Rooms {
         })
     }
 
-    /// Asks so often, and waits for each answer. The times.
-    pub(crate) fn ask(&self, jobs: usize) -> Outcome<Vec<Duration>> {
+    fn ask(&self, jobs: usize) -> Outcome<Vec<Duration>> {
         let (payload, watch) = (payload(), watch(&self.root.join("outcomes"))?);
         let mut times = Vec::with_capacity(jobs);
         for nth in 0..jobs {
@@ -147,14 +149,13 @@ impl Rooms {
         Ok(times)
     }
 
-    /// Answers so often, as soon as it can: one thread, which does nothing else.
-    pub(crate) fn answer(&self, jobs: usize, mut see: impl FnMut(&[u8])) -> Outcome<()> {
+    fn answer(&self, jobs: usize, see: See) -> Outcome<()> {
         let watch = watch(&self.root.join("inbox"))?;
         let mut answered = 0;
         while answered < jobs {
             let names = list(&self.inbox)?;
             for name in &names {
-                answered += usize::from(self.handle(name, &mut see)?);
+                answered += usize::from(self.handle(name, &see)?);
             }
             if names.is_empty() {
                 wait(&watch, Duration::from_secs(1))?;

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! cargo bench --bench hot                                all of them, in a temporary folder
-//! cargo bench --bench hot -- --at /mnt/ext4 round-trip   only these, on that disk (also: submit, drain, submit-and-handle, process, worker)
+//! cargo bench --bench hot -- --at /mnt/ext4 round-trip   only this one, on that disk; also submit, pick-up, drain,
+//!                                                        submit-and-handle, process, worker
 //! ```
 //!
 //! Each line is the median of pairs of runs, floor and ours in turn, and their ratio: above 1, ours is better. 1 KiB of JSON a
@@ -13,15 +14,17 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod actor;
 mod backlog;
 mod commands;
+mod consumer;
 mod floor;
-mod hands;
 mod ours;
 mod pairs;
-mod pickup;
-mod processes;
+mod parts;
 mod spawn;
+mod stamp;
+mod timed;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -38,6 +41,13 @@ pub(crate) enum Side {
     Ours,
 }
 
+impl Side {
+    /// How an actor is told.
+    pub(crate) fn word(self) -> &'static str {
+        if self == Side::Floor { "floor" } else { "ours" }
+    }
+}
+
 /// One kilobyte of JSON.
 pub(crate) fn payload() -> Vec<u8> {
     format!(r#"{{"order":4711,"text":"{}"}}"#, "x".repeat(1024 - 24)).into_bytes()
@@ -48,74 +58,76 @@ pub(crate) struct Plan {
     pub(crate) below: PathBuf,
     pub(crate) pairs: usize,
     pub(crate) jobs: usize,
+    /// The lengths of backlogs.
+    pub(crate) waiting: Vec<usize>,
+    pub(crate) idle: Duration,
 }
 
 fn main() -> Outcome<()> {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     // What a run starts: a process for each part that somebody plays.
-    if args.first().is_some_and(|arg| arg == "play") {
-        return processes::play(&args[1..]);
+    match args.first().map(String::as_str) {
+        Some("play") => return parts::play(&args[1..]),
+        Some("consume") => return consumer::play(&args[1..]),
+        Some("handle") => return commands::play(&args[1..]),
+        _ => {}
     }
-    if args.first().is_some_and(|arg| arg == "hand") {
-        return hands::work(&args[1..]);
-    }
-    if args.first().is_some_and(|arg| arg == "handle") {
-        return commands::play(&args[1..]);
-    }
-    let mut plan = Plan { below: std::env::temp_dir(), pairs: 5, jobs: 2000 };
-    let (mut cases, mut waiting, mut idle) = (Vec::new(), Vec::new(), Duration::from_secs(60));
-    let mut rest = args.into_iter();
+    let mut plan = Plan {
+        below: std::env::temp_dir(),
+        pairs: 5,
+        jobs: 2000,
+        waiting: Vec::new(),
+        idle: Duration::from_secs(60),
+    };
+    let (mut cases, mut rest) = (Vec::new(), args.into_iter());
     while let Some(arg) = rest.next() {
         let mut value = || rest.next().ok_or_else(|| format!("{arg} needs a value"));
         match &*arg {
             "--at" => plan.below = value()?.into(),
             "--pairs" => plan.pairs = value()?.parse()?,
             "--jobs" => plan.jobs = value()?.parse()?,
-            "--waiting" => waiting.push(value()?.parse()?),
-            "--idle" => idle = Duration::from_secs(value()?.parse()?),
-            case => cases.push(case.to_owned()),
-        }
-    }
-    let wanted = |case: &str| cases.is_empty() || cases.iter().any(|wanted| wanted == case);
-    println!("below {}", plan.below.display());
-    println!("{:<34} {:>12} {:>12} {:>7}", "", "floor", "ours", "ratio");
-    for durability in [Durability::Os, Durability::Flush] {
-        if wanted("round-trip") {
-            pairs::round_trip(&plan, durability)?;
-        }
-        if wanted("submit") {
-            for producers in [1, 8, 32] {
-                pairs::submit(&plan, durability, producers)?;
+            "--waiting" => plan.waiting.push(value()?.parse()?),
+            "--idle" => plan.idle = Duration::from_secs(value()?.parse()?),
+            case if CASES.iter().any(|(name, _)| *name == case) => cases.push(arg),
+            _ => {
+                let names: Vec<_> = CASES.iter().map(|(name, _)| *name).collect();
+                return Err(format!("there is no case `{arg}`; there are {}", names.join(", ")).into());
             }
         }
-        if wanted("pick-up") {
-            pickup::pick_up(&plan, durability)?;
+    }
+    println!("below {}", plan.below.display());
+    println!("{:<34} {:>12} {:>12} {:>7}", "", "floor", "ours", "ratio");
+    let wanted = |name: &str| cases.is_empty() || cases.iter().any(|case| case == name);
+    for (_, case) in CASES.into_iter().filter(|(name, _)| wanted(name)) {
+        match case {
+            Case::Each(measure) => {
+                measure(&plan, Durability::Os)?;
+                measure(&plan, Durability::Flush)?;
+            }
+            Case::Once(measure) => measure(&plan)?,
         }
-        if wanted("drain") {
-            pairs::drain(&plan, durability)?;
-        }
-        if wanted("submit-and-handle") {
-            pairs::submit_and_handle(&plan, durability)?;
-        }
-    }
-    if wanted("backlog") {
-        waiting = if waiting.is_empty() { vec![1000, 100_000] } else { waiting };
-        waiting.iter().try_for_each(|waiting| backlog::backlog(&plan, *waiting))?;
-    }
-    if wanted("claims") {
-        backlog::claims(&plan)?;
-    }
-    if wanted("idle") {
-        backlog::idle(&plan, idle)?;
-    }
-    if wanted("process") {
-        commands::process(&plan)?;
-    }
-    if wanted("worker") {
-        commands::worker(&plan)?;
     }
     Ok(())
 }
+
+/// How a case is measured: for each durability, or once.
+enum Case {
+    Each(fn(&Plan, Durability) -> Outcome<()>),
+    Once(fn(&Plan) -> Outcome<()>),
+}
+
+const CASES: [(&str, Case); 10] = [
+    ("round-trip", Case::Each(pairs::round_trip)),
+    ("submit", Case::Each(pairs::submit)),
+    ("pick-up", Case::Each(pairs::pick_up)),
+    ("drain", Case::Each(pairs::drain)),
+    ("submit-and-handle", Case::Each(pairs::submit_and_handle)),
+    ("backlog", Case::Once(backlog::backlogs)),
+    ("claims", Case::Once(backlog::claims)),
+    ("idle", Case::Once(backlog::idle)),
+    ("process", Case::Once(commands::process)),
+    ("worker", Case::Once(commands::worker)),
+];
 
 /// An empty folder of its own.
 pub(crate) fn place(below: &Path) -> Outcome<tempfile::TempDir> {
