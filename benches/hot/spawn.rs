@@ -81,6 +81,9 @@ fn one(path: &CStr) -> Outcome<()> {
             break;
         }
     }
+    for end in open.iter().flatten() {
+        while rustix::io::read(end, &mut buffer)? > 0 {}
+    }
     let mut status = 0;
     // SAFETY: it is our child, not reaped yet; the pointer is to a value on this stack.
     let reaped = unsafe { libc::waitpid(pid, &raw mut status, 0) };

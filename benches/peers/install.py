@@ -65,11 +65,11 @@ def nothing_started():
         POLICY.unlink()
 
 
-def python(package, module):
-    """The interpreter of an environment that has this package of PyPI's, or None. Made once, in target/."""
+def python(package):
+    """The interpreter of an environment that has this package of PyPI's, and its module of that name, or None. Made once, in target/."""
     place = TARGET / "peers" / "venv"
     interpreter = place / "bin/python"
-    has = [interpreter, "-c", f"import {module}"]
+    has = [interpreter, "-c", f"import {package}"]
     if not interpreter.exists():
         made = subprocess.run([sys.executable, "-m", "venv", place], capture_output=True, text=True, check=False)
         if made.returncode != 0:
@@ -84,11 +84,11 @@ def python(package, module):
     return str(interpreter)
 
 
-def version(command, *, word=0):
-    """The number in what a program says of itself."""
+def version(command):
+    """The first number in what a program says of itself."""
     said = subprocess.run(command, capture_output=True, text=True, check=False)
-    numbers = [part.strip(",v=") for part in (said.stdout + said.stderr).split() if any(digit in part for digit in "0123456789")]
-    return numbers[word] if len(numbers) > word else "?"
+    numbers = (part.strip(",v=") for part in (said.stdout + said.stderr).split() if any(digit in part for digit in "0123456789"))
+    return next(numbers, "?")
 
 
 def ours():

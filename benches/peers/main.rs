@@ -1,9 +1,8 @@
 //! The parts that `benches/peers/run` has others play beside us: clients of servers that do as little as they can, each in a process
-//! of its own, which says when it is ready, begins when it is told, and says in the end how many nanoseconds it took.
+//! of its own.
 //!
 //! ```text
 //! peers play <peer> <role> <address> <queue> <durable|os> <jobs> <at a time>
-//! peers spawn <jobs> <threads>          the floor of a process a job: /bin/true, and nothing else
 //! ```
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
@@ -12,10 +11,16 @@ mod beanstalkd;
 mod nats;
 mod postgres;
 mod redis;
+#[path = "../hot/stamp.rs"]
+mod stamp;
+#[path = "../hot/timed.rs"]
+mod timed;
 mod wire;
 
-use std::io::BufRead as _;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
+
+use stamp::{age, now_and_then, stamped};
+use timed::{median, timed};
 
 /// What goes wrong is told, and ends the player.
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -102,25 +107,11 @@ fn main() -> Outcome<()> {
             let (jobs, at_a_time) = (jobs.parse()?, at_a_time.parse()?);
             timed(|| play(&mut *peer, role, jobs, at_a_time))
         }
-        ["spawn", jobs, threads] => {
-            let (jobs, threads): (usize, usize) = (jobs.parse()?, threads.parse()?);
-            timed(|| spawn(jobs, threads).map(|()| None))
-        }
         _ => {
             println!("benches/peers/run runs this");
             Ok(())
         }
     }
-}
-
-/// Begins when it is told.
-fn timed(act: impl FnOnce() -> Outcome<Option<Duration>>) -> Outcome<()> {
-    println!("ready");
-    std::io::stdin().lock().read_line(&mut String::new())?;
-    let begin = Instant::now();
-    let told = act()?;
-    println!("{}", told.unwrap_or_else(|| begin.elapsed()).as_nanos());
-    Ok(())
 }
 
 fn play(peer: &mut dyn Peer, role: Role, jobs: usize, at_a_time: usize) -> Outcome<Option<Duration>> {
@@ -129,7 +120,7 @@ fn play(peer: &mut dyn Peer, role: Role, jobs: usize, at_a_time: usize) -> Outco
         Role::Prepare => peer.prepare()?,
         Role::Forget => peer.forget()?,
         Role::Producer | Role::Feeder => {
-            let group = vec![payload(0); at_a_time];
+            let group = vec![stamped(); at_a_time];
             let mut left = jobs;
             while left > 0 {
                 let count = left.min(at_a_time);
@@ -143,14 +134,13 @@ fn play(peer: &mut dyn Peer, role: Role, jobs: usize, at_a_time: usize) -> Outco
                 let taken = peer.take(left.min(at_a_time))?;
                 left -= taken.len();
                 if role == Role::Picker {
-                    let now = now();
-                    times.extend(taken.iter().map(|job| since(&job.data, now)));
+                    times.extend(taken.iter().map(|job| age(&job.data)));
                 }
                 peer.settle(taken)?;
             }
         }
         Role::Caller => {
-            let job = [payload(0)];
+            let job = [stamped()];
             for _ in 0..jobs {
                 let begin = Instant::now();
                 peer.submit(&job)?;
@@ -160,49 +150,7 @@ fn play(peer: &mut dyn Peer, role: Role, jobs: usize, at_a_time: usize) -> Outco
                 times.push(begin.elapsed());
             }
         }
-        Role::Poker => {
-            for _ in 0..jobs {
-                std::thread::sleep(Duration::from_millis(20));
-                peer.submit(&[payload(now())])?;
-            }
-        }
+        Role::Poker => now_and_then(jobs, |_, data| peer.submit(&[data]))?,
     }
-    times.sort_unstable();
-    Ok(times.get(times.len() / 2).copied())
-}
-
-/// One kilobyte of JSON, which says when it was made.
-fn payload(at: u64) -> Vec<u8> {
-    format!(r#"{{"at":"{at:020}","text":"{}"}}"#, "x".repeat(1024 - 39)).into_bytes()
-}
-
-/// Nanoseconds by the clock that all processes share.
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// How old a job is.
-fn since(data: &[u8], now: u64) -> Duration {
-    let at = data.get(7..27).and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok()).unwrap_or(0);
-    Duration::from_nanos(now.saturating_sub(at))
-}
-
-/// So many processes that do nothing, from so many threads.
-fn spawn(jobs: usize, threads: usize) -> Outcome<()> {
-    let left = std::sync::atomic::AtomicUsize::new(jobs);
-    let one_less = |left: usize| left.checked_sub(1);
-    let work = || -> std::io::Result<()> {
-        use std::sync::atomic::Ordering::Relaxed;
-        while left.fetch_update(Relaxed, Relaxed, one_less).is_ok() {
-            std::process::Command::new("/bin/true").status()?;
-        }
-        Ok(())
-    };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        threads
-            .into_iter()
-            .try_for_each(|thread| thread.join().map_err(|_| "a thread panicked")?.map_err(Into::into))
-    })
+    Ok(median(times))
 }

@@ -1,4 +1,4 @@
-"""Players: processes that say `ready`, begin when they are told, and say in the end how many nanoseconds they took."""
+"""Players: processes that say `ready`, wait for a line, do their work, and say how many nanoseconds that took."""
 
 import collections
 import contextlib

@@ -26,8 +26,6 @@ AT_A_TIME = {"submit": 1, "round-trip": 1, "pick-up": 1, "submit-and-handle": 32
 THREADS = {"flush": 16, "os": 2}
 
 
-
-
 def figure(work, jobs, nanoseconds):
     """What the players took, in the unit of the table."""
     if work.kind in ("round-trip", "pick-up"):

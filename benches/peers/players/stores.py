@@ -1,4 +1,4 @@
-"""stores.py sqlite|dirq ROLE PATH os|flush JOBS AT-A-TIME: a player with a library as its queue."""
+"""stores.py sqlite|dirq PART PATH os|flush JOBS AT-A-TIME: a player with a library as its queue."""
 
 import sqlite3
 import sys
@@ -70,15 +70,15 @@ class Dirq:
 
 
 def main():
-    kind, role, path, durability, jobs, at_a_time = sys.argv[1:]
+    kind, part, path, durability, jobs, at_a_time = sys.argv[1:]
     store = (Sqlite if kind == "sqlite" else Dirq)(path, durability)
     left, at_a_time = int(jobs), int(at_a_time)
     print("ready", flush=True)
     sys.stdin.readline()
     begin = time.perf_counter_ns()
-    if role == "prepare":
+    if part == "prepare":
         store.prepare()
-    elif role == "producer":
+    elif part in ("producer", "feeder"):
         while left > 0:
             store.submit(min(at_a_time, left))
             left -= at_a_time
