@@ -104,3 +104,16 @@ def ours():
     for name in ("consumer", "producer", "filedrop"):
         paths[name] = str(TARGET / "release" / name)
     return paths
+
+
+def commit():
+    """Which commit of this repository that is."""
+
+    def git(*words):
+        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+
+    if not find("git") or not (head := git("rev-parse", "--short=12", "HEAD")):
+        return "of a commit that git does not tell"
+    # A run writes into docs/ itself.
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs")
+    return f"{head}, with changes that are not committed" if changed else head

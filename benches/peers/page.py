@@ -15,10 +15,11 @@ from work import AT_A_TIME, THREADS, better
 TEMPLATE = install.HERE / "page.md"
 
 
-def write(results, candidates, disk, rounds, command, into):
+def write(results, candidates, commit, disk, rounds, command, into):
     """Writes the page and its picture into a folder."""
     values = {
         "command": command,
+        "commit": commit,
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "machine": machine(),
         "disk": disk.words,
