@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import functools
 import sys
 
 import install
@@ -53,17 +54,15 @@ class Folder(Candidate):
         self.paths = paths
 
     def player(self, work, at, part, jobs, *, counts=False, who=0):
-        at_a_time = {"consumer": THREADS[work.durability], "feeder": AT_A_TIME[work.kind]}.get(part, 1)
-        # What a drain finds was not submitted for it.
-        durability = "os" if (work.kind, part) == ("drain", "feeder") else work.durability
+        at_a_time = THREADS[work.durability] if part == "consumer" else AT_A_TIME[work.kind] if part == "feeder" else 1
         part = "producer" if part == "feeder" else part
-        words = ["play", part, at_a_time, self.steps, at / "drop", durability, who, jobs]
+        words = ["play", part, at_a_time, self.steps, at / "drop", work.durability, who, jobs]
         return Player([self.paths["hot"], *words], counts)
 
     def scenes(self, work, jobs, at, run):
         if work.kind == "process":
             return self.process_a_job(work, jobs, at)
-        return conversation(work, jobs, lambda *words, **more: self.player(work, at, *words, **more))
+        return conversation(work, jobs, functools.partial(self.player, work, at))
 
     def process_a_job(self, work, jobs, at):
         raise NotImplementedError
