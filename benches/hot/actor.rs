@@ -31,10 +31,15 @@ impl Actor {
         Ok(())
     }
 
-    /// What it says in the end.
-    pub(crate) fn end(mut self) -> Outcome<String> {
+    /// Waits until it has done its work: what it says of that.
+    pub(crate) fn said(&mut self) -> Outcome<String> {
         drop(self.stdin.take());
-        let said = self.line()?;
+        self.line()
+    }
+
+    /// The same, and waits until it has ended.
+    pub(crate) fn end(mut self) -> Outcome<String> {
+        let said = self.said()?;
         if self.child.wait()?.success() { Ok(said) } else { Err("an actor failed".into()) }
     }
 

@@ -18,19 +18,22 @@ class Failed(Exception):
 
 
 def play(players):
-    """Starts all of them, waits until all are ready, has them begin in order. The longest time of those that count, or None."""
+    """Starts all of them, waits until all are ready, has them begin in order. The time of the one that counts. If several do, that from the
+    begin of the first to the end of the last: not all of them need work at the same time. None if none does."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     with contextlib.ExitStack() as stack:
         cast = [stack.enter_context(started(player)) for player in players]
         for actor in cast:
             if (said := actor.line(deadline)) != "ready":
                 raise Failed(f"{actor.name} said {said!r} instead of ready")
+        begun = time.perf_counter_ns()
         for actor in cast:
             actor.begin()
-        # Who ends is heard in the order of the cast; what it took, it measured itself.
-        times = [int(actor.line(deadline)) for actor in cast if not actor.stays]
-        counted = [actor.counts for actor in cast if not actor.stays]
-        return max((taken for taken, counts in zip(times, counted) if counts), default=None)
+        # Who ends is heard in the order of the cast.
+        times = [(actor.counts, int(actor.line(deadline))) for actor in cast if not actor.stays]
+        together = time.perf_counter_ns() - begun
+        counted = [taken for counts, taken in times if counts]
+        return together if len(counted) > 1 else next(iter(counted), None)
 
 
 @contextlib.contextmanager
