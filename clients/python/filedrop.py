@@ -786,7 +786,8 @@ class _Folder:
 
     def demand_origin(self, claim: str, origin: Ident) -> None:
         """Of a claim that is gone, and with it its room, the job may be of another drop folder, in whose place this one was put."""
-        if _look(claim) is None and _ident(self.path("outcomes")) not in (None, origin):
+        now = _ident(self.path("outcomes"))
+        if _look(claim) is None and origin and now and now != origin:
             raise _Elsewhere(f"another drop folder is here than the one that this job came from: {claim}")
 
     def slot(self, name: _Name) -> str:
@@ -1286,7 +1287,7 @@ class _Seat:
             raise Invalid(f"a lease has to be 0.05 s to a year, not {lease!r} s")
         self.folder, self.lease, self.beats, self.heard, self.pid = folder, lease, 0, time.monotonic(), os.getpid()
         self.fds: Dict[str, int] = {}
-        self.origins: Dict[str, Ident] = {}
+        self.origins: Dict[str, Tuple[int, Ident]] = {}
         self.room = self.register()
         self.over = threading.Event()
         self.pulse = threading.Thread(target=self.beat, name="filedrop-pulse", daemon=True)
@@ -1300,10 +1301,15 @@ class _Seat:
 
     def register(self) -> str:
         """P4: locked before anybody sees it."""
-        origin = _ident(self.folder.path("outcomes"))
         room = self.folder.path("claimed", f"{self.name}-{secrets.token_hex(8)}")
         draft = self.folder.path("tmp", secrets.token_hex(16))
-        fd = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        # Held open: else the next folder may get its number.
+        outcomes = os.open(self.folder.path("outcomes"), os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fd = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        except BaseException:
+            os.close(outcomes)
+            raise
         _presences.add(fd)
         try:
             os.pwrite(fd, self.says(), 0)
@@ -1317,9 +1323,10 @@ class _Seat:
         except BaseException:
             _presences.discard(fd)
             os.close(fd)
+            os.close(outcomes)
             _remove(draft)
             raise
-        self.fds[room], self.origins[room] = fd, origin
+        self.fds[room], self.origins[room] = fd, (outcomes, _ident(outcomes))
         return room
 
     def beat(self) -> None:
@@ -1359,6 +1366,7 @@ class _Seat:
                 log.warning("cannot give back the room: %s", e)
             _presences.discard(fd)
             os.close(fd)
+            os.close(self.origins[room][0])
 
 
 class _Desk:
@@ -1515,15 +1523,15 @@ class _Worker:
         if what != "handler" or job.attempt >= most or expiry <= due:
             return self.settle(room, name, job, what, detail, last_words, {**record, "problem": problem})
         record["next"] = _rfc3339(due)
-        self.done.postponed += 1
 
         def step() -> None:
             self.demand_origin(room, name)
             self.desk.folder.postpone(room, name, due, record)
+            self.done.postponed += 1
         self.desk.do(step)
 
     def demand_origin(self, room: str, name: _Name) -> None:
-        self.desk.folder.demand_origin(os.path.join(room, str(name)), self.desk.seat.origins[room])
+        self.desk.folder.demand_origin(os.path.join(room, str(name)), self.desk.seat.origins[room][1])
 
     def settle(self, room: str, name: _Name, job: Optional[Job], what: Optional[str], data: Any, last_words: str = "",
                record: Optional[Dict[str, Any]] = None) -> None:
@@ -1548,12 +1556,12 @@ class _Worker:
         except Invalid as e:  # only its size can be wrong
             return self.settle(room, name, job, "output", str(e))
         counter = "invalid" if what == "invalid" else how
-        setattr(self.done, counter, getattr(self.done, counter) + 1)
         address = attributes.get("replyto")
 
         def step() -> None:
             self.demand_origin(room, name)
             folder.settle(room, room if _look(room) else self.desk.seat.room, name, content, id, address)
+            setattr(self.done, counter, getattr(self.done, counter) + 1)
         self.desk.do(step)
 
     def records(self, name: _Name) -> List[Any]:

@@ -30,6 +30,8 @@ pub enum ErrorKind {
     Io,
     /// The handler cannot be run. No job was harmed; go on when it is mended.
     NoHandler,
+    /// Another drop folder lies where that of the job was. Nothing was done: the job is to be found in its own.
+    Elsewhere,
     /// Somebody else is at it. Nothing was done; it is theirs to do, or try again later.
     Busy,
     /// Whoever an outcome was handed to did not take it. It was not settled, and comes again.

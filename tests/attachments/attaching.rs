@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use filedrop::adapters::fs::OsFs;
 use filedrop::adapters::host::OsHost;
@@ -211,18 +212,23 @@ fn a_job_that_cannot_be_published_leaves_nothing() {
 /// The first submitter may have died before it could look whether they are still there.
 #[test]
 fn a_job_that_lost_its_files_is_not_called_submitted() {
-    let folder = Folder::new();
-    let asked = || job().id("order-1".parse().unwrap()).move_in(folder.beside("a"));
-    folder.file("a", b"x");
-    folder.drop.submit(asked()).unwrap();
-    folder.file("a", b"x");
-    assert_eq!(folder.drop.submit(asked()).unwrap().as_str(), "order-1");
-    for payload in folder.payload() {
-        fs::remove_dir_all(folder.drop.path().join("payload").join(payload)).unwrap();
+    for delay in [None, Some(Duration::from_secs(3600))] {
+        let folder = Folder::new();
+        let asked = || {
+            let job = job().id("order-1".parse().unwrap()).move_in(folder.beside("a"));
+            delay.into_iter().fold(job, Submission::delay)
+        };
+        folder.file("a", b"x");
+        folder.drop.submit(asked()).unwrap();
+        folder.file("a", b"x");
+        assert_eq!(folder.drop.submit(asked()).unwrap().as_str(), "order-1");
+        for payload in folder.payload() {
+            fs::remove_dir_all(folder.drop.path().join("payload").join(payload)).unwrap();
+        }
+        folder.file("a", b"x");
+        assert_eq!(folder.drop.submit(asked()).unwrap_err().kind(), ErrorKind::Uncertain, "{delay:?}");
+        assert!(folder.beside("a").exists(), "what was to be moved stays");
     }
-    folder.file("a", b"x");
-    assert_eq!(folder.drop.submit(asked()).unwrap_err().kind(), ErrorKind::Uncertain);
-    assert!(folder.beside("a").exists(), "what was to be moved stays");
 }
 
 #[test]

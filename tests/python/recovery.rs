@@ -109,3 +109,22 @@ fn a_python_settles_nothing_in_another_folder() {
     assert_eq!(place.says("work", &[])[0]["attempt"], 2);
     assert_eq!(place.run("producer wait DROP given", &[]), "X");
 }
+
+/// The number of a folder that is removed is given to the next one, on ext4 nearly always.
+#[test]
+fn a_python_settles_nothing_in_a_folder_that_was_made_anew() {
+    if no_python() {
+        return;
+    }
+    let place = Place::new();
+    let submit = |text: &str| place.says_to("submit", &[json!({"id": "given", "text": text})]);
+    submit("x");
+    let mut worker = Running::start(place.python("work", &["handler=wait", "lease=0.5", "stay"]));
+    worker.line();
+    std::fs::remove_dir_all(&place.drop).unwrap();
+    place.run("filedrop init -q DROP", &[]);
+    submit("y");
+    std::fs::write(place.beside("go"), "").unwrap();
+    assert_eq!(place.run("producer wait DROP given", &[]), "Y");
+    worker.kill();
+}

@@ -261,7 +261,7 @@ where
                 }
             }
             // It never will be: what is here is another drop folder.
-            Err(e) if e.kind() == ErrorKind::NotFound => self.leave(Doing::Settle, claim, &e),
+            Err(e) if e.kind() == ErrorKind::Elsewhere => self.leave(Doing::Settle, claim, &e),
             Err(e) => {
                 let tries = tries + 1;
                 let pause = pause_after(tries);

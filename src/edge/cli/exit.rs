@@ -104,7 +104,7 @@ impl Exit {
                 _ => Exit::NoInput,
             },
             ErrorKind::Unsupported => Exit::Unsupported,
-            ErrorKind::NotFound => Exit::NoInput,
+            ErrorKind::NotFound | ErrorKind::Elsewhere => Exit::NoInput,
             ErrorKind::NoHandler => Exit::NoHandler,
             ErrorKind::Uncertain | ErrorKind::Busy => Exit::Uncertain,
             ErrorKind::Refused => Exit::Failed,

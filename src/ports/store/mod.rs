@@ -145,7 +145,7 @@ pub trait Store {
     /// this outcome that counts.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound): another drop folder is here than the one that the job came from; leave it. Any other
+    /// [`Elsewhere`](crate::ErrorKind::Elsewhere): another drop folder is here than the one that the job came from; leave it. Any other
     /// kind means: settle it again, or leave it to recovery.
     fn settle(&self, room: &Self::Room, claim: &Claim, outcome: &Outcome) -> Result<bool>;
 

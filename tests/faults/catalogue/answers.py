@@ -141,7 +141,7 @@ FAULTS = [
         [
             local(
                 "ledger.rs",
-                "            return self.settle_given(id).map_err(uncertain);\n",
+                "            return self.vouch_for_given(id).map_err(uncertain);\n",
                 "            return Ok(Some(Submitted::Before));\n",
             )
         ],

@@ -44,7 +44,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         self.ensure_dir(&shelf)?;
         // Many ids are given again and again: then nothing need be written.
         if self.look(&entry)?.is_some() {
-            return self.settle_given(id).map_err(uncertain);
+            return self.vouch_for_given(id).map_err(uncertain);
         }
         self.publish(&job.bytes, &draft)?;
         let Some(file) = self.look(&draft)? else { return Ok(None) };
@@ -63,7 +63,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             self.flush_dir(&shelf)?;
             if !ours {
                 self.remove(&draft)?;
-                return self.settle_given(id);
+                return self.vouch_for_given(id);
             }
             if look_first {
                 for _ in 0..LOOKS {
@@ -91,12 +91,32 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                         self.abandon(&staged);
                     }
                     let ours = self.look(&entry)?.is_some_and(|there| there.id == file.id);
-                    let answer = self.settle_given(id)?;
+                    let answer = self.vouch_for_given(id)?;
                     Ok(answer.map(|before| if ours { Submitted::New } else { before }))
                 }
             }
         };
         publish().map_err(uncertain)
+    }
+
+    /// The id is taken, and whoever gave it is to be told that its job is there. It is not without what travels with it, and the first
+    /// submitter may have died before it looked.
+    fn vouch_for_given(&self, id: &Id) -> Result<Option<Submitted>> {
+        let answer = self.settle_given(id)?;
+        if answer.is_some()
+            && let Some((_, envelope)) = self.read_entry(&self.layout.entry(id))?
+        {
+            let place = self.first_place(&name_of_entry(id, &envelope), envelope.time("notbefore"));
+            if self.look(&place)?.is_some() {
+                self.demand_cargo(&envelope)?;
+            }
+        }
+        Ok(answer)
+    }
+
+    fn demand_cargo(&self, envelope: &Envelope) -> Result<()> {
+        let checks = ["filesref", "dataref"].into_iter().filter_map(|name| envelope.claim_check(name));
+        checks.map(|check| self.cargo(&check)).try_for_each(|there| there.map(drop))
     }
 
     /// The id is taken. Sees to it that its job is there, durably. `None`: there is no such job, and the entry is gone.
@@ -105,18 +125,11 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         self.flush_dir(&shelf)?;
         let Some((file, envelope)) = self.read_entry(&path)? else { return Ok(None) };
         let name = name_of_entry(id, &envelope);
-        // The first submitter may have died before it looked whether a sweep has removed them.
-        let all_there = || {
-            let checks = ["filesref", "dataref"].into_iter().filter_map(|name| envelope.claim_check(name));
-            checks.map(|check| self.cargo(&check)).try_for_each(|there| there.map(drop))
-        };
         // Where it most probably is, before every room is looked into.
-        let ready = self.layout.ready(&name);
-        for place in [self.layout.slot(&name), ready.clone(), self.layout.outbox().archived(&name)] {
+        let places =
+            [self.layout.slot(&name), self.layout.ready(&name), self.layout.outbox().archived(&name)];
+        for place in places {
             if self.look(&place)?.is_some() {
-                if place == ready {
-                    all_there()?;
-                }
                 self.flush_dir(parent(&place))?;
                 return Ok(Some(Submitted::Before));
             }
@@ -128,7 +141,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                 return Ok(Some(Submitted::Before));
             }
             // If they are gone, the draft goes when it is a day old, and with it the entry.
-            all_there()?;
+            self.demand_cargo(&envelope)?;
             let job = NewJob {
                 due: envelope.time("notbefore"),
                 topic: topic_of(&envelope).filter(|_| is_event),

@@ -16,7 +16,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     }
 
     /// Fails unless a claim came from the drop folder that is here now: in another, its outcome would be that of another job with
-    /// the same id. [`ErrorKind::NotFound`]: it came from another one. Any other kind: that cannot be told now.
+    /// the same id. [`ErrorKind::Elsewhere`]: it came from another one. Any other kind: that cannot be told now.
     pub(super) fn is_from_here(&self, claim: &Claim) -> Result<()> {
         // Nearly always: it lies in a room that no other drop folder has.
         if self.look(&claim.path)?.is_some() {
@@ -27,7 +27,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             (Some(then), Some(now)) if then.differs_from(now) => {
                 let why = "another drop folder is here than the one that the job came from; it stays there, and is handled again when \
                            that folder is back";
-                Err(Error::new(ErrorKind::NotFound, why).at(self.layout.root()))
+                Err(Error::new(ErrorKind::Elsewhere, why).at(self.layout.root()))
             }
             (_, Some(_)) => Ok(()),
             (_, None) => Err(Error::io(
