@@ -719,10 +719,11 @@ class _Folder:
                     (os.link if shared else os.rename)(draft, to)
                     return True
                 except OSError:
+                    there = _look(draft)  # first: swept away after its links are counted, it would look published
                     links = os.fstat(file.fileno()).st_nlink
                     if shared and _look(to):
                         return _ident(to) == _ident(file.fileno())
-                    if links and (shared or _look(draft)):
+                    if links and (shared or there):
                         raise
                     if links:
                         return True  # it was published all the same, and may have moved on

@@ -1,9 +1,10 @@
 //! What a program makes of an answer that is lost, and what it may say then.
 
-use filedrop::adapters::fs::sim::{Actor, Fate, World};
+use filedrop::adapters::fs::sim::{Actor, Fate, Model, World};
 use filedrop::ports::{Claimed, Store as _};
 use filedrop::words::ErrorKind;
 
+use crate::draft;
 use crate::ledger::Ledger;
 use crate::place::{Place, classify};
 use crate::programs::{self, Kind, Program};
@@ -54,6 +55,33 @@ fn p3_a_submission_that_is_refused() {
             }
         }
     }
+}
+
+/// R3: its draft may be swept away while it looks what became of it.
+#[test]
+fn p3_a_submission_that_fails_and_is_swept() {
+    let mut refused = 0;
+    for (at, later) in (0..).flat_map(|at| (0..4).map(move |later| (at, later))) {
+        let (world, ledger) = prepared(World::new(Model::B, 8).without_unnamed_files(), &[]);
+        let mut actor = Actor::start(&world, 2, submit_once(&ledger, Kind::Plain));
+        if actor.steps(at) < at {
+            break;
+        }
+        actor.step(Fate::Fail);
+        actor.steps(later);
+        Actor::start(&world, 3, draft::sweep_all()).finish();
+        actor.finish();
+        let there = count(&world, |place| matches!(place, Place::Ready(_)));
+        let facts = ledger.facts();
+        refused += facts.refused.len();
+        assert!(
+            facts.acknowledged.is_empty() || there == 1,
+            "it is not there:\n{}",
+            world.trace().join("\n")
+        );
+        assert!(facts.refused.is_empty() || there == 0, "it is there:\n{}", world.trace().join("\n"));
+    }
+    assert!(refused > 0, "some errors are certain");
 }
 
 fn claim_and_retry(ledger: &Ledger) -> Program {

@@ -25,8 +25,8 @@ FAULTS = [
         [
             local(
                 "draft.rs",
-                """if still_a_draft { Err(Error::io("publish a file", to, e)) } else { Ok(Named::Ours) }""",
-                """let _ = still_a_draft;\n        Err(Error::io("publish a file", to, e))""",
+                """            _ => Ok(Named::Ours),""",
+                """            _ => Err(Error::io("publish a file", to, e)),""",
             )
         ],
     ),
@@ -48,7 +48,7 @@ FAULTS = [
         "R3 P16",
         "a draft that was swept away is called published",
         "proof holes::h12_a_draft_that_was_swept_away_was_not_published",
-        [local("draft.rs", "return Ok(Named::Swept),", "return Ok(Named::Ours),")],
+        [local("draft.rs", "0 if draft.path.is_some() => Ok(Named::Swept),", "0 if draft.path.is_some() => Ok(Named::Ours),")],
     ),
     Fault(
         "r3-link",

@@ -163,17 +163,21 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             Err(e) if e.kind() == ErrorKind::AlreadyExists => return Ok(Named::Theirs),
             Err(e) => e,
         };
-        // Did it happen all the same? The descriptor knows how many names the file has, wherever they are by now.
+        // Did it happen all the same? Not if the draft is there still. Only then is the descriptor asked, which knows how many names the
+        // file has, wherever they are by now: the other way round, a draft that is swept away in between would look published.
         let unknown = |e: &dyn std::fmt::Display| {
             Error::new(WordKind::Uncertain, format!("a file may or may not have been published ({e})")).at(to)
         };
-        let links = self.fs.stat_open(&draft.file).map_err(|e| unknown(&e))?.links;
-        let still_a_draft = match &draft.path {
-            None => links == 0,
-            Some(_) if links == 0 => return Ok(Named::Swept),
-            Some(path) => self.look(path).map_err(|e| unknown(&e))?.is_some(),
-        };
-        if still_a_draft { Err(Error::io("publish a file", to, e)) } else { Ok(Named::Ours) }
+        if let Some(path) = &draft.path
+            && self.look(path).map_err(|e| unknown(&e))?.is_some()
+        {
+            return Err(Error::io("publish a file", to, e));
+        }
+        match self.fs.stat_open(&draft.file).map_err(|e| unknown(&e))?.links {
+            0 if draft.path.is_some() => Ok(Named::Swept),
+            0 => Err(Error::io("publish a file", to, e)),
+            _ => Ok(Named::Ours),
+        }
     }
 
     fn give_free_name(&self, draft: &Draft<F::File>, to: &Path) -> Result<Named> {
