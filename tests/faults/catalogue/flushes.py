@@ -169,8 +169,8 @@ FAULTS = [
         [
             local(
                 "recover.rs",
-                "        self.flush_dir_if_there(&dir)?;\n        // A consumer that is stopped",
-                "        // A consumer that is stopped",
+                "        self.flush_dir_if_there(&dir)?;\n        if stays {",
+                "        if stays {",
             )
         ],
     ),

@@ -114,8 +114,8 @@ FAULTS = [
         [
             local(
                 "recover.rs",
-                "if strangers || !(locked || self.is_lockless(room)?) {",
-                "if strangers || !(locked || self.is_lockless(room).is_ok()) {",
+                "strangers || !(locked || self.is_lockless(room)?);",
+                "strangers || !(locked || self.is_lockless(room).is_ok());",
             )
         ],
     ),

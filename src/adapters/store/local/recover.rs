@@ -105,10 +105,12 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         if !claims.is_empty() {
             self.flush_dir(&self.layout.room("inbox"))?;
         }
-        // P17, also when nothing was left: what its consumer moved away may not be durable yet.
-        self.flush_dir_if_there(&dir)?;
         // A consumer that is stopped and still holds its lock keeps its room; only who holds the lock may remove it.
-        if strangers || !(locked || self.is_lockless(room)?) {
+        let stays = strangers || !(locked || self.is_lockless(room)?);
+        // P17, also when nothing was left: what its consumer moved away may not be durable yet. Right before the removal: who was only
+        // silent may be moving something away now.
+        self.flush_dir_if_there(&dir)?;
+        if stays {
             return Ok(());
         }
         match self.fs.remove_dir(&dir) {
