@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use filedrop::adapters::fs::sim::{Actor, Fate, Model, SimFs, World};
 use filedrop::adapters::store::local::LocalStore;
-use filedrop::ports::{Exchange as _, Host as _, NewJob, Store as _};
+use filedrop::ports::{Exchange as _, Fs, Host as _, NewJob, Store as _};
 use filedrop::words::{EventName, InboxName, Job, Priority, Subscription, Topic};
 
 use crate::ledger::{Event, Facts, Ledger};
@@ -45,6 +45,9 @@ pub(crate) fn subscriber(ledger: &Ledger, group: &str, patience: Patience) -> Pr
     programs::consumer_of(open, ledger, if group == "bill" { "biller" } else { "mailer" }, patience)
 }
 
+/// How old a listing may be, and a little more.
+const MINUTE: u64 = 61_000;
+
 fn wanted() -> Subscription {
     Subscription::new(["orders.*".parse().expect("a pattern")]).expect("one pattern")
 }
@@ -53,10 +56,15 @@ fn wanted() -> Subscription {
 pub(crate) fn subscribe(ledger: &Ledger, group: &'static str) -> Program {
     let ledger = ledger.clone();
     Box::new(move |fs| {
+        let world = fs.world().clone();
         let Some(store) = programs::open(fs) else { return };
         let asking = ledger.asks(group);
         let group_id = group.parse().expect("a name");
         if (0..3).any(|_| store.subscribe(&group_id, &|_| Ok(Some(wanted()))).is_ok()) {
+            // P33: until then a publisher on another machine may be told that there is no such group.
+            if !store.fs().is_local() {
+                world.advance(MINUTE);
+            }
             asking.done(true);
         }
     })

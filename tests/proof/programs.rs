@@ -191,7 +191,8 @@ pub(crate) fn consumer_of(
     })
 }
 
-const ROUNDS: usize = 60;
+/// More than a minute of looking each second whether an event comes, which its publisher left half done.
+const ROUNDS: usize = 150;
 
 /// How long a consumer stays for others whom it cannot judge at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! One random history: who is in it, and what befalls them, at every call.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use filedrop::adapters::fs::sim::{Actor, Fate, Lie, Model, SimFs, World};
+use filedrop::adapters::fs::sim::{Actor, Fate, Lie, Model, SimFs, Suffered, World};
 use filedrop::ports::Host as _;
 
 use super::cast::{self, Role};
@@ -29,7 +29,7 @@ pub(super) enum Trouble {
     LostAnswer,
     /// A call fails; of a flush of a file, the data is gone.
     Error,
-    /// A listing is answered as it was before.
+    /// A listing is answered as it was some changes before, where machines share the folder.
     Stale,
     /// A day passes, or a week in which nobody works.
     Time,
@@ -72,6 +72,19 @@ impl Plan {
     }
 }
 
+/// How often what befell whole programs made a difference to them.
+#[derive(Default)]
+struct Effects {
+    /// After which the disk was another.
+    cuts: usize,
+    /// Of somebody who was in the midst of something.
+    kills: usize,
+    /// Those who went on afterwards.
+    sleepers: usize,
+    /// And weeks.
+    days: usize,
+}
+
 /// What came of it.
 pub(super) struct Told {
     worlds: Vec<World>,
@@ -79,13 +92,32 @@ pub(super) struct Told {
     /// How many lines there are before others bring it to an end.
     pub(super) before_the_end: usize,
     pub(super) violations: BTreeSet<String>,
-    pub(super) befell: BTreeMap<Trouble, usize>,
     pub(super) calls: usize,
+    own: Effects,
 }
 
 impl Told {
     pub(super) fn lines(&self) -> Vec<String> {
         self.worlds.iter().flat_map(World::trace).collect()
+    }
+
+    /// How often each trouble made a difference.
+    pub(super) fn effects(&self) -> [(&'static str, usize); 11] {
+        let calls =
+            |count: fn(Suffered) -> usize| self.worlds.iter().map(|world| count(world.suffered())).sum();
+        [
+            ("power cuts", self.own.cuts),
+            ("kills", self.own.kills),
+            ("sleepers", self.own.sleepers),
+            ("readings of wrong clocks", calls(|of| of.wrong_clocks)),
+            ("calls without space", calls(|of| of.no_space)),
+            ("calls without descriptors", calls(|of| of.no_descriptor)),
+            ("lost answers", calls(|of| of.lost_answers)),
+            ("errors", calls(|of| of.errors)),
+            ("flushes that lost data", calls(|of| of.lost_data)),
+            ("stale listings", calls(|of| of.stale_listings)),
+            ("days", self.own.days),
+        ]
     }
 
     /// How far its programs came.
@@ -150,8 +182,8 @@ pub(super) fn play(plan: &Plan) -> Told {
         facts: Facts::default(),
         before_the_end: 0,
         violations: BTreeSet::new(),
-        befell: BTreeMap::new(),
         calls: 0,
+        own: Effects::default(),
     };
     let (players, is_shared) = (Vec::new(), kind == 0);
     let mut history =
@@ -186,20 +218,22 @@ impl History<'_> {
     }
 
     /// Whether it is to happen. Rolled before, so that leaving it out changes nothing else.
-    fn befalls(&mut self, trouble: Trouble) -> bool {
-        let befalls = !self.plan.without.contains(&trouble);
-        if befalls {
-            *self.told.befell.entry(trouble).or_default() += 1;
-        }
-        befalls
+    fn befalls(&self, trouble: Trouble) -> bool {
+        !self.plan.without.contains(&trouble)
     }
 
     fn step(&mut self, now: usize) {
         let at = self.dice.roll(PLAYERS);
         let long = self.dice.roll(60);
+        // Half of all listings may be as they were.
+        let back = if self.is_shared { self.dice.roll(2) * self.dice.roll(10) } else { 0 };
         match self.dice.roll(600) {
             0 | 1 if self.befalls(Trouble::PowerCut) => self.power_cut(),
-            2..=6 if self.befalls(Trouble::Kill) => self.replace(at, "dies"),
+            2..=6 if self.befalls(Trouble::Kill) => {
+                let Player { actor, .. } = &self.players[at];
+                self.told.own.kills += usize::from(actor.done() > 0 && !actor.ended());
+                self.replace(at, "dies");
+            }
             7..=10 if self.befalls(Trouble::Freeze) => {
                 self.players[at].asleep = now + 20 + 3 * long;
                 self.world.remark(format!("{} sleeps, and half a minute passes", self.players[at].pid));
@@ -218,7 +252,7 @@ impl History<'_> {
             20..=22 => self.world.advance(LEASE),
             23..=28 if self.befalls(Trouble::LostAnswer) => self.act(at, now, Fate::LoseAnswer),
             29..=34 if self.befalls(Trouble::Error) => self.act(at, now, Fate::Fail),
-            35..=70 if self.is_shared && self.befalls(Trouble::Stale) => self.act(at, now, Fate::Stale),
+            _ if back > 0 && self.befalls(Trouble::Stale) => self.act(at, now, Fate::Stale(back)),
             _ => self.act(at, now, Fate::Proceed),
         }
     }
@@ -231,10 +265,11 @@ impl History<'_> {
         if player.asleep > now {
             return;
         }
+        self.told.own.sleepers += usize::from(std::mem::take(&mut player.asleep) > 0);
         self.told.calls += 1;
         player.actor.step(match fate {
-            Fate::Proceed if player.starved > now => Fate::NoDescriptor,
-            Fate::Proceed if self.full > now => Fate::NoSpace,
+            Fate::Proceed | Fate::Stale(_) if player.starved > now => Fate::NoDescriptor,
+            Fate::Proceed | Fate::Stale(_) if self.full > now => Fate::NoSpace,
             fate => fate,
         });
     }
@@ -249,7 +284,9 @@ impl History<'_> {
     fn power_cut(&mut self) {
         self.players.clear();
         let dice = &mut self.dice;
-        self.world = self.world.after_some_power_cut(&mut |sides| dice.roll(sides));
+        let after = self.world.after_some_power_cut(&mut |sides| dice.roll(sides));
+        self.told.own.cuts += usize::from(after.tree() != self.world.tree());
+        self.world = after;
         self.world.remark("the power fails, and comes back");
         self.told.worlds.push(self.world.clone());
         audit::after_crash(&self.world, &self.ledger);
@@ -273,12 +310,14 @@ impl History<'_> {
 
     fn let_time_pass(&mut self, long: usize) {
         if long.is_multiple_of(3) || !self.plan.is_long() {
+            self.told.own.days += 1;
             self.world.remark("a day passes");
             return self.world.advance(25 * HOUR);
         }
         // Who sleeps for longer than the folder keeps anything is not promised anything.
         self.players.clear();
         if week::may_pass(&self.world) {
+            self.told.own.days += 1;
             self.world.remark("all die, and a week passes");
             self.world.advance(8 * 24 * HOUR);
             week::has_passed(&self.world, &self.ledger);

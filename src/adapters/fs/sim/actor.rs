@@ -21,10 +21,10 @@ pub enum Fate {
     NoSpace,
     /// No descriptor is left: what opens a file or a folder is not done. Anything else is done.
     NoDescriptor,
-    /// A listing is answered as its process saw that folder last, if that was in the last minute and it has not changed the folder
-    /// since: as a client of NFS may. Anything else is done. Only in a world that was
-    /// [told so](World::with_stale_listings).
-    Stale,
+    /// A listing is answered as that folder was so many changes ago: as by a client of NFS, which another process of its machine has
+    /// asked before. But not as it was more than a minute ago, nor before its own process last listed it, or changed it and was told
+    /// so. Anything else is done. Only in a world that was [told so](World::with_stale_listings).
+    Stale(usize),
 }
 
 /// A program over a [`World`], at one of its calls. Dropping it kills the program there.

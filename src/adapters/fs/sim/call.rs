@@ -124,17 +124,21 @@ impl State {
                 changed_ns: changed_ms * 1_000_000,
                 born_ns,
             },
-            // Folders have no times: whoever asks for their age takes them for old, as one whose clock is ahead does.
-            Node::Dir(_) => Meta {
-                id,
-                kind: FileKind::Dir,
-                links: 1,
-                size: 0,
-                modified_ms: 0,
-                modified_ns: 0,
-                changed_ns: 0,
-                born_ns,
-            },
+            Node::Dir(_) => {
+                // Where listings are true folders have no times: whoever asks for their age takes them for old, as one whose clock is
+                // ahead does. Of a sweep that is misled by both nothing is promised.
+                let modified_ms = self.listings.changed_ms(ino).unwrap_or_default();
+                Meta {
+                    id,
+                    kind: FileKind::Dir,
+                    links: 1,
+                    size: 0,
+                    modified_ms,
+                    modified_ns: modified_ms * 1_000_000,
+                    changed_ns: modified_ms * 1_000_000,
+                    born_ns,
+                }
+            }
         }
     }
 }
@@ -228,6 +232,7 @@ impl Fs for SimFs<'_> {
             if let Ok(file) = state.disk.file_mut(file.ino)
                 && !std::mem::replace(&mut file.flushed, true)
             {
+                state.suffered.lost_data += usize::from(!file.data.is_empty());
                 file.data = Arc::default();
             }
         };
@@ -343,6 +348,7 @@ impl Fs for SimFs<'_> {
     fn make_dir(&self, path: &Path) -> io::Result<()> {
         self.act(Call("make folder", None), path, |state| {
             let ino = state.disk.add(Node::Dir(Default::default()));
+            state.listings.made(ino, state.wall_ms);
             state.put(ino, path)
         })
     }
@@ -381,16 +387,15 @@ impl Fs for SimFs<'_> {
     ) -> io::Result<ControlFlow<()>> {
         let pid = self.pid;
         let listed = self.look(Call("list", None), dir, |state| {
-            let mut listed = Vec::new();
-            for (name, ino) in state.disk.entries(state.disk.find(dir)?)? {
-                let kind = match state.disk.nodes[ino] {
-                    Node::File(_) => FileKind::File,
-                    Node::Dir(_) => FileKind::Dir,
-                };
-                listed.push(Listed { name: name.into(), kind });
-            }
-            let now = state.monotonic_ms;
-            Ok(state.listings.seen(pid, dir, now, listed))
+            let ino = state.disk.find(dir)?;
+            let truth = state.disk.entries(ino)?;
+            let stale = state.listings.stale(pid, ino, state.monotonic_ms, truth);
+            let kind = |ino| match state.disk.nodes[ino] {
+                Node::File(_) => FileKind::File,
+                Node::Dir(_) => FileKind::Dir,
+            };
+            let entries = stale.as_ref().unwrap_or(truth).iter();
+            Ok(entries.map(|(name, ino)| Listed { name: name.into(), kind: kind(ino) }).collect::<Vec<_>>())
         })?;
         Ok(listed.into_iter().try_for_each(each))
     }

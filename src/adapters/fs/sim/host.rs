@@ -22,9 +22,11 @@ impl SimHost {
 
 impl Host for SimHost {
     fn now(&self) -> Millis {
-        let state = self.world.state();
-        let wrong_by = state.skew.get(&self.pid).copied().unwrap_or_default();
-        Millis::new(state.wall_ms.saturating_add_signed(wrong_by)).expect("simulated time is short")
+        let mut state = self.world.state();
+        let wrong_by = state.skew.get(&self.pid).copied();
+        state.suffered.wrong_clocks += usize::from(wrong_by.is_some() || state.wall_was_set);
+        Millis::new(state.wall_ms.saturating_add_signed(wrong_by.unwrap_or_default()))
+            .expect("simulated time is short")
     }
 
     fn monotonic(&self) -> Duration {

@@ -11,6 +11,7 @@ mod host;
 mod listings;
 mod power;
 mod step;
+mod suffered;
 mod world;
 
 pub use actor::{Actor, Fate};
@@ -18,4 +19,5 @@ pub use call::{SimFile, SimFs};
 pub use disk::{Disk, Ino};
 pub use host::SimHost;
 pub use power::{Data, Model};
+pub use suffered::Suffered;
 pub use world::{Lie, World};

@@ -83,9 +83,12 @@ impl SimFs<'_> {
         };
         let mut state = self.world.state();
         let refused = what.refused(fate);
-        state.listings.answers_from_memory = fate == Fate::Stale;
+        state.listings.back = if let Fate::Stale(changes) = fate { changes } else { 0 };
+        let paths = what.1.into_iter().chain([path]).filter(|_| changes);
+        let before = state.listings.before(&state.disk, paths);
         let answer = match refused {
             Some(error) => {
+                state.suffered.refused(fate);
                 harm(&mut state, fate);
                 Err(error)
             }
@@ -93,10 +96,13 @@ impl SimFs<'_> {
         };
         let lost = (changes && fate == Fate::LoseAnswer && answer.is_ok())
             .then(|| broken("simulated input/output error, but it is done"));
-        if changes {
-            state.listings.forget(self.pid, what.1.into_iter().chain([path]));
-        }
+        let told = (answer.is_ok() && lost.is_none()).then_some(self.pid);
+        let now = (state.monotonic_ms, state.wall_ms);
+        let State { listings, disk, .. } = &mut *state;
+        listings.after(disk, now, before, told);
         let stale = std::mem::take(&mut state.listings.was_stale);
+        state.suffered.lost_answers += usize::from(lost.is_some());
+        state.suffered.stale_listings += usize::from(stale);
         let error = lost.as_ref().or(answer.as_ref().err()).map(io::Error::to_string);
         state.trace.push(Line::Call(Made { error, stale, ..what.line(self.pid, path) }));
         if let Some(next) = &mut state.next_calls {

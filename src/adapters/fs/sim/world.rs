@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::disk::Disk;
 use super::listings::Listings;
 use super::power::Model;
+use super::suffered::Suffered;
 
 /// What all actors share. A clone is the same world.
 #[derive(Clone)]
@@ -31,6 +32,9 @@ pub(super) struct State {
     pub(super) listings: Listings,
     /// By how much the wall clocks of processes' machines are wrong, in milliseconds.
     pub(super) skew: BTreeMap<u32, i64>,
+    /// Whether somebody set the wall clock of all.
+    pub(super) wall_was_set: bool,
+    pub(super) suffered: Suffered,
     pub(super) traits: Traits,
     pub(super) lie: Option<Lie>,
 }
@@ -114,6 +118,8 @@ impl World {
             next_calls: None,
             listings: Listings::default(),
             skew: BTreeMap::new(),
+            wall_was_set: false,
+            suffered: Suffered::default(),
             traits,
             lie: None,
         })))
@@ -198,7 +204,8 @@ impl World {
 
     /// Sets the wall clock, as an operator might.
     pub fn set_wall_clock(&self, millis: u64) {
-        self.state().wall_ms = millis;
+        let mut state = self.state();
+        (state.wall_ms, state.wall_was_set) = (millis, true);
     }
 
     /// Sets the wall clock of one process's machine, by so many milliseconds from the world's; files are dated by the latter.
@@ -249,6 +256,11 @@ impl World {
         self.state().trace.iter().map(Line::to_string).collect()
     }
 
+    /// What befell its calls so far, and made a difference.
+    pub fn suffered(&self) -> Suffered {
+        self.state().suffered
+    }
+
     /// What lies at a path: a file's content, and whether it is durable. `None` for a folder, or for nothing.
     pub fn peek(&self, path: &str) -> Option<(Arc<[u8]>, bool)> {
         let state = self.state();
@@ -269,6 +281,7 @@ impl State {
         }
         self.next_calls = other.next_calls.as_ref().map(|_| BTreeMap::new());
         self.skew.clone_from(&other.skew);
+        self.wall_was_set = other.wall_was_set;
     }
 
     /// SplitMix64 (Steele, Lea, Flood 2014), a stream for each process.
