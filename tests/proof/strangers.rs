@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use filedrop::adapters::fs::sim::{Actor, Model, SimFs, World};
+use filedrop::adapters::fs::sim::{Actor, Fate, Model, SimFs, World};
 use filedrop::ports::{Arrivals, Fetched, Fs, Store};
 use filedrop::words::{ClaimCheck, Customs, Envelope};
 
@@ -12,7 +12,7 @@ use crate::ledger::Ledger;
 use crate::place::Place;
 use crate::programs::{self, DROP, Patience, Program, SimRoom, SimStore};
 use crate::races::interleave_each;
-use crate::search::{Search, prepared};
+use crate::search::{Search, prepared, stops_each};
 
 const NAME: &str = "order.csv";
 
@@ -220,6 +220,34 @@ fn p28_dropped_while_another_looks() {
 #[test]
 fn p29_two_admit_one_file() {
     interleave_each(SPARSE, "P28 P29 two porters", dropped, consume, take_over);
+}
+
+/// A network file system may list a payload as it was before another put the file there. Is that one dead, what the file was taken
+/// into is the last trace of it.
+#[test]
+fn p29_a_payload_that_is_listed_as_it_was() {
+    let mut search = Search::new(0);
+    let mut stale = 0;
+    'all: for at in 0.. {
+        for steps in stops_each(5, at) {
+            let world = World::new(Model::B, 2).shared_by_machines().with_stale_listings();
+            let (world, ledger) = dropped(world);
+            let mut late = Actor::start(&world, 2, consume(&ledger));
+            if late.steps(at) < at {
+                break 'all;
+            }
+            let mut dies = Actor::start(&world, 3, take_over(&ledger));
+            if dies.steps(steps) < steps {
+                break;
+            }
+            drop(dies);
+            while late.step(Fate::Stale(usize::MAX)) {}
+            stale += world.suffered().stale_listings;
+            search.conclude(&world, &ledger, 0);
+        }
+    }
+    assert!(stale > 0, "no listing was old");
+    search.expect_none("P29 a payload that is listed as it was");
 }
 
 /// Where there is no rename that replaces nothing, both names are there for a while.

@@ -236,8 +236,14 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         match admitted {
             Admitted::Nothing => {
                 // Made for a file that then went back.
-                for place in [payload, self.layout.payload(&cargo_of(&another(stamp)))] {
+                for place in [payload.clone(), self.layout.payload(&cargo_of(&another(stamp)))] {
                     let _ = self.fs.remove_dir(&place);
+                }
+                // A network file system may have listed it as it was before another put the file there, who may be dead. Then this folder
+                // is the last trace of it.
+                if self.has_cargo(stamp)? {
+                    let doing = "make a job of a file that another consumer is making a job of; tried again";
+                    return Err(Error::io(doing, payload, Io::ResourceBusy.into()));
                 }
                 self.put_away(&folder)?;
             }
