@@ -43,8 +43,8 @@ impl Cause {
 #[derive(Default)]
 struct Ongoing {
     all: Option<All>,
-    /// With which jobs, and until when somebody tries it.
-    jobs: HashMap<Id, Instant>,
+    /// With which jobs, and until when somebody tries it; `None`: until it is done.
+    jobs: HashMap<Id, Option<Instant>>,
     /// What was to be done with the first of them, and when; and of how many it was told.
     first: Option<(&'static str, Instant, usize)>,
 }
@@ -76,14 +76,24 @@ impl<'a> Troubles<'a> {
 
     /// This does not work with one job, until that is [done](Self::done). `retry_in`: when it is tried again; `None`: never.
     pub(super) fn with_one(&self, doing: &'static str, id: &Id, error: &Error, retry_in: Option<Duration>) {
+        let now = Instant::now();
         let news = match retry_in {
-            Some(pause) => self.lock().one_fails(doing, id, error, pause, Instant::now()),
+            Some(pause) => {
+                self.lock().one_fails(doing, id, error, Some(now + pause.min(LATE) * 2 + LATE), now)
+            }
             None => {
                 self.lock().forget(id);
                 true
             }
         };
         tell(self.observer, &Event::Trouble { doing, id: Some(id), error, retry_in, news });
+    }
+
+    /// Likewise, with one that is certain to be tried again here, and may take as long as it likes then: before that is over nobody
+    /// knows whether it works.
+    pub(super) fn with_one_at_length(&self, doing: &'static str, id: &Id, error: &Error, retry_in: Duration) {
+        let news = self.lock().one_fails(doing, id, error, None, Instant::now());
+        tell(self.observer, &Event::Trouble { doing, id: Some(id), error, retry_in: Some(retry_in), news });
     }
 
     /// This worked, for whichever job.
@@ -120,13 +130,20 @@ impl Register<'_> {
         news
     }
 
-    fn one_fails(&mut self, doing: &'static str, id: &Id, e: &Error, pause: Duration, now: Instant) -> bool {
+    fn one_fails(
+        &mut self,
+        doing: &'static str,
+        id: &Id,
+        e: &Error,
+        until: Option<Instant>,
+        now: Instant,
+    ) -> bool {
         let ongoing = self.0.entry(Cause::of(e)).or_default();
         let known = ongoing.jobs.contains_key(id);
         if !known && ongoing.jobs.len() >= MOST_KEPT {
             return false;
         }
-        ongoing.jobs.insert(id.clone(), now + pause.min(LATE) * 2 + LATE);
+        ongoing.jobs.insert(id.clone(), until);
         let told = &mut ongoing.first.get_or_insert((doing, now, 0)).2;
         let news = !known && ongoing.all.is_none() && *told < MOST_TOLD;
         *told += usize::from(news);
@@ -143,7 +160,7 @@ impl Register<'_> {
                 over.push((all.told, now.saturating_duration_since(all.since)));
                 ongoing.all = None;
             }
-            ongoing.jobs.retain(|_, until| *until > now);
+            ongoing.jobs.retain(|_, until| until.is_none_or(|until| until > now));
             over.extend(ongoing.jobs_over(now));
         }
         self.0.retain(|_, ongoing| ongoing.all.is_some() || !ongoing.jobs.is_empty());
@@ -258,10 +275,16 @@ mod tests {
         let ongoing = Mutex::default();
         let mut register = Register(ongoing.lock().unwrap());
         let start = Instant::now();
-        assert!(register.one_fails("take", &id(1), &error(2), Duration::from_secs(30), start));
-        assert!(register.works("scan", start + Duration::from_secs(60)).is_empty());
         let later = start + Duration::from_secs(200);
+        assert!(register.one_fails("take", &id(1), &error(2), Some(later), start));
+        assert!(register.one_fails("keep", &id(2), &error(28), None, start));
+        assert!(register.works("scan", start + Duration::from_secs(60)).is_empty());
         assert_eq!(register.works("scan", later), [("take", Duration::from_secs(200))]);
+        assert!(
+            !register.one_fails("keep", &id(2), &error(28), None, later),
+            "of that nobody knows better yet"
+        );
+        assert_eq!(register.done(&id(2), later), [("keep", Duration::from_secs(200))]);
         assert!(register.0.is_empty());
     }
 }

@@ -140,5 +140,9 @@ fn a_drain_does_the_others_and_ends_with_the_error() {
     assert!(others.iter().all(|id| drop.outcome(id).unwrap().is_some()));
     let place = drop.locate(&large).unwrap().remove(0);
     assert_eq!((place.room, place.attempt), ("inbox", Some(1)));
+    assert!(
+        diary.count("retry_in: None") == 1 && !diary.has("Over"),
+        "there is no more space than there was"
+    );
     assert_tidy(&drop);
 }

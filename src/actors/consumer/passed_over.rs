@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use crate::words::{InboxName, pause_after};
 
-/// So many are remembered. Of more, the one that was to come next is in the inbox like any other.
+/// So many are remembered, as every turn looks at all of them. Of more, the one that was to come next is in the inbox like any other,
+/// and what is behind it there waits (docs/TROUBLES.md).
 const MOST: usize = 1024;
 
 /// Names that were passed over, and when each may be given out again.
@@ -26,8 +27,8 @@ struct Passed {
 }
 
 impl PassedOver {
-    /// It went back. Returns how often it has by now; after so many pauses, each longer than the last one, it may be given out again.
-    pub(super) fn add(&mut self, name: InboxName, now: Instant) -> u32 {
+    /// It went back. After a pause, each longer than the last one, it may be given out again.
+    pub(super) fn add(&mut self, name: InboxName, now: Instant) {
         if !self.names.contains_key(&name) && self.names.len() >= MOST {
             let next = self.next_due().map(|(name, _)| name.clone());
             next.map(|next| self.names.remove(&next));
@@ -35,7 +36,11 @@ impl PassedOver {
         let passed = self.names.entry(name).or_insert(Passed { times: 0, due: None });
         passed.times += 1;
         passed.due = Some(now + pause_after(passed.times));
-        passed.times
+    }
+
+    /// How often it went back.
+    pub(super) fn times(&self, name: &InboxName) -> u32 {
+        self.names.get(name).map_or(0, |passed| passed.times)
     }
 
     /// One that may be given out now: where there are others, every other turn at most.
@@ -88,7 +93,8 @@ mod tests {
     fn pauses_grow_and_others_have_every_other_turn() {
         let (mut passed, mut now) = (PassedOver::default(), Instant::now());
         for times in 1..20 {
-            assert_eq!(passed.add(name(1), now), times);
+            passed.add(name(1), now);
+            assert_eq!(passed.times(&name(1)), times);
             assert_eq!(passed.due(), Some(now + pause_after(times)));
             assert_eq!(passed.next(false, now), None, "not yet");
             now += pause_after(times);
@@ -102,16 +108,17 @@ mod tests {
         assert_eq!(passed.next(true, now), Some(name(2)), "it waits for longer");
         assert_eq!(passed.next(false, now), Some(name(1)), "there are no others");
         passed.forget(&name(1));
-        assert_eq!(passed.add(name(1), now), 1, "it was settled: that is another story");
+        assert_eq!(passed.times(&name(1)), 0, "it was settled: that is another story");
     }
 
     #[test]
     fn of_very_many_the_first_is_forgotten() {
         let (mut passed, now) = (PassedOver::default(), Instant::now());
-        (0..=MOST).for_each(|nth| assert_eq!(passed.add(name(nth), now), 1));
+        (0..=MOST).for_each(|nth| passed.add(name(nth), now));
         assert!(!passed.contains(&name(0)) && passed.contains(&name(1)) && passed.contains(&name(MOST)));
         assert_eq!(passed.names.len(), MOST);
-        assert_eq!(passed.add(name(1), now), 2, "one that is known pushes nobody out");
+        passed.add(name(1), now);
+        assert_eq!(passed.times(&name(1)), 2, "one that is known pushes nobody out");
         assert!(passed.contains(&name(2)));
     }
 }

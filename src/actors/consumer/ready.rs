@@ -260,13 +260,18 @@ impl<R> Ready<R> {
         self.mark();
     }
 
-    /// A name is in the inbox again, because what its handler wrote could not be kept: others go first. Returns how often that was so.
-    pub(super) fn pass_over(&self, name: &InboxName) -> u32 {
+    /// A name is in the inbox again, because what its handler wrote could not be kept: others go first.
+    pub(super) fn pass_over(&self, name: &InboxName) {
         let mut state = self.lock();
         state.held.remove(name);
         (state.busy, state.dirty) = (true, true);
         self.changed.notify_one();
-        state.passed.add(name.clone(), Instant::now())
+        state.passed.add(name.clone(), Instant::now());
+    }
+
+    /// How often that was so by now.
+    pub(super) fn times_passed_over(&self, name: &InboxName) -> u32 {
+        self.lock().passed.times(name)
     }
 
     /// Something did not work, for the `tries`th time: after a pause it is to be tried again. Its name is held till then.

@@ -227,10 +227,20 @@ where
             }
             // It may be that this one only needs more space than there is.
             Doubt::Keep => {
-                self.troubles.with_one(doing, &name.id, &error, Some(pause));
-                let went_back = self.hand_back(room, claim, why);
-                if went_back && self.ready.pass_over(name) >= PATIENCE_OF_A_DRAIN && self.options.drain {
-                    self.put_aside(name, error.again());
+                let times = self.ready.times_passed_over(name) + 1;
+                let is_over = self.options.drain && times >= PATIENCE_OF_A_DRAIN;
+                match is_over {
+                    true => self.troubles.with_one(doing, &name.id, &error, None),
+                    false => {
+                        let pause = pause.max(pause_after(times));
+                        self.troubles.with_one_at_length(doing, &name.id, &error, pause);
+                    }
+                }
+                if self.hand_back(room, claim, why) {
+                    match is_over {
+                        true => self.put_aside(name, error.again()),
+                        false => self.ready.pass_over(name),
+                    }
                 }
             }
         }
