@@ -349,6 +349,20 @@ fn files_that_do_not_fit_are_refused() {
     });
 }
 
+/// Less than a doctor needs, and enough for a small job.
+#[test]
+fn a_doctor_does_not_call_a_disk_full_that_takes_jobs() {
+    on_small_disks(|folder, disk| {
+        let filler = disk.fill();
+        let left = File::options().write(true).open(&filler).expect("it was filled");
+        left.set_len(left.metadata().expect("it is there").len() - (128 << 10)).expect("it shrinks");
+        left.sync_all().expect("it shrinks");
+        let told = folder.run("filedrop doctor DROP", &[]).with(74).text().to_owned();
+        assert!(told.contains("too little space is left") && !told.contains("full"), "{told}");
+        folder.submit("1");
+    });
+}
+
 /// It is the first of what a doctor finds there.
 #[test]
 fn a_doctor_says_that_a_disk_is_full_or_read_only() {

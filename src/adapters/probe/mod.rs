@@ -32,7 +32,7 @@ pub use place::Surroundings;
 pub(crate) use place::look as surroundings;
 pub(crate) use rooms::look as unusable_rooms;
 pub use rooms::{Flaw, Unusable};
-pub(crate) use site::{Site, is_site, remove_old};
+pub(crate) use site::{Site, Space, is_site, remove_old};
 pub use times::Times;
 pub(crate) use times::measure as times;
 

@@ -31,6 +31,11 @@ pub enum Flaw {
     NoFolder,
     /// It lies on another file system than the drop folder, or on another mount: nothing can be moved or linked there.
     Elsewhere,
+    /// The system does not tell what is there: it failed, or its server is gone.
+    Unknown {
+        /// What the system says.
+        why: String,
+    },
     /// This user may not list it, or not make and rename what is in it.
     Closed {
         /// The number of the user that it belongs to.
@@ -46,7 +51,7 @@ pub enum Flaw {
 /// closed nothing is told: the folder is.
 ///
 /// # Errors
-/// If a folder cannot be looked at.
+/// If the drop folder itself cannot be looked at.
 pub(crate) fn look(root: &Path) -> io::Result<Vec<Unusable>> {
     let whole = Layout::new(root);
     let mut rooms: Vec<PathBuf> = whole.own_rooms(true).collect();
@@ -68,16 +73,19 @@ pub(crate) fn look(root: &Path) -> io::Result<Vec<Unusable>> {
             Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 Some(Flaw::Missing)
             }
-            Err(e) => return Err(e),
+            Err(e) => Some(Flaw::Unknown { why: e.to_string() }),
         };
         unusable.extend(flaw.map(|flaw| Unusable { path, flaw }));
     }
     Ok(unusable)
 }
 
-/// Until it is, its maker may still be at it.
+/// Until it is, its maker may still be at it. Of what the system does not tell, it is likely.
 fn is_made(nested: &Layout) -> bool {
-    nested.marker().exists()
+    match fs::metadata(nested.marker()) {
+        Err(e) => !matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+        Ok(_) => true,
+    }
 }
 
 /// `here`: the device of the drop folder, and where that is mounted. One file system may be mounted at two places, and nothing can be
@@ -95,6 +103,8 @@ fn flaw(path: &Path, meta: &Metadata, here: &(u64, Option<PathBuf>)) -> Option<F
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
 
     #[test]
@@ -115,5 +125,14 @@ mod tests {
         assert_eq!(look(root).unwrap(), outer, "the nested one may still be made");
         fs::write(nested.marker(), "{}").unwrap();
         assert_eq!(look(root).unwrap()[2..], [found("replies/shop/inbox", Flaw::Missing)]);
+        // As of a mount whose server is gone, the system tells nothing of a link to itself.
+        symlink("dead", root.join("dead")).unwrap();
+        let why = fs::metadata(root.join("dead")).unwrap_err().to_string();
+        assert_eq!(
+            look(root).unwrap()[0],
+            found("dead", Flaw::Unknown { why }),
+            "and the others are told of"
+        );
+        assert_eq!(look(root).unwrap().len(), 3);
     }
 }

@@ -12,6 +12,17 @@ const SUFFIX: &str = ".probe";
 
 /// More than all that is tried needs.
 const ENOUGH: usize = 256 << 10;
+/// A file system that takes so much is not full: small jobs may still come in.
+const A_BLOCK: usize = 4 << 10;
+
+/// How much can be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Space {
+    /// So much that what is tried does not fail for want of space.
+    Enough,
+    /// Something, but less.
+    Little,
+}
 
 /// A folder of our own, below the `tmp/` of a drop folder (P16 sweeps what a killed program leaves there), or below another folder.
 #[derive(Debug)]
@@ -52,14 +63,23 @@ impl<'a> Site<'a> {
         Ok(path)
     }
 
-    /// Whether so much can be written that what is tried does not fail for want of space.
+    /// How much can be written.
     ///
     /// # Errors
-    /// If not.
-    pub(crate) fn has_space(&self) -> io::Result<()> {
+    /// If nothing can.
+    pub(crate) fn space(&self) -> io::Result<Space> {
+        match self.takes(ENOUGH) {
+            Err(e) if matches!(e.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+                self.takes(A_BLOCK).map(|()| Space::Little)
+            }
+            taken => taken.map(|()| Space::Enough),
+        }
+    }
+
+    fn takes(&self, bytes: usize) -> io::Result<()> {
         let path = self.at("space");
         let file = self.fs.create(&path)?;
-        let tried = self.fs.write(&file, &vec![0; ENOUGH]).and_then(|()| self.fs.flush(&file));
+        let tried = self.fs.write(&file, &vec![0; bytes]).and_then(|()| self.fs.flush(&file));
         self.fs.unlink(&path)?;
         tried
     }

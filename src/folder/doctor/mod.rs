@@ -17,13 +17,15 @@ use super::{DropFolder, absolute};
 use crate::actors::consumer::Stopper;
 use crate::adapters::fs::OsFs;
 use crate::adapters::probe::{
-    self, Access, Delays, Flushes, Given, Locks, Names, Peer, Site, Surroundings, Times, Unusable, remove_old,
+    self, Access, Delays, Flushes, Given, Locks, Names, Peer, Site, Space, Surroundings, Times, Unusable,
+    remove_old,
 };
 use crate::adapters::watch::watch;
 use crate::ports::{Bell, Chosen, WatchMode};
 use crate::words::{Error, ErrorKind, Result};
 pub use choices::Choice;
 pub use risks::Risk;
+use risks::Untried;
 
 /// Tries out what a folder can do. Made by [`DropFolder::doctor`].
 pub struct Doctor {
@@ -47,7 +49,7 @@ pub struct Diagnosis {
     pub access: Access,
     /// Of a drop folder: its folders that cannot be used as they have to be.
     pub unusable: Vec<Unusable>,
-    /// What can be done in it; `None` if nothing could be tried, since the disk is full or read-only.
+    /// What can be done in it; `None` if nothing could be tried, since the disk is read-only, or full or almost.
     #[serde(flatten)]
     pub tried: Option<Tried>,
     /// What this program sees of another one, if it was to look for one.
@@ -135,23 +137,23 @@ impl Doctor {
         let failed = |e| explain(Error::io("make a folder to try things out", &below, e), &self.root);
         let surroundings = probe::surroundings(&self.root).map_err(failed)?;
         if surroundings.read_only {
-            return self.untried(surroundings);
+            return self.untried(surroundings, &Untried::ReadOnly(None));
         }
         if !self.is_drop_folder {
             remove_old(&self.fs, &below, OLD).map_err(failed)?;
         }
-        let tried = Site::with(&self.fs, &below, |site| {
-            site.has_space().map_err(failed)?;
-            self.examine_in(site, &below, surroundings.clone())
+        let tried = Site::with(&self.fs, &below, |site| match site.space().map_err(failed)? {
+            Space::Enough => self.examine_in(site, &below, surroundings.clone()),
+            Space::Little => self.untried(surroundings.clone(), &Untried::Little),
         });
-        match tried.map_err(failed).flatten() {
-            Err(e) if e.is_of_the_disk() => self.untried(surroundings),
-            answer => answer,
-        }
+        tried.map_err(failed).flatten().or_else(|e| match Untried::of(&e) {
+            Some(why) => self.untried(surroundings, &why),
+            None => Err(e),
+        })
     }
 
     /// What can be told of a disk to which nothing can be written.
-    fn untried(&self, surroundings: Surroundings) -> Result<Diagnosis> {
+    fn untried(&self, surroundings: Surroundings, why: &Untried) -> Result<Diagnosis> {
         let failed = |e| Error::io("look at the folder", &self.root, e);
         // Where nothing may be written, no folder may be used.
         let unusable = if surroundings.read_only { Vec::new() } else { self.unusable()? };
@@ -167,7 +169,7 @@ impl Doctor {
             chosen: Vec::new(),
             risks: Vec::new(),
         };
-        Ok(found.judged(None))
+        Ok(found.judged(Err(why)))
     }
 
     fn unusable(&self) -> Result<Vec<Unusable>> {
@@ -208,7 +210,7 @@ impl Doctor {
             chosen: Vec::new(),
             risks: Vec::new(),
         };
-        Ok(found.judged(Some(&watching)))
+        Ok(found.judged(Ok(&watching)))
     }
 
     fn unless_stopped<T>(&self, probe: impl FnOnce() -> T) -> Result<T> {
@@ -220,9 +222,9 @@ impl Doctor {
 }
 
 impl Diagnosis {
-    /// `watching`: if something could be tried.
-    fn judged(mut self, watching: Option<&Chosen>) -> Self {
-        if let (Some(tried), Some(watching)) = (&self.tried, watching) {
+    /// `watching`: or why nothing could be tried.
+    fn judged(mut self, watching: std::result::Result<&Chosen, &Untried>) -> Self {
+        if let (Some(tried), Ok(watching)) = (&self.tried, watching) {
             self.chosen = choices::of(tried, watching);
         }
         self.risks = risks::of(&self, watching.map(|watching| watching.mode));

@@ -1,11 +1,15 @@
 //! What is at risk in a folder.
 
+use std::io;
+use std::path::PathBuf;
+
 use serde::Serialize;
 
 use super::{Diagnosis, Tried, rooms};
 use crate::adapters::fs::Nature;
 use crate::adapters::probe::Ability;
 use crate::ports::WatchMode;
+use crate::words::Error;
 
 /// What is at risk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -29,16 +33,43 @@ const KEEP_AT_POWER_CUTS: [&str; 2] = ["ext4", "xfs"];
 const COARSE_NS: u64 = 100_000_000;
 const CLOCKS_DIFFER_MS: u64 = 1000;
 
-/// `watching`: if something could be tried.
-pub(super) fn of(found: &Diagnosis, watching: Option<WatchMode>) -> Vec<Risk> {
+/// Why nothing could be tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Untried {
+    /// Nothing can be changed: in the folder, or in this one below it.
+    ReadOnly(Option<PathBuf>),
+    /// Nothing can be written.
+    Full,
+    /// Nor by this user.
+    QuotaUsedUp,
+    /// Something could be written, but not enough.
+    Little,
+}
+
+impl Untried {
+    /// `None`: it is not because of the disk.
+    pub(super) fn of(error: &Error) -> Option<Self> {
+        match error.system()?.kind() {
+            io::ErrorKind::ReadOnlyFilesystem => Some(Self::ReadOnly(error.path().map(Into::into))),
+            io::ErrorKind::StorageFull => Some(Self::Full),
+            io::ErrorKind::QuotaExceeded => Some(Self::QuotaUsedUp),
+            _ => None,
+        }
+    }
+}
+
+/// `watching`: or why nothing could be tried.
+pub(super) fn of(found: &Diagnosis, watching: Result<WatchMode, &Untried>) -> Vec<Risk> {
     let mut risks = Risks(Vec::new());
-    match &found.tried {
-        Some(tried) => names(tried, &mut risks),
-        None => disk(found, &mut risks),
+    if let Some(tried) = &found.tried {
+        names(tried, &mut risks);
+    }
+    if let Err(why) = watching {
+        disk(why, &mut risks);
     }
     rooms::judge(found, &mut risks);
     power(found, &mut risks);
-    if let (Some(tried), Some(watching)) = (&found.tried, watching) {
+    if let (Some(tried), Ok(watching)) = (&found.tried, watching) {
         others(tried, watching, &mut risks);
         people(found, &mut risks);
         peer(found, tried, watching, &mut risks);
@@ -68,18 +99,28 @@ impl Risks {
     }
 }
 
-/// Nothing could be tried.
-fn disk(found: &Diagnosis, risks: &mut Risks) {
-    match found.surroundings.read_only {
-        true => risks.breaks(
-            "read-only",
-            "this file system is read-only: nothing can be submitted, handled or settled, and nothing was tried; mount it writable (of a \
-             disk that failed the kernel's log tells)",
-        ),
-        false => risks.breaks(
-            "full",
-            "this file system is full, or a quota is used up: nothing can be submitted, outcomes wait, and nothing was tried; make room \
-             (`filedrop gc` removes what was kept long enough)",
+fn disk(why: &Untried, risks: &mut Risks) {
+    let full = |subject: &str| {
+        format!(
+            "{subject}: nothing can be submitted, outcomes wait, and nothing was tried; make room (`filedrop gc` removes what was kept \
+             long enough)"
+        )
+    };
+    match why {
+        Untried::ReadOnly(below) => {
+            let subject = below.as_ref().map_or("this file system".into(), |path| path.display().to_string());
+            let says = format!(
+                "{subject} is read-only: nothing can be submitted, handled or settled, and nothing was tried; mount it writable (of a \
+                 disk that failed the kernel's log tells)"
+            );
+            risks.breaks("read-only", says);
+        }
+        Untried::Full => risks.breaks("full", full("this file system is full")),
+        Untried::QuotaUsedUp => risks.breaks("full", full("a quota is used up")),
+        Untried::Little => risks.breaks(
+            "space",
+            "too little space is left to try anything: what is small may still be submitted and settled, and the rest has to wait; make \
+             room (`filedrop gc` removes what was kept long enough)",
         ),
     }
 }
@@ -291,9 +332,30 @@ mod tests {
             broken("mount-option", &|found| found.surroundings.options.push(option.to_owned()));
         }
         broken("locks", &|found| tried(found).locks.seen = no());
-        broken("full", &|found| found.tried = None);
-        broken("read-only", &|found| (found.tried, found.surroundings.read_only) = (None, true));
         broken("group", &|found| found.access.made_for_group = Some(false));
+    }
+
+    #[test]
+    fn why_nothing_could_be_tried_is_told_as_it_is() {
+        let told = |why: &Untried| {
+            let mut found = diagnosis(|_| (), WatchMode::Notify);
+            found.tried = None;
+            let found = found.judged(Err(why));
+            assert!(!found.is_sound() && found.risks.len() == 1, "{found:?}");
+            (found.risks[0].what, found.risks[0].says.clone())
+        };
+        let of = |kind: io::ErrorKind| Untried::of(&Error::io("make a folder", "/srv/drop/tmp", kind.into()));
+        for (why, what, says) in [
+            (Some(Untried::ReadOnly(None)), "read-only", "this file system is read-only"),
+            (of(io::ErrorKind::ReadOnlyFilesystem), "read-only", "/srv/drop/tmp is read-only"),
+            (of(io::ErrorKind::StorageFull), "full", "this file system is full"),
+            (of(io::ErrorKind::QuotaExceeded), "full", "a quota is used up"),
+            (Some(Untried::Little), "space", "too little space is left"),
+        ] {
+            let told = told(&why.unwrap());
+            assert!(told.0 == what && told.1.starts_with(says), "{told:?}");
+        }
+        assert_eq!(of(io::ErrorKind::NotConnected), None);
     }
 
     #[test]

@@ -31,6 +31,10 @@ fn in_words(found: &Diagnosis, Unusable { path, flaw }: &Unusable) -> String {
             "{path} is another file system or mount, and nothing can be moved there from the other folders: all of a drop folder has \
              to lie on one; unmount it"
         ),
+        Flaw::Unknown { why } => format!(
+            "{path} cannot be looked at ({why}), and whoever needs it waits: if something is mounted there whose server is gone, unmount \
+             it (`umount --lazy {path}`); of a disk that failed the kernel's log tells"
+        ),
         Flaw::Closed { owner, group, mode } => {
             let help = match access.shared {
                 true => format!("`filedrop init {root} --shared {}` gives it to the group", access.group),
