@@ -57,7 +57,7 @@ pub(super) fn run(args: &ShowArgs) -> Result<Exit, Failure> {
     if *json {
         output::json_line(&story::as_json(&story))?;
     } else {
-        let left = left_by_its_consumer(&story, folder, drop)?;
+        let left = left_by_its_consumer(&story, folder, drop);
         output::data(|out| {
             story::in_words(&story, drop, out)?;
             let (why, next) = left.as_ref().map_or(("", ""), |(why, next)| (*why, &**next));
@@ -68,15 +68,11 @@ pub(super) fn run(args: &ShowArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Why a job that is claimed may not go on by itself, and who goes on with it.
-fn left_by_its_consumer(
-    story: &Story,
-    folder: &DropFolder,
-    drop: &Path,
-) -> Result<Option<(&'static str, String)>, Failure> {
-    let claim = story.places.iter().find(|place| place.room == "claimed");
-    let Some(claim) = claim.filter(|_| story.outcome.is_none()) else { return Ok(None) };
-    let (why, next) = explain::of_claim(claim, &folder.explain()?, drop);
+/// Why a job that is claimed may not go on by itself, and who goes on with it. A look that fails says nothing: the story is known.
+fn left_by_its_consumer(story: &Story, folder: &DropFolder, drop: &Path) -> Option<(&'static str, String)> {
+    let claim =
+        story.places.iter().find(|place| place.room == "claimed").filter(|_| story.outcome.is_none())?;
+    let (why, next) = explain::of_claim(claim, &folder.explain().ok()?, drop);
     // Of a consumer that lives there is nothing to say.
-    Ok(Some((why, next)).filter(|(_, next)| !next.is_empty()))
+    Some((why, next)).filter(|(_, next)| !next.is_empty())
 }
