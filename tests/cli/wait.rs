@@ -200,6 +200,24 @@ fn call_that_is_interrupted_says_how_to_ask_again() {
     }
 }
 
+/// As a script starts what ends with `&`.
+#[test]
+fn wait_in_the_background_is_left_alone_by_an_interrupt() {
+    let folder = Folder::new();
+    let id = folder.submit("1");
+    let wait = folder.command("producer -v wait DROP", &[&id]);
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"trap "" INT; exec "$@""#, "sh"]).arg(wait.get_program()).args(wait.get_args());
+    if let Some(dir) = wait.get_current_dir() {
+        command.current_dir(dir);
+    }
+    let mut waiting = Running::start(command);
+    waiting.wait_for_words("waiting for outcomes");
+    waiting.signal(Signal::INT);
+    folder.drain("cat");
+    assert_eq!(waiting.end().with(0).out, b"1");
+}
+
 #[test]
 fn wait_that_is_interrupted_says_how_to_ask_again() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {

@@ -1,9 +1,11 @@
 //! SIGINT and SIGTERM, heard on a thread of their own, as the commands themselves block.
 
-use std::thread;
+use std::future::pending;
+use std::mem::MaybeUninit;
+use std::{ptr, thread};
 
 use tokio::runtime::Builder;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{self, SignalKind, signal};
 
 use super::exit::{Exit, Failure};
 
@@ -31,21 +33,23 @@ impl Signal {
     }
 }
 
-/// From when this returns, each signal is told to `heard`, and no longer ends the program by itself.
+/// From when this returns, each signal is told to `heard`, and no longer ends the program by itself. One that the program was
+/// started to ignore stays ignored: a script starts what ends with `&` so, that ^C at the terminal leaves it alone.
 pub(super) fn listen(mut heard: impl FnMut(Signal) + Send + 'static) -> Result<(), Failure> {
     let cannot = |e| Failure::new(Exit::Io, format_args!("cannot listen for signals: {e}"));
     let runtime = Builder::new_current_thread().enable_io().build().map_err(cannot)?;
     let (mut interrupt, mut terminate) = {
         let _context = runtime.enter();
-        let listen_for = |kind| signal(kind).map_err(cannot);
+        let listen_for =
+            |kind: SignalKind| (!is_ignored(kind)).then(|| signal(kind)).transpose().map_err(cannot);
         (listen_for(SignalKind::interrupt())?, listen_for(SignalKind::terminate())?)
     };
     let listener = move || {
         runtime.block_on(async {
             loop {
                 let signal = tokio::select! {
-                    Some(()) = interrupt.recv() => Signal::Interrupt,
-                    Some(()) = terminate.recv() => Signal::Terminate,
+                    Some(()) = next(&mut interrupt) => Signal::Interrupt,
+                    Some(()) = next(&mut terminate) => Signal::Terminate,
                     else => return,
                 };
                 heard(signal);
@@ -53,4 +57,21 @@ pub(super) fn listen(mut heard: impl FnMut(Signal) + Send + 'static) -> Result<(
         });
     };
     thread::Builder::new().name("signals".to_owned()).spawn(listener).map(drop).map_err(cannot)
+}
+
+async fn next(signals: &mut Option<unix::Signal>) -> Option<()> {
+    match signals {
+        Some(signals) => signals.recv().await,
+        None => pending().await,
+    }
+}
+
+#[allow(unsafe_code)]
+fn is_ignored(kind: SignalKind) -> bool {
+    let mut action = MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: the pointer is to a value on this stack, that is read if it was written. Nobody's handler is replaced.
+    unsafe {
+        let known = libc::sigaction(kind.as_raw_value(), ptr::null(), action.as_mut_ptr()) == 0;
+        known && action.assume_init().sa_sigaction == libc::SIG_IGN
+    }
 }
