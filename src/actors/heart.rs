@@ -9,8 +9,8 @@ use crate::actors::troubles::Troubles;
 use crate::ports::{Beat, Bell, Progress, Store};
 use crate::words::{Error, Id};
 
-const BEAT: &str = "say that it is alive";
-const REGISTER: &str = "register anew";
+pub(super) const BEAT: &str = "say that it is alive";
+pub(super) const REGISTER: &str = "register anew";
 
 /// What the thread and its owner share.
 pub(super) struct Heart<'a, S: Store> {

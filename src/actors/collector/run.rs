@@ -31,8 +31,9 @@ pub struct Setup<'a, S: Store> {
 /// Hands outcomes over until nothing is left, or, if it follows, until it is stopped. Blocks.
 ///
 /// # Errors
-/// If it cannot register (if it follows, unless that is because the disk is full or read-only), and [`Refusal::Over`](crate::ports::Refusal::Over). If it does not follow, also that of the first outcome that was not taken over (the
-/// others were), and whatever keeps it from going on. If it follows, trouble is told to the observer, and tried again.
+/// If it cannot register (if it follows, unless that is because the disk is full or read-only), and
+/// [`Refusal::Over`](crate::ports::Refusal::Over). If it does not follow, also that of the first outcome that was not taken over
+/// (the others were), and whatever keeps it from going on. If it follows, trouble is told to the observer, and tried again.
 pub fn run<S>(setup: Setup<'_, S>, recipient: &mut dyn Recipient) -> Result<Collected>
 where
     S: Store + Sync,

@@ -17,6 +17,7 @@ mod refused;
 mod run;
 mod steps;
 mod stop;
+mod task;
 mod verdict;
 mod waiting;
 mod worker;

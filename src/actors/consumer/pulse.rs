@@ -10,13 +10,10 @@ use std::time::{Duration, Instant};
 
 use super::PATIENCE_OF_A_DRAIN;
 use super::floor::{Floor, lock};
-use crate::actors::heart::beat_interval;
+use crate::actors::heart::{BEAT, REGISTER, beat_interval};
 use crate::actors::observer::Event;
 use crate::ports::{Beat, Bell, Host, Progress, Store};
 use crate::words::Error;
-
-const BEAT: &str = "say that it is alive";
-const REGISTER: &str = "register anew";
 
 /// Leases may be longer than the clock's range; a year is as good.
 const LONGEST_LEASE: Duration = Duration::from_secs(365 * 86_400);

@@ -7,17 +7,15 @@
 //! Nor may the first job wait for it: a scan goes through four times as many names as the last one at most. Of a million that are
 //! waiting, the first one sees four thousand, and a second or two later one has seen them all.
 
-mod task;
-
 use std::collections::HashSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::passed_over::PassedOver;
+use super::task::{Again, Next, Task};
 use super::{Doubt, HoldBack};
 use crate::ports::Scan;
 use crate::words::{DeliveryKind, InboxName, Result, Turns, pause_after};
-pub(super) use task::{Again, Next, Task, Unsettled};
 
 /// How many times its own cost a scan must be old before a change is followed by another while there is work left.
 const REST: u32 = 20;

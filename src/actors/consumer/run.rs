@@ -48,7 +48,7 @@ pub struct Setup<'a, S: Store, H: Host> {
 ///
 /// # Errors
 /// If it cannot register, or a drain cannot go on, or had to put a job aside. Otherwise trouble is told to the observer, and tried
-/// again; unless it drains that is so of a disk on which it cannot register because it is full or read-only.
+/// again. So is, unless it drains, a registration that fails because the disk is full or read-only.
 pub fn run<S, H>(setup: Setup<'_, S, H>) -> Result<Summary>
 where
     S: Store + Sync,

@@ -2,21 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-use crate::actors::consumer::Conclusion;
+use super::Conclusion;
 use crate::ports::Claim;
 use crate::words::{Error, InboxName};
 
 /// What did not work, and is to be tried again.
-pub(crate) struct Again<R> {
+pub(super) struct Again<R> {
     /// What.
-    pub(crate) task: Task<R>,
+    pub(super) task: Task<R>,
     /// How often it has been tried.
-    pub(crate) tries: u32,
+    pub(super) tries: u32,
     pub(super) due: Instant,
 }
 
 /// What can be tried again.
-pub(crate) enum Task<R> {
+pub(super) enum Task<R> {
     /// To take a name into this room: it may be there already.
     Take(InboxName, R),
     /// To do with a claim what was concluded.
@@ -24,16 +24,16 @@ pub(crate) enum Task<R> {
 }
 
 /// A claim that was handled.
-pub(crate) struct Unsettled<R> {
-    pub(crate) room: R,
-    pub(crate) claim: Claim,
-    pub(crate) conclusion: Conclusion,
+pub(super) struct Unsettled<R> {
+    pub(super) room: R,
+    pub(super) claim: Claim,
+    pub(super) conclusion: Conclusion,
     /// When it was claimed.
-    pub(crate) began: Instant,
+    pub(super) began: Instant,
 }
 
 /// What a worker is to do.
-pub(crate) enum Next<R> {
+pub(super) enum Next<R> {
     /// Take this.
     New(InboxName),
     /// Try this again.

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::floor::{Floor, lock};
-use super::ready::{Next, Task, Unsettled};
+use super::task::{Next, Task, Unsettled};
 use super::verdict::{DOUBTFUL, Hitch, Otherwise};
 use super::{Conclusion, Doubt, PATIENCE_OF_A_DRAIN, Taken, conclude, finish, take};
 use crate::actors::observer::Event;

@@ -40,8 +40,9 @@ pub struct Setup<'a, S: Store, F: Foreign<Room = S::Room>, H: Host> {
 /// folder is not the one at its path any more. Blocks.
 ///
 /// # Errors
-/// If it cannot begin; unless it works once, it waits while it cannot because the disk is full or read-only. If it works once, also the first error, when all that was possible is done; what is left is for the next
-/// one. Otherwise trouble is told to the observer, and tried again.
+/// If it cannot begin; unless it works once, it waits while it cannot because the disk is full or read-only. If it works once, also
+/// the first error, when all that was possible is done; what is left is for the next one. Otherwise trouble is told to the
+/// observer, and tried again.
 pub fn run<S, F, H>(setup: Setup<'_, S, F, H>) -> Result<Ended>
 where
     S: Store + Sync,

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 
 use super::*;
 use crate::actors::consumer::Conclusion;
+use crate::actors::consumer::task::Unsettled;
 use crate::ports::Claim;
 use crate::words::{Error, Id, Millis, Priority};
 
