@@ -44,7 +44,7 @@ const LARGE: usize = 64 << 10;
 /// In its environment are `FILEDROP_DROP`, `FILEDROP_ID`, `FILEDROP_TYPE`, `FILEDROP_SUBJECT` (if the job has one; of a bare file
 /// that became a job: its name, as [`shown`](crate::words::shown)), `FILEDROP_TOPIC` (of an event),
 /// `FILEDROP_CORRELATION_ID` (the flow that it belongs to), `FILEDROP_ATTEMPT`, `FILEDROP_JOB` (the path of the envelope), `FILEDROP_PAYLOAD` (the folder with the files that are attached
-/// to the job, if it has any; of a bare file that became a job: [that file](Job::data_file)), `FILEDROP_RESULT_DIR` and `TRACEPARENT` (if the job has one). What it leaves in the folder
+/// to the job, if it has any; of a bare file that became a job: [that file](crate::Job::data_file)), `FILEDROP_RESULT_DIR` and `TRACEPARENT` (if the job has one). What it leaves in the folder
 /// `FILEDROP_RESULT_DIR` travels with the outcome if it succeeds: regular files, also in folders; anything else there is removed.
 ///
 /// Everything else in its environment is ours, as it was when the command was looked up.
