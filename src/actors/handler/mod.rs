@@ -7,6 +7,8 @@ mod cut;
 mod exec;
 mod find;
 mod group;
+#[cfg(any(target_os = "linux", feature = "cli"))]
+pub(crate) mod ignored;
 mod last_words;
 mod lines;
 mod output;

@@ -33,6 +33,7 @@ mod system {
 
     use rustix::process::Pid;
 
+    use super::super::ignored::is_ignored;
     use super::{Child, Program, Standard};
 
     /// Much more than a few system calls need.
@@ -148,13 +149,9 @@ mod system {
     fn heed_children() {
         static ONCE: Once = Once::new();
         ONCE.call_once(|| {
-            let mut action = MaybeUninit::<libc::sigaction>::uninit();
-            // SAFETY: the pointer is to a value on this stack, that is read if it was written. Nobody's handler is replaced.
-            unsafe {
-                let known = libc::sigaction(libc::SIGCHLD, ptr::null(), action.as_mut_ptr()) == 0;
-                if known && action.assume_init().sa_sigaction == libc::SIG_IGN {
-                    libc::signal(libc::SIGCHLD, libc::SIG_DFL);
-                }
+            if is_ignored(libc::SIGCHLD) {
+                // SAFETY: nobody's handler is replaced.
+                unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
             }
         });
     }

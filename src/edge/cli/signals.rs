@@ -1,13 +1,13 @@
 //! SIGINT and SIGTERM, heard on a thread of their own, as the commands themselves block.
 
 use std::future::pending;
-use std::mem::MaybeUninit;
-use std::{ptr, thread};
+use std::thread;
 
 use tokio::runtime::Builder;
 use tokio::signal::unix::{self, SignalKind, signal};
 
 use super::exit::{Exit, Failure};
+use crate::actors::handler::ignored::is_ignored;
 
 /// Somebody asked us to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +40,9 @@ pub(super) fn listen(mut heard: impl FnMut(Signal) + Send + 'static) -> Result<(
     let runtime = Builder::new_current_thread().enable_io().build().map_err(cannot)?;
     let (mut interrupt, mut terminate) = {
         let _context = runtime.enter();
-        let listen_for =
-            |kind: SignalKind| (!is_ignored(kind)).then(|| signal(kind)).transpose().map_err(cannot);
+        let listen_for = |kind: SignalKind| {
+            (!is_ignored(kind.as_raw_value())).then(|| signal(kind)).transpose().map_err(cannot)
+        };
         (listen_for(SignalKind::interrupt())?, listen_for(SignalKind::terminate())?)
     };
     let listener = move || {
@@ -63,15 +64,5 @@ async fn next(signals: &mut Option<unix::Signal>) -> Option<()> {
     match signals {
         Some(signals) => signals.recv().await,
         None => pending().await,
-    }
-}
-
-#[allow(unsafe_code)]
-fn is_ignored(kind: SignalKind) -> bool {
-    let mut action = MaybeUninit::<libc::sigaction>::uninit();
-    // SAFETY: the pointer is to a value on this stack, that is read if it was written. Nobody's handler is replaced.
-    unsafe {
-        let known = libc::sigaction(kind.as_raw_value(), ptr::null(), action.as_mut_ptr()) == 0;
-        known && action.assume_init().sa_sigaction == libc::SIG_IGN
     }
 }
