@@ -38,8 +38,7 @@ pub struct Surroundings {
 pub(crate) fn look(path: &Path) -> io::Result<Surroundings> {
     let kind = kind(path)?;
     let room = rustix::fs::statvfs(path)?;
-    let mount = std::fs::read("/proc/self/mountinfo").ok().and_then(|mounts| mount_of(&mounts, path));
-    let mount = mount.unwrap_or_default();
+    let mount = mount_of(&mounts(), path).unwrap_or_default();
     let file_system = match (&mount.file_system[..], kind.name) {
         ("", "") => "unknown",
         // Of what lies behind an automount only the magic number tells.
@@ -59,9 +58,14 @@ pub(crate) fn look(path: &Path) -> io::Result<Surroundings> {
     })
 }
 
-/// Where what a path lies on is mounted, if the kernel tells.
-pub(super) fn mounted_at(path: &Path) -> Option<PathBuf> {
-    mount_of(&std::fs::read("/proc/self/mountinfo").ok()?, path)?.at
+/// All mounts, as the kernel tells them; nothing if it does not.
+pub(super) fn mounts() -> Vec<u8> {
+    std::fs::read("/proc/self/mountinfo").unwrap_or_default()
+}
+
+/// Where what a path lies on is mounted, if that was told.
+pub(super) fn mounted_at(mounts: &[u8], path: &Path) -> Option<PathBuf> {
+    mount_of(mounts, path)?.at
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]

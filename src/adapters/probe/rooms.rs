@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access as Mode, access};
 use serde::Serialize;
 
-use super::place::mounted_at;
+use super::place::{mounted_at, mounts};
 use crate::adapters::store::local::Layout;
 
 /// A folder of a drop folder's that cannot be used as it has to be.
@@ -64,11 +64,16 @@ pub(crate) fn look(root: &Path) -> io::Result<Vec<Unusable>> {
     if is_made(&outbox) {
         rooms.extend(outbox.own_rooms(false));
     }
-    let here = (fs::metadata(root)?.dev(), mounted_at(root));
+    let mounts = mounts();
+    let lies_on = |path: &Path, meta: &Metadata| (meta.dev(), mounted_at(&mounts, path));
+    let here = lies_on(root, &fs::metadata(root)?);
     let mut unusable = Vec::new();
     for path in rooms {
         let flaw = match fs::metadata(&path) {
-            Ok(meta) => flaw(&path, &meta, &here),
+            Ok(meta) if !meta.is_dir() => Some(Flaw::NoFolder),
+            // One file system may be mounted at two places, and nothing can be moved from one to the other.
+            Ok(meta) if lies_on(&path, &meta) != here => Some(Flaw::Elsewhere),
+            Ok(meta) => closed(&path, &meta),
             Err(e) if e.kind() == ErrorKind::PermissionDenied => None,
             Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 Some(Flaw::Missing)
@@ -88,15 +93,7 @@ fn is_made(nested: &Layout) -> bool {
     }
 }
 
-/// `here`: the device of the drop folder, and where that is mounted. One file system may be mounted at two places, and nothing can be
-/// moved from one to the other.
-fn flaw(path: &Path, meta: &Metadata, here: &(u64, Option<PathBuf>)) -> Option<Flaw> {
-    if !meta.is_dir() {
-        return Some(Flaw::NoFolder);
-    }
-    if (meta.dev(), mounted_at(path)) != *here {
-        return Some(Flaw::Elsewhere);
-    }
+fn closed(path: &Path, meta: &Metadata) -> Option<Flaw> {
     let closed = Flaw::Closed { owner: meta.uid(), group: meta.gid(), mode: meta.mode() & 0o7777 };
     access(path, Mode::READ_OK | Mode::WRITE_OK | Mode::EXEC_OK).is_err().then_some(closed)
 }

@@ -158,7 +158,12 @@ impl Doctor {
         // Where nothing may be written, no folder may be used.
         let unusable = if surroundings.read_only { Vec::new() } else { self.unusable()? };
         let access = probe::access(&self.root, None).map_err(failed)?;
-        let found = Diagnosis {
+        Ok(self.diagnosis(surroundings, access, unusable).judged(Err(why)))
+    }
+
+    /// Of which nothing is tried or judged yet.
+    fn diagnosis(&self, surroundings: Surroundings, access: Access, unusable: Vec<Unusable>) -> Diagnosis {
+        Diagnosis {
             folder: self.root.clone(),
             drop_folder: self.is_drop_folder,
             surroundings,
@@ -168,8 +173,7 @@ impl Doctor {
             peer: None,
             chosen: Vec::new(),
             risks: Vec::new(),
-        };
-        Ok(found.judged(Err(why)))
+        }
     }
 
     fn unusable(&self) -> Result<Vec<Unusable>> {
@@ -199,17 +203,8 @@ impl Doctor {
         // As a consumer does when it starts.
         let (_, watching) = watch(WatchMode::Auto, &self.fs, below, &Bell::default())?;
         self.unless_stopped(|| ())?;
-        let found = Diagnosis {
-            folder: self.root.clone(),
-            drop_folder: self.is_drop_folder,
-            surroundings,
-            access,
-            unusable,
-            tried: Some(Tried { names, flushes, locks, notifications, times }),
-            peer,
-            chosen: Vec::new(),
-            risks: Vec::new(),
-        };
+        let tried = Some(Tried { names, flushes, locks, notifications, times });
+        let found = Diagnosis { tried, peer, ..self.diagnosis(surroundings, access, unusable) };
         Ok(found.judged(Ok(&watching)))
     }
 

@@ -55,8 +55,8 @@ out by what its programs ask when they start. Whether a disk keeps what it says 
 power was cut again and again, and nothing was lost, is known: on ext4 with a journal, and on xfs.
 
 `RISK` says that a promise does not hold there, as that a job survives a power cut: then the exit code is 1. `note` is what \
-costs time, or is good to know. On a disk that is full or read-only, nothing can be submitted or tried; that is the first of what is told, \
-and the exit code is 74. Of a drop folder each folder in it is looked at, too: whether it is there, on the same file system, and open to \
+costs time, or is good to know. On a disk that is read-only, full, or too full to try anything, that is the first of what is told, and the exit \
+code is 74. Of a drop folder each folder in it is looked at, too: whether it is there, on the same file system, and open to \
 the user of this program; so run it as the one that consumers run as.
 
 What it makes lies in one folder (.*.probe, in tmp/ of a drop folder) and is removed again, also on SIGINT and SIGTERM. What one that was \
