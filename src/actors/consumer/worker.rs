@@ -228,18 +228,16 @@ where
             // It may be that this one only needs more space than there is.
             Doubt::Keep => {
                 let times = self.ready.times_passed_over(name) + 1;
-                let is_over = self.options.drain && times >= PATIENCE_OF_A_DRAIN;
-                match is_over {
-                    true => self.troubles.with_one(doing, &name.id, &error, None),
-                    false => {
-                        let pause = pause.max(pause_after(times));
-                        self.troubles.with_one_at_length(doing, &name.id, &error, pause);
+                if self.options.drain && times >= PATIENCE_OF_A_DRAIN {
+                    self.troubles.with_one(doing, &name.id, &error, None);
+                    if self.hand_back(room, claim, why) {
+                        self.put_aside(name, error.again());
                     }
-                }
-                if self.hand_back(room, claim, why) {
-                    match is_over {
-                        true => self.put_aside(name, error.again()),
-                        false => self.ready.pass_over(name),
+                } else {
+                    let pause = pause.max(pause_after(times));
+                    self.troubles.with_one_at_length(doing, &name.id, &error, pause);
+                    if self.hand_back(room, claim, why) {
+                        self.ready.pass_over(name);
                     }
                 }
             }
