@@ -85,6 +85,24 @@ fn a_python_that_was_stopped_for_long() {
     assert_eq!(place.in_room("done").len(), 2);
 }
 
+/// A Python worker that has a job in hand, until the file `go` is there, and registers anew soon.
+fn waiting_worker(place: &Place) -> Running {
+    submit_given(place, "x");
+    let mut worker = Running::start(place.python("work", &["handler=wait", "lease=0.5", "stay"]));
+    worker.line();
+    worker
+}
+
+fn submit_given(place: &Place, text: &str) {
+    place.says_to("submit", &[json!({"id": "given", "text": text})]);
+}
+
+/// Lets that worker go on, and waits for the outcome of the job here.
+fn outcome(place: &Place) -> String {
+    std::fs::write(place.beside("go"), "").unwrap();
+    place.run("producer wait DROP given", &[])
+}
+
 /// A job in hand, and another drop folder in the place of the one that it came from: its outcome would be another job's there.
 #[test]
 fn a_python_settles_nothing_in_another_folder() {
@@ -92,22 +110,18 @@ fn a_python_settles_nothing_in_another_folder() {
         return;
     }
     let place = Place::new();
-    let submit = |text: &str| place.says_to("submit", &[json!({"id": "given", "text": text})]);
+    let worker = waiting_worker(&place);
     let rooms = || std::fs::read_dir(place.drop.join("claimed")).map_or(0, Iterator::count);
-    submit("x");
-    let mut worker = Running::start(place.python("work", &["handler=wait", "lease=0.5", "stay"]));
-    worker.line();
     std::fs::rename(&place.drop, place.beside("first")).unwrap();
     place.run("filedrop init -q DROP", &[]);
-    submit("y");
+    submit_given(&place, "y");
     until("it registers anew", || (rooms() == 2).then_some(()));
-    std::fs::write(place.beside("go"), "").unwrap();
-    assert_eq!(place.run("producer wait DROP given", &[]), "Y");
+    assert_eq!(outcome(&place), "Y");
     worker.kill();
     std::fs::rename(&place.drop, place.beside("second")).unwrap();
     std::fs::rename(place.beside("first"), &place.drop).unwrap();
     assert_eq!(place.says("work", &[])[0]["attempt"], 2);
-    assert_eq!(place.run("producer wait DROP given", &[]), "X");
+    assert_eq!(outcome(&place), "X");
 }
 
 /// The number of a folder that is removed is given to the next one, on ext4 nearly always.
@@ -117,14 +131,10 @@ fn a_python_settles_nothing_in_a_folder_that_was_made_anew() {
         return;
     }
     let place = Place::new();
-    let submit = |text: &str| place.says_to("submit", &[json!({"id": "given", "text": text})]);
-    submit("x");
-    let mut worker = Running::start(place.python("work", &["handler=wait", "lease=0.5", "stay"]));
-    worker.line();
+    let worker = waiting_worker(&place);
     std::fs::remove_dir_all(&place.drop).unwrap();
     place.run("filedrop init -q DROP", &[]);
-    submit("y");
-    std::fs::write(place.beside("go"), "").unwrap();
-    assert_eq!(place.run("producer wait DROP given", &[]), "Y");
+    submit_given(&place, "y");
+    assert_eq!(outcome(&place), "Y");
     worker.kill();
 }
