@@ -111,7 +111,8 @@ what the handler has started itself: `exec` the last command of a script.
 
 On SIGTERM or SIGINT it claims no more jobs, and gives the handlers --grace to finish; a second one ends them at once. It \
 exits with 0 when it has drained or was asked to stop, whatever became of the jobs; failed ones are logged, also with -q, \
-and lie in dead/, each beside its reason (see `filedrop dead`). RUST_LOG sets what is logged, and \
+and lie in dead/, each beside its reason (see `filedrop dead`). Started with `&` by a script it ignores SIGINT, as \
+shells ask for. RUST_LOG sets what is logged, and \
 wins over -q and -v.
 
 Examples:
