@@ -243,3 +243,51 @@ fn p22_put_back() {
         search.expect_none("P22 moved while it is redriven");
     }
 }
+
+/// While one is putting it back, another does, and somebody moves it to the inbox again.
+#[test]
+fn p22_put_back_twice() {
+    let again = |ledger: &Ledger| -> Program {
+        let tidy = take_over(ledger);
+        Box::new(|fs| {
+            tidy(fs.clone());
+            operators::mover()(fs);
+        })
+    };
+    for model in MODELS {
+        let mut search = Search::new(0);
+        search.interleave(|| moved(World::new(model, 1)), consume, again, |_| 0.., false);
+        search.expect_none("P22 put back, and moved again");
+    }
+}
+
+/// Whoever takes its name then, and dies before it gives it back, leaves it to the sweep.
+#[test]
+fn p22_what_was_taken_aside_comes_back() {
+    for model in MODELS {
+        let (start, ledger) = moved(World::new(model, 1).announcing());
+        let (mut search, mut last_names) = (Search::new(0), 0);
+        for calls in 0.. {
+            let (world, ledger) = (start.fork(), ledger.fork());
+            let mut tidy = Actor::start(&world, 2, consume(&ledger));
+            let is_at_it =
+                || world.next_call(2).is_some_and(|call| call.contains("/inbox/") && call.contains("/tmp/"));
+            while !is_at_it() {
+                assert!(tidy.step(Fate::Proceed), "it takes no name aside");
+            }
+            Actor::start(&world, 3, take_over(&ledger)).finish();
+            Actor::start(&world, 4, operators::mover()).finish();
+            if tidy.steps(calls) < calls {
+                break;
+            }
+            drop(tidy);
+            let letters = world.tree().into_iter().filter(|(path, _)| path.ends_with(".job.json"));
+            last_names += usize::from(letters.into_iter().all(|(path, _)| path.contains("/tmp/")));
+            world.advance(25 * 3600 * 1000);
+            Actor::start(&world, 5, operators::sweeper()).finish();
+            search.conclude_once(&world, &ledger);
+        }
+        search.expect_none("P22 taken aside by the dead");
+        assert!(last_names > 0, "nobody died with its last name in hand");
+    }
+}

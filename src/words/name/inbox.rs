@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Id, Millis, NameError, Priority, StagedName};
+use super::{Id, Millis, NameError, Priority, StagedName, parse_nonce};
 
 /// What lies in an inbox: a job in that of a drop folder, an outcome in that of a Return Address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -99,6 +99,17 @@ impl InboxName {
         with_attempt(DeliveryKind::Job)
             .or_else(|| with_attempt(DeliveryKind::Outcome))
             .ok_or_else(|| NameError(s.to_owned(), "the name of an archived file"))
+    }
+
+    /// Its name in `tmp/` while it is seen whether it has come to its place in the archive: `<nonce>.<archived name>`.
+    pub fn aside(&self, nonce: u64) -> String {
+        format!("{nonce:016x}.{}", self.archived())
+    }
+
+    /// Parses the name of what is aside. The attempt is given as 1.
+    pub fn parse_aside(s: &str) -> Option<Self> {
+        let (nonce, archived) = s.split_once('.')?;
+        parse_nonce(nonce).and_then(|_| Self::parse_archived(archived).ok())
     }
 
     /// The id in the name of a slot, `<id>.outcome.json`.

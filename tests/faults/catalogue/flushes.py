@@ -285,6 +285,6 @@ FAULTS = [
         "P22",
         "what is put back goes from the inbox before its place is durable",
         "proof policies::p22_put_back",
-        [local("dead.rs", "                self.flush_dir(parent(place))?;\n")],
+        [local("misplaced.rs", "                self.flush_dir(parent(place))?;\n")],
     ),
 ]

@@ -88,9 +88,9 @@ FAULTS = [
         "contract policies::what_is_no_job_is_put_back",
         [
             local(
-                "dead.rs",
-                "        let linked = || self.link_if_free(misplaced, own, place);",
-                "        let _ = self.fs.unlink(place);\n        let linked = || self.link_if_free(misplaced, own, place);",
+                "misplaced.rs",
+                "        let linked = || self.link_if_free(&misplaced, own, place);",
+                "        let _ = self.fs.unlink(place);\n        let linked = || self.link_if_free(&misplaced, own, place);",
             )
         ],
     ),

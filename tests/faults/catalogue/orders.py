@@ -166,12 +166,25 @@ FAULTS = [
         "proof policies::p22_put_back",
         [
             local(
-                "dead.rs",
-                "        let linked = || self.link_if_free(misplaced, own, place);",
+                "misplaced.rs",
+                "        let linked = || self.link_if_free(&misplaced, own, place);",
                 "        let aside = self.draft_path();\n"
-                "        let _ = self.fs.rename(misplaced, &aside);\n"
-                "        let misplaced = &aside;\n"
-                "        let linked = || self.link_if_free(misplaced, own, place);",
+                "        let _ = self.fs.rename(&misplaced, &aside);\n"
+                "        let misplaced = aside;\n"
+                "        let linked = || self.link_if_free(&misplaced, own, place);",
+            )
+        ],
+    ),
+    Fault(
+        "p22-late",
+        "P22",
+        "what was put back goes from the inbox, whoever has put it there again",
+        "proof policies::p22_put_back_twice",
+        [
+            local(
+                "misplaced.rs",
+                "            if self.look(&place)?.is_some_and(|there| there.id == own.id) {",
+                "            if self.look(&place)?.is_none_or(|there| there.id == own.id) {",
             )
         ],
     ),

@@ -1,68 +1,17 @@
-//! P21, P22: a dead letter is submitted again as a new job, and never as itself.
+//! P21: a dead letter is submitted again as a new job, and never as itself.
 
 use std::path::{Path, PathBuf};
 
 use super::LocalStore;
-use super::moves::{found, parent};
+use super::moves::found;
 use super::submit::uncertain;
-use crate::ports::{FileId, Fs, Host, NewJob, Submitted};
+use crate::ports::{Fs, Host, NewJob, Submitted};
 use crate::words::{
     ClaimCheckKind, Envelope, Error, ErrorKind, Id, InboxName, Job, MAX_FILE_BYTES, Millis, Outcome, Result,
     to_reference,
 };
 
 impl<F: Fs, H: Host> LocalStore<F, H> {
-    /// P22. What has no outcome was never a dead letter: its name is wrong.
-    pub(super) fn move_back(&self, name: &InboxName) -> Result<PathBuf> {
-        let misplaced = self.layout.room("inbox").join(name.archived());
-        let place = self.rest_of(name)?;
-        // Gone: another has put it back.
-        let Some(own) = self.look(&misplaced)? else { return Ok(place) };
-        let invalid = self.layout.room("invalid").join(name.archived());
-        for place in [place, invalid] {
-            if !self.move_to(&misplaced, own.id, name, &place)? {
-                continue;
-            }
-            let slot = self.layout.slot(name);
-            if !place.starts_with(self.layout.archive_day(name))
-                && let Some(file) = self.look(&slot)?
-            {
-                self.link_if_free(&slot, file.id, &place.with_file_name(name.reason()))?;
-            }
-            return Ok(place);
-        }
-        let why = "other files of this name lie where it would go, and in invalid/; none is replaced: remove what is not needed";
-        Err(Error::new(ErrorKind::Invalid, why).at(misplaced))
-    }
-
-    /// By a link: what somebody edited and moved must not replace what lies there. Whether it does not.
-    fn move_to(&self, misplaced: &Path, own: FileId, name: &InboxName, place: &Path) -> Result<bool> {
-        let linked = || self.link_if_free(misplaced, own, place);
-        let day = self.layout.archive_day(name);
-        match if place.starts_with(&day) { self.inside(&day, linked) } else { linked() } {
-            Ok(true) => {
-                self.flush_dir(parent(place))?;
-                self.remove(misplaced)?;
-                Ok(true)
-            }
-            // Another has moved it, and perhaps on from there.
-            Err(_) if self.look(misplaced)?.is_none() => Ok(true),
-            answer => answer,
-        }
-    }
-
-    /// Where a job lies whose outcome stands.
-    fn rest_of(&self, name: &InboxName) -> Result<PathBuf> {
-        let dead = self.layout.room("dead");
-        let Some(outcome) = self.read_outcome(&self.layout.slot(name))? else {
-            let was_dead = self.look(&dead.join(name.reason()))?.is_some();
-            let grave = if was_dead { dead } else { self.layout.room("invalid") };
-            return Ok(grave.join(name.archived()));
-        };
-        let grave = self.grave_of(name, &outcome)?;
-        Ok(grave.map_or_else(|| self.layout.archived(name), |grave| grave.join(name.archived())))
-    }
-
     /// The folder for a job that this outcome stands for: none if it succeeded, or was redriven. Then the new job is there,
     /// durably, when this returns: a redrive may have been interrupted.
     pub(super) fn grave_of(&self, name: &InboxName, outcome: &Outcome) -> Result<Option<PathBuf>> {

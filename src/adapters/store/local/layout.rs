@@ -137,6 +137,11 @@ impl Layout {
         self.archive_day(name).join(name.archived())
     }
 
+    /// `tmp/<nonce>.<name without the attempt>`
+    pub(super) fn aside(&self, nonce: u64, name: &InboxName) -> PathBuf {
+        self.room("tmp").join(name.aside(nonce))
+    }
+
     /// The folder for a job that failed so.
     pub fn grave(&self, outcome: &Outcome) -> Option<PathBuf> {
         match outcome.disposition {

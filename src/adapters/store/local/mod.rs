@@ -17,6 +17,7 @@ mod init;
 mod layout;
 mod ledger;
 mod letters;
+mod misplaced;
 mod moves;
 mod origin;
 mod orphan;

@@ -4,7 +4,7 @@ use super::super::layout::Layout;
 use super::{LITTER_AGE, Sweep, Visit};
 use crate::adapters::probe::is_site;
 use crate::ports::{FileKind, Fs, Host};
-use crate::words::{Error, Result};
+use crate::words::{Error, InboxName, Result};
 
 impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
     pub(super) fn visit_litter(&mut self, yard: &Layout, after: &str) -> Result<Visit> {
@@ -28,21 +28,26 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
         if !self.is_old(meta.modified_ms, LITTER_AGE) {
             return Ok(());
         }
-        match meta.kind {
-            FileKind::File => self.remove(path)?,
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        match (meta.kind, InboxName::parse_aside(name)) {
+            // P22: whoever was putting it back died. It may be its last name.
+            (FileKind::File, Some(letter)) if path.starts_with(self.store.layout.room("tmp")) => {
+                return if self.broom.dry_run { Ok(()) } else { self.store.end_aside(path, &letter) };
+            }
+            (FileKind::File, _) => self.remove(path)?,
             // What a program was trying out when it died.
-            FileKind::Dir if path.file_name().and_then(|name| name.to_str()).is_some_and(is_site) => {
+            (FileKind::Dir, _) if is_site(name) => {
                 if !self.broom.dry_run {
                     self.store.fs.remove_tree(path).map_err(|e| Error::io("remove a folder", path, e))?;
                 }
                 (self.broom.each)(path);
             }
             // In a folder that a group shares, folders too are drafts first: empty ones.
-            FileKind::Dir if self.store.names(path)?.is_empty() => {
+            (FileKind::Dir, _) if self.store.names(path)?.is_empty() => {
                 self.remove_folder(path)?;
                 (self.broom.each)(path);
             }
-            FileKind::Dir | FileKind::Other => return Ok(()),
+            (FileKind::Dir | FileKind::Other, _) => return Ok(()),
         }
         self.swept.drafts += 1;
         Ok(())
