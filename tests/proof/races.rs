@@ -3,11 +3,11 @@
 
 use std::collections::HashSet;
 
-use filedrop::adapters::fs::sim::{Actor, Model, World};
+use filedrop::adapters::fs::sim::{Actor, Fate, Model, World};
 
 use crate::ledger::Ledger;
 use crate::programs::{self, Kind, Patience, Program};
-use crate::search::{Counts, Search, power_cuts, prepared, stops, stops_each, with_address};
+use crate::search::{Counts, MODELS, Search, power_cuts, prepared, stops, stops_each, with_address};
 
 const SEED: u64 = 2;
 
@@ -184,4 +184,37 @@ fn two_recoverers_race_without_return_address() {
 #[test]
 fn two_recoverers_race_with_return_address() {
     two_recoverers("two recoverers, Return Address", one_reply);
+}
+
+/// P13: where only its silence tells, a consumer may wake while its room is being removed. What it moves out of it then is not lost with
+/// the room when the power fails.
+#[test]
+fn who_wakes_moves_nothing_out_of_a_room_that_goes() {
+    for model in MODELS {
+        let mut search = Search::new(0);
+        let (start, start_ledger) = one_plain(World::new(model, 1).shared_by_machines().announcing());
+        for calls in 0.. {
+            let (world, ledger) = (start.fork(), start_ledger.fork());
+            let mut zombie = Actor::start(&world, 2, consume(&ledger));
+            let archives = || {
+                world
+                    .next_call(2)
+                    .is_some_and(|call| call.starts_with("2 rename ") && call.contains("/done/"))
+            };
+            while !archives() {
+                assert!(zombie.step(Fate::Proceed), "it archives nothing");
+            }
+            let mut recoverer = Actor::start(&world, 3, take_over(&ledger));
+            if recoverer.steps(calls) < calls {
+                break;
+            }
+            zombie.step(Fate::Proceed);
+            drop(zombie);
+            search.stop_here(&world, &ledger);
+            while recoverer.step(Fate::Proceed) {
+                search.stop_here(&world, &ledger);
+            }
+        }
+        search.expect_none(&format!("P13 who wakes, model {model:?}"));
+    }
 }

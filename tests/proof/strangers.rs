@@ -5,7 +5,7 @@ use std::path::Path;
 
 use filedrop::adapters::fs::sim::{Actor, Fate, Model, SimFs, World};
 use filedrop::ports::{Arrivals, Fetched, Fs, Store};
-use filedrop::words::{ClaimCheck, Customs, Envelope};
+use filedrop::words::{ClaimCheck, Customs, Envelope, id_of_file};
 
 use crate::crash_points::{crash_everywhere, errors_in};
 use crate::ledger::Ledger;
@@ -302,4 +302,42 @@ fn p29_a_file_that_was_a_jobs_is_another_job() {
     crash_everywhere("P29 dropped again", dropped_again, consume);
     errors_in(&[Model::B], "P29 dropped again", dropped_again, consume);
     interleave_each(4 * SPARSE + 1, "P29 dropped again, two porters", dropped_again, consume, take_over);
+}
+
+/// Another file came to its name after it was judged. Whoever took that, and died before it looked, had not judged it; whoever put it
+/// back, and another took it then, may find it with both after a power cut.
+#[test]
+fn p29_what_nobody_judged_goes_back() {
+    for model in [Model::A, Model::B] {
+        let (world, ledger) = dropped(World::new(model, 2).announcing());
+        let mut late = Actor::start(&world, 2, consume(&ledger));
+        while !world.next_call(2).is_some_and(|call| call.starts_with("2 rename ") && call.contains(".bare/"))
+        {
+            assert!(late.step(Fate::Proceed), "it takes nothing");
+        }
+        Actor::start(&world, 3, take_over(&ledger)).finish();
+        Actor::start(&world, 4, drop_second(&ledger)).finish();
+        late.step(Fate::Proceed);
+        let mut search = Search::new(0);
+        {
+            let (world, ledger) = (world.fork(), ledger.fork());
+            search.conclude(&world, &ledger, 0);
+            let (path, _) = world
+                .tree()
+                .into_iter()
+                .find(|(path, data)| path.contains("/payload/") && data.as_deref() == Some(b"second"))
+                .expect("it is a job");
+            let meta = SimFs::unscheduled(&world, 1).stat(Path::new(&path)).expect("a healthy disk");
+            let id = id_of_file(&meta.version()).expect("this file system tells when it was made");
+            assert!(path.contains(id.as_str()), "{path} is no job of {id}:\n{}", world.trace().join("\n"));
+        }
+        while late.step(Fate::Proceed) {
+            search.stop_here(&world, &ledger);
+        }
+        let mut next = Actor::start(&world, 5, take_over(&ledger));
+        while next.step(Fate::Proceed) {
+            search.stop_here(&world, &ledger);
+        }
+        search.expect_none(&format!("P29 what nobody judged, model {model:?}"));
+    }
 }

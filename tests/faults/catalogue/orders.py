@@ -189,6 +189,26 @@ FAULTS = [
         ],
     ),
     Fault(
+        "p13-away",
+        "P13 P17",
+        "a room whose consumer may be only silent goes by the name that it knows",
+        "proof races::who_wakes_moves_nothing_out_of_a_room_that_goes",
+        [
+            local(
+                "recover.rs",
+                "if locked { self.remove_room(&dir)? }",
+                "if locked || !strangers { self.remove_room(&dir)? }",
+            )
+        ],
+    ),
+    Fault(
+        "p29-unjudged",
+        "P29",
+        "a file that was taken in the stead of another is admitted by whoever recovers it",
+        "proof strangers::p29_what_nobody_judged_goes_back",
+        [local("admission.rs", "            if own.is_some_and(|own| own != stamp.id) {", "            if own.is_some_and(|own| own == stamp.id && false) {")],
+    ),
+    Fault(
         "p15-order",
         "P15",
         "an outcome is settled before it is handed over",

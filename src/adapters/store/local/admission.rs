@@ -170,6 +170,24 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         Ok(())
     }
 
+    /// Whether it is another file than the one that was found to be complete: whoever took it died before that was seen, or it was put
+    /// back, and a power cut brought this name again. Then it is taken elsewhere, too. Where ids do not follow from files nobody can tell.
+    pub(super) fn is_unjudged(&self, room: &RoomName, stamp: &StampedId) -> Result<bool> {
+        let folder = self.layout.taken(room, stamp);
+        let (names, envelopes) = self.cargo_in(&folder)?;
+        // An intake's has an id of its own; and whoever began to admit it had looked.
+        if !envelopes.is_empty() || self.has_cargo(stamp)? {
+            return Ok(false);
+        }
+        for entry in &names {
+            let own = self.look(&folder.join(&entry.name))?.and_then(|meta| id_of_file(&meta.version()));
+            if own.is_some_and(|own| own != stamp.id) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn put_one_back(&self, from: &Path, to: &Path) -> Result<()> {
         let answer = self.fs.rename_new(from, to);
         if self.look(from)?.is_none() || self.has_returned(from, to)? {

@@ -1,6 +1,7 @@
 //! P13: what the dead left is helped on, by anyone, as often as anyone likes.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use super::LocalStore;
@@ -107,30 +108,58 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         }
         // A consumer that is stopped and still holds its lock keeps its room; only who holds the lock may remove it.
         let stays = strangers || !(locked || self.is_lockless(room)?);
-        // P17, also when nothing was left: what its consumer moved away may not be durable yet. Right before the removal: who was only
-        // silent may be moving something away now.
+        // P17, also when nothing was left: what its consumer moved away may not be durable yet.
         self.flush_dir_if_there(&dir)?;
         if stays {
             return Ok(());
         }
-        match self.fs.remove_dir(&dir) {
-            Err(e) if e.kind() == std::io::ErrorKind::DirectoryNotEmpty => return Ok(()),
-            Err(e) if self.look(&dir)?.is_some() => return Err(Error::io("remove a room", dir, e)),
-            _ => {}
+        let gone = if locked { self.remove_room(&dir)? } else { self.remove_room_of_the_silent(room)? };
+        if !gone {
+            return Ok(());
         }
         self.remove(&self.layout.presence(room))?;
         takeover.cleared += 1;
         Ok(())
     }
 
+    /// Its consumer may be only silent, and moving something out of it right now. So the room loses its name first: then that is done, or
+    /// fails, and the flush makes it durable before a power cut could take the room. What came into it meanwhile is left to the next
+    /// recovery, in a room that nobody has. Whether its consumer has none any more.
+    fn remove_room_of_the_silent(&self, room: &RoomName) -> Result<bool> {
+        let dir = self.layout.claims(room);
+        let fresh = RoomName { consumer: room.consumer.clone(), nonce: self.host.nonce() };
+        let nobodys = self.layout.claims(&fresh);
+        if let Err(e) = self.fs.rename(&dir, &nobodys)
+            && self.look(&dir)?.is_some()
+        {
+            return Err(Error::io("rename a room", dir, e));
+        }
+        self.flush_dir_if_there(&nobodys)?;
+        self.remove_room(&nobodys).map(|_| true)
+    }
+
+    /// Unless there is something in it. Whether it is gone.
+    fn remove_room(&self, dir: &Path) -> Result<bool> {
+        match self.fs.remove_dir(dir) {
+            Err(e) if e.kind() == std::io::ErrorKind::DirectoryNotEmpty => Ok(false),
+            Err(e) if self.look(dir)?.is_some() => Err(Error::io("remove a room", dir, e)),
+            _ => Ok(true),
+        }
+    }
+
     /// P29, for the dead. How many there were.
     fn admit_left(&self, room: &RoomName, taken: &[StampedId]) -> Result<usize> {
         let mut admitted = 0;
         if !taken.is_empty() {
+            let mut judged = Vec::with_capacity(taken.len());
             for stamp in taken {
                 self.drop_admitted(room, stamp)?;
+                match self.is_unjudged(room, stamp)? {
+                    true => self.give_back(room, stamp, |_| false)?,
+                    false => judged.push(stamp.clone()),
+                }
             }
-            for answer in self.admit_taken(room, taken)? {
+            for answer in self.admit_taken(room, &judged)? {
                 admitted += usize::from(answer? != Admitted::Nothing);
             }
         }
