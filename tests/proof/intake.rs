@@ -270,3 +270,33 @@ fn p31_frozen_and_taken_for_dead() {
     }
     assert!(histories > 500, "{histories} histories");
 }
+
+/// Right before it brings the files it is stopped, taken for dead, and awake again for a moment while its room is being removed.
+#[test]
+fn p31_awake_for_a_moment() {
+    let start = prepared(World::new(Model::B, 1).shared_by_machines().announcing());
+    let mut histories = 0;
+    'all: for asleep in 0.. {
+        for awake in 1..=12 {
+            let world = start.fork();
+            let mut frozen = Actor::start(&world, 2, intake("frozen"));
+            let brings = |call: String| call.starts_with("2 rename ") && call.contains(" → /drop/claimed/");
+            while !world.next_call(2).is_some_and(brings) {
+                assert!(frozen.step(Fate::Proceed), "it brings nothing");
+            }
+            let recover = programs::consumer(&Ledger::default(), "recoverer", Patience::Endless);
+            let mut recoverer = Actor::start(&world, 3, recover);
+            if recoverer.steps(asleep) < asleep {
+                break 'all;
+            }
+            frozen.steps(awake);
+            recoverer.finish();
+            frozen.finish();
+            go_on(&world).unwrap_or_else(|e| {
+                panic!("asleep for {asleep} calls, awake for {awake}: {e}\n{}", world.trace().join("\n"))
+            });
+            histories += 1;
+        }
+    }
+    assert!(histories > 100, "{histories} histories");
+}

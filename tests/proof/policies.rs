@@ -10,6 +10,8 @@ use crate::programs::{self, Kind, Patience, Program};
 use crate::races::interleave;
 use crate::search::{Drain, MODELS, Search, drain, prepared, stops_each};
 
+const KINDS: [fn(World) -> World; 2] = [|world| world, World::shared_by_machines];
+
 fn flaky(world: World) -> (World, Ledger) {
     prepared(world, &[Kind::Flaky])
 }
@@ -254,9 +256,9 @@ fn p22_put_back_twice() {
             operators::mover()(fs);
         })
     };
-    for model in MODELS {
+    for (model, make) in MODELS.into_iter().flat_map(|model| KINDS.map(|make| (model, make))) {
         let mut search = Search::new(0);
-        search.interleave(|| moved(World::new(model, 1)), consume, again, |_| 0.., false);
+        search.interleave(|| moved(make(World::new(model, 1))), consume, again, |_| 0.., false);
         search.expect_none("P22 put back, and moved again");
     }
 }

@@ -2,11 +2,14 @@
 //! for hours late. Everything may also end at any of these moments.
 
 use std::collections::HashSet;
+use std::path::Path;
 
-use filedrop::adapters::fs::sim::{Actor, Fate, Model, World};
+use filedrop::adapters::fs::sim::{Actor, Fate, Model, SimFs, World};
+use filedrop::ports::{Fs, Store, Vigil};
+use filedrop::words::DEFAULT_LEASE;
 
 use crate::ledger::Ledger;
-use crate::programs::{self, Kind, Patience, Program};
+use crate::programs::{self, DROP, Kind, Patience, Program};
 use crate::search::{Counts, MODELS, Search, power_cuts, prepared, stops, stops_each, with_address};
 
 const SEED: u64 = 2;
@@ -186,35 +189,69 @@ fn two_recoverers_race_with_return_address() {
     two_recoverers("two recoverers, Return Address", one_reply);
 }
 
-/// P13: where only its silence tells, a consumer may wake while its room is being removed. What it moves out of it then is not lost with
-/// the room when the power fails.
+/// P13: where only its silence tells, a consumer may wake while its room is being removed, take a job, and move it out of there again.
+/// That is not lost with the room when the power fails.
 #[test]
 fn who_wakes_moves_nothing_out_of_a_room_that_goes() {
     for model in MODELS {
         let mut search = Search::new(0);
-        let (start, start_ledger) = one_plain(World::new(model, 1).shared_by_machines().announcing());
-        for calls in 0.. {
-            let (world, ledger) = (start.fork(), start_ledger.fork());
-            let mut zombie = Actor::start(&world, 2, consume(&ledger));
-            let archives = || {
-                world
-                    .next_call(2)
-                    .is_some_and(|call| call.starts_with("2 rename ") && call.contains("/done/"))
-            };
-            while !archives() {
-                assert!(zombie.step(Fate::Proceed), "it archives nothing");
-            }
-            let mut recoverer = Actor::start(&world, 3, take_over(&ledger));
-            if recoverer.steps(calls) < calls {
-                break;
-            }
-            zombie.step(Fate::Proceed);
-            drop(zombie);
-            search.stop_here(&world, &ledger);
-            while recoverer.step(Fate::Proceed) {
+        let (start, start_ledger) = one_plain(World::new(model, SEED).shared_by_machines().announcing());
+        let mut moved = 0;
+        'all: for asleep in 0.. {
+            for awake in 0.. {
+                let (world, ledger) = (start.fork(), start_ledger.fork());
+                let mut zombie = Actor::start(&world, 2, programs::returner());
+                until(&mut zombie, &world, ["/inbox/", " → /drop/claimed/"]);
+                let mut judge = Actor::start(&world, 3, judge_by_silence());
+                if judge.steps(asleep) < asleep {
+                    break 'all;
+                }
+                zombie.step(Fate::Proceed);
+                // As any producer does: it is nowhere but in that room.
+                let _ = SimFs::unscheduled(&world, 4).flush_dir(&Path::new(DROP).join("inbox"));
+                // Its room was gone.
+                if !until(&mut zombie, &world, ["/claimed/", " → /drop/inbox/"]) {
+                    break 'all;
+                }
+                if judge.steps(awake) < awake {
+                    break;
+                }
+                zombie.step(Fate::Proceed);
+                drop(zombie);
+                moved += 1;
                 search.stop_here(&world, &ledger);
+                while judge.step(Fate::Proceed) {
+                    search.stop_here(&world, &ledger);
+                }
             }
         }
+        assert!(moved > 0, "nothing was moved");
         search.expect_none(&format!("P13 who wakes, model {model:?}"));
     }
+}
+
+/// Runs the second program until it is about to make such a move. Whether it is.
+fn until(actor: &mut Actor, world: &World, of: [&str; 2]) -> bool {
+    let is_next = |call: String| call.starts_with("2 rename ") && of.iter().all(|part| call.contains(part));
+    while !world.next_call(2).is_some_and(is_next) {
+        if !actor.step(Fate::Proceed) {
+            return false;
+        }
+    }
+    true
+}
+
+/// Recovers what the silent left, and takes nothing.
+fn judge_by_silence() -> Program {
+    Box::new(|fs| {
+        let world = fs.world().clone();
+        let Some(store) = programs::open(fs) else { return };
+        let Some(room) = programs::register(&store, "judge") else { return };
+        let mut vigil = Vigil::default();
+        for _ in 0..2 {
+            let _ = store.recover(&room, &mut vigil);
+            world.advance(DEFAULT_LEASE.as_millis() as u64);
+        }
+        let _ = store.recover(&room, &mut vigil);
+    })
 }

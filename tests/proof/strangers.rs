@@ -315,9 +315,15 @@ fn p29_what_nobody_judged_goes_back() {
         {
             assert!(late.step(Fate::Proceed), "it takes nothing");
         }
-        Actor::start(&world, 3, take_over(&ledger)).finish();
+        Actor::start(&world, 3, consume(&ledger)).finish();
         Actor::start(&world, 4, drop_second(&ledger)).finish();
         late.step(Fate::Proceed);
+        assert!(
+            world
+                .tree()
+                .iter()
+                .any(|(path, data)| path.contains(".bare/") && data.as_deref() == Some(b"second"))
+        );
         let mut search = Search::new(0);
         {
             let (world, ledger) = (world.fork(), ledger.fork());

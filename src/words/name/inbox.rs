@@ -109,7 +109,8 @@ impl InboxName {
     /// Parses the name of what is aside. The attempt is given as 1.
     pub fn parse_aside(s: &str) -> Option<Self> {
         let (nonce, archived) = s.split_once('.')?;
-        parse_nonce(nonce).and_then(|_| Self::parse_archived(archived).ok())
+        let name = parse_nonce(nonce).and_then(|_| Self::parse_archived(archived).ok())?;
+        (name.kind == DeliveryKind::Job).then_some(name)
     }
 
     /// The id in the name of a slot, `<id>.outcome.json`.

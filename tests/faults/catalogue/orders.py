@@ -202,6 +202,13 @@ FAULTS = [
         ],
     ),
     Fault(
+        "p31-gone",
+        "P31 P13",
+        "files whose room was taken away with their envelope become a job without it",
+        "proof intake::p31_awake_for_a_moment",
+        [local("admission.rs", "        if envelope.is_none()\n", "        if envelope.is_none() && inbox.as_os_str().is_empty()\n")],
+    ),
+    Fault(
         "p29-unjudged",
         "P29",
         "a file that was taken in the stead of another is admitted by whoever recovers it",

@@ -78,8 +78,8 @@ FAULTS = [
         [
             local(
                 "sweep/litter.rs",
-                "        if !self.is_old(meta.modified_ms, LITTER_AGE) {",
-                "        if meta.modified_ms == 0 || LITTER_AGE.is_zero() {",
+                "        if !self.is_old(since_ms, LITTER_AGE) {",
+                "        if since_ms == 0 || LITTER_AGE.is_zero() {",
             )
         ],
     ),

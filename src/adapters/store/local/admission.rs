@@ -175,8 +175,8 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     pub(super) fn is_unjudged(&self, room: &RoomName, stamp: &StampedId) -> Result<bool> {
         let folder = self.layout.taken(room, stamp);
         let (names, envelopes) = self.cargo_in(&folder)?;
-        // An intake's has an id of its own; and whoever began to admit it had looked.
-        if !envelopes.is_empty() || self.has_cargo(stamp)? {
+        // An intake's has an id of its own, as one that was minted; and whoever began to admit it had looked.
+        if !envelopes.is_empty() || stamp.id.minted_at().is_some() || self.has_cargo(stamp)? {
             return Ok(false);
         }
         for entry in &names {
@@ -249,6 +249,14 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             self.flush_dir(&inbox)?;
         }
         let envelope = self.read_draft(&folder.join(stamp.taken_draft()))?;
+        if envelope.is_none()
+            && self.look(&folder)?.is_none()
+            && self.look(&self.layout.entry(&stamp.id))?.is_none()
+        {
+            // It is where its room is now (P13), and perhaps has an envelope that says what job this is.
+            let doing = "make a job of a file in a room that was taken from its consumer; recovery does";
+            return Err(Error::io(doing, folder, Io::ResourceBusy.into()));
+        }
         let admitted = self.submit_taken(envelope, stamp)?;
         self.remove_envelopes(&folder, &envelopes)?;
         match admitted {

@@ -70,10 +70,13 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         }
         let misplaced = self.misplaced(name);
         let answer = self.fs.rename_new(aside, &misplaced);
-        match (self.look(aside)?, answer) {
-            (None, _) => Ok(()),
-            (Some(_), Ok(())) => self.remove(aside),
-            (Some(_), Err(e)) => Err(Error::io("put a file back", aside, e)),
+        if self.look(aside)?.is_none() {
+            return Ok(());
+        }
+        match (self.look(&misplaced)?, answer) {
+            (Some(there), _) if there.id == own.id => self.remove(aside),
+            (_, Err(e)) => Err(Error::io("put a file back", aside, e)),
+            (_, Ok(())) => Err(Error::io("put a file back", aside, std::io::ErrorKind::Interrupted.into())),
         }
     }
 

@@ -99,13 +99,14 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                 takeover.returned += 1;
             }
         }
-        takeover.admitted += self.admit_left(room, &taken)?;
+        let admitted = self.admit_left(room, &taken);
         for stamp in &spent {
             self.remove_tree(&self.layout.spent(room, stamp))?;
         }
         if !claims.is_empty() {
             self.flush_dir(&self.layout.room("inbox"))?;
         }
+        takeover.admitted += admitted?;
         // A consumer that is stopped and still holds its lock keeps its room; only who holds the lock may remove it.
         let stays = strangers || !(locked || self.is_lockless(room)?);
         // P17, also when nothing was left: what its consumer moved away may not be durable yet.
@@ -123,10 +124,13 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     }
 
     /// Its consumer may be only silent, and moving something out of it right now. So the room loses its name first: then that is done, or
-    /// fails, and the flush makes it durable before a power cut could take the room. What came into it meanwhile is left to the next
-    /// recovery, in a room that nobody has. Whether its consumer has none any more.
+    /// fails, and the flush makes it durable before a power cut could take the room. Who woke so far that something is in it again keeps
+    /// it. Whether it is gone.
     fn remove_room_of_the_silent(&self, room: &RoomName) -> Result<bool> {
         let dir = self.layout.claims(room);
+        if !self.names(&dir)?.is_empty() {
+            return Ok(false);
+        }
         let fresh = RoomName { consumer: room.consumer.clone(), nonce: self.host.nonce() };
         let nobodys = self.layout.claims(&fresh);
         if let Err(e) = self.fs.rename(&dir, &nobodys)
@@ -135,7 +139,12 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
             return Err(Error::io("rename a room", dir, e));
         }
         self.flush_dir_if_there(&nobodys)?;
-        self.remove_room(&nobodys).map(|_| true)
+        let gone = self.remove_room(&nobodys)?;
+        if !gone {
+            // If this fails, it is the room of somebody who never was.
+            let _ = self.fs.rename(&nobodys, &dir);
+        }
+        Ok(gone)
     }
 
     /// Unless there is something in it. Whether it is gone.
@@ -147,23 +156,26 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         }
     }
 
-    /// P29, for the dead. How many there were.
+    /// P29, for the dead. How many there were. One that cannot be admitted keeps none of the others from it.
     fn admit_left(&self, room: &RoomName, taken: &[StampedId]) -> Result<usize> {
-        let mut admitted = 0;
-        if !taken.is_empty() {
-            let mut judged = Vec::with_capacity(taken.len());
-            for stamp in taken {
-                self.drop_admitted(room, stamp)?;
-                match self.is_unjudged(room, stamp)? {
-                    true => self.give_back(room, stamp, |_| false)?,
-                    false => judged.push(stamp.clone()),
-                }
-            }
-            for answer in self.admit_taken(room, &judged)? {
-                admitted += usize::from(answer? != Admitted::Nothing);
+        let (mut admitted, mut trouble) = (0, Ok(()));
+        let mut judged = Vec::with_capacity(taken.len());
+        for stamp in taken {
+            match self.drop_admitted(room, stamp).and_then(|()| self.is_unjudged(room, stamp)) {
+                Ok(true) => trouble = trouble.and(self.give_back(room, stamp, |_| false)),
+                Ok(false) => judged.push(stamp.clone()),
+                Err(e) => trouble = trouble.and(Err(e)),
             }
         }
-        Ok(admitted)
+        if !judged.is_empty() {
+            for answer in self.admit_taken(room, &judged)? {
+                match answer {
+                    Ok(answer) => admitted += usize::from(answer != Admitted::Nothing),
+                    Err(e) => trouble = trouble.and(Err(e)),
+                }
+            }
+        }
+        trouble.map(|()| admitted)
     }
 
     /// Whether it was an outcome that could be read: what cannot be is nobody's to decide with.

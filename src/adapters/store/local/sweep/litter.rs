@@ -25,11 +25,14 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
 
     fn sweep_draft(&mut self, path: &std::path::Path) -> Result<()> {
         let Some(meta) = self.store.look(path)? else { return Ok(()) };
-        if !self.is_old(meta.modified_ms, LITTER_AGE) {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let aside = InboxName::parse_aside(name);
+        // What was renamed to here is as old as that.
+        let since_ms = if aside.is_some() { meta.changed_ns / 1_000_000 } else { meta.modified_ms };
+        if !self.is_old(since_ms, LITTER_AGE) {
             return Ok(());
         }
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        match (meta.kind, InboxName::parse_aside(name)) {
+        match (meta.kind, aside) {
             // P22: whoever was putting it back died. It may be its last name.
             (FileKind::File, Some(letter)) if path.starts_with(self.store.layout.room("tmp")) => {
                 return if self.broom.dry_run { Ok(()) } else { self.store.end_aside(path, &letter) };

@@ -52,7 +52,8 @@ impl<F: Fs, H: Host> Sweep<'_, '_, '_, F, H> {
             store.strike_names(&yard.room(room), &mut graves, strike)?;
         }
         store.strike_rooms(yard, &mut folders, strike)?;
-        for room in ["dead", "invalid"] {
+        // In `tmp/` is what somebody was putting back (P22).
+        for room in ["tmp", "dead", "invalid"] {
             store.strike_names(&yard.room(room), &mut graves, strike)?;
         }
         if !self.broom.dry_run {
@@ -123,7 +124,9 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
                 strike(&another(&stamp).id);
             } else if let Ok(StagedName { job, .. }) = name.parse() {
                 strike(&job.id);
-            } else if let Ok(InboxName { id, .. }) = InboxName::parse_archived(name) {
+            } else if let Some(InboxName { id, .. }) =
+                InboxName::parse_archived(name).ok().or_else(|| InboxName::parse_aside(name))
+            {
                 graves.0.insert(hash(id.as_str()));
                 strike(&id);
             }
