@@ -55,6 +55,16 @@ pub trait Fs {
     /// Makes the file's content durable.
     fn flush(&self, file: &Self::File) -> io::Result<()>;
 
+    /// Makes the content of each of these files durable, all at the same time if that is quicker. An answer for each.
+    fn flush_all(&self, files: &[&Self::File]) -> Vec<io::Result<()>> {
+        files.iter().map(|file| self.flush(file)).collect()
+    }
+
+    /// Whether the calls that flush do so, or leave it to the operating system.
+    fn flushes(&self) -> bool {
+        true
+    }
+
     /// Makes the names in a folder durable.
     fn flush_dir(&self, dir: &Path) -> io::Result<()>;
 

@@ -1,4 +1,4 @@
-//! Flushing a folder: what makes the names in it durable.
+//! Flushing a folder: what makes the names in it durable. And several files at the same time.
 
 use std::fs::File;
 use std::io;
@@ -23,6 +23,34 @@ pub(crate) fn flush_folder(dir: &Path) -> io::Result<()> {
     folder.sync_all()?;
     if kind_of(&folder).is_ok_and(Kind::relies_on_flushes_of_others) { flush_again(&folder) } else { Ok(()) }
 }
+
+/// Makes the content of these files durable. An answer for each.
+///
+/// Each is flushed by itself, which is what makes it durable. But before that the system is told to begin to write all of them: so the
+/// first flush finds all in one transaction of a journal, and the others find little left to do. 64 files of a kilobyte on ext4: 13 ms
+/// instead of 62.
+pub(super) fn flush_files(files: &[&File]) -> Vec<io::Result<()>> {
+    if files.len() > 1 {
+        files.iter().for_each(|file| begin_to_write(file));
+    }
+    files.iter().map(|file| file.sync_all()).collect()
+}
+
+/// Begins to write a file, and does not wait for it. A hint: whether it works changes nothing but how long a flush takes.
+#[cfg(target_os = "linux")]
+fn begin_to_write(file: &File) {
+    use std::os::fd::AsRawFd as _;
+
+    // SAFETY: `sync_file_range` reads and writes no memory of ours, and the descriptor is open for as long as `file` is borrowed.
+    #[allow(unsafe_code)]
+    unsafe {
+        libc::sync_file_range(file.as_raw_fd(), 0, 0, libc::SYNC_FILE_RANGE_WRITE);
+    }
+}
+
+/// No other system can be told.
+#[cfg(not(target_os = "linux"))]
+fn begin_to_write(_: &File) {}
 
 #[cfg(target_os = "linux")]
 fn flush_again(folder: &File) -> io::Result<()> {

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use rustix::fs::{AtFlags, CWD, FlockOperation, OFlags};
 
-use super::flush::flush_folder;
+use super::flush::{flush_files, flush_folder};
 use super::group::{self, Group};
 use super::kind::kind;
 use super::{copy, lease, locks};
@@ -152,6 +152,17 @@ impl Fs for OsFs {
             Durability::Flush => file.sync_all(),
             Durability::Os => Ok(()),
         }
+    }
+
+    fn flush_all(&self, files: &[&File]) -> Vec<io::Result<()>> {
+        match self.durability {
+            Durability::Flush => flush_files(files),
+            Durability::Os => files.iter().map(|_| Ok(())).collect(),
+        }
+    }
+
+    fn flushes(&self) -> bool {
+        self.durability == Durability::Flush
     }
 
     fn flush_dir(&self, dir: &Path) -> io::Result<()> {

@@ -33,23 +33,44 @@ const TRIES: usize = 3;
 impl<F: Fs, H: Host> LocalStore<F, H> {
     /// Publishes a file under a name that nobody else can give to another file. Does not flush the folder.
     pub(super) fn publish(&self, bytes: &[u8], to: &Path) -> Result<()> {
-        self.publish_by(bytes, to, |draft| self.give_own_name(draft, to)).map(drop)
+        self.publish_written(None, bytes, to)
+    }
+
+    /// The same of a draft that is [written already](Self::drafts), if there is one.
+    pub(super) fn publish_written(
+        &self,
+        written: Option<Draft<F::File>>,
+        bytes: &[u8],
+        to: &Path,
+    ) -> Result<()> {
+        self.publish_by(written, bytes, to, |draft| self.give_own_name(draft, to)).map(drop)
     }
 
     /// Publishes a file under a name that another file may have already: then that one stays. Whether it is ours.
     /// Does not flush the folder.
     pub(super) fn publish_if_free(&self, bytes: &[u8], to: &Path) -> Result<bool> {
-        self.publish_by(bytes, to, |draft| self.give_free_name(draft, to))
+        self.publish_written_if_free(None, bytes, to)
+    }
+
+    /// The same of a draft that is written already, if there is one.
+    pub(super) fn publish_written_if_free(
+        &self,
+        written: Option<Draft<F::File>>,
+        bytes: &[u8],
+        to: &Path,
+    ) -> Result<bool> {
+        self.publish_by(written, bytes, to, |draft| self.give_free_name(draft, to))
     }
 
     fn publish_by(
         &self,
+        mut written: Option<Draft<F::File>>,
         bytes: &[u8],
         to: &Path,
         name: impl Fn(&Draft<F::File>) -> Result<Named>,
     ) -> Result<bool> {
         for _ in 0..TRIES {
-            let draft = self.draft(bytes, parent(to))?;
+            let draft = written.take().map_or_else(|| self.draft(bytes, parent(to)), Ok)?;
             let named = name(&draft);
             match named {
                 Ok(Named::Ours) => return Ok(true),
@@ -105,13 +126,36 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
         }
     }
 
+    /// Writes files that are to have these names, and flushes them all at the same time. Where that did not work there is none: who
+    /// publishes it writes it anew, and is told why that is not possible.
+    pub(super) fn drafts(&self, files: &[(&[u8], &Path)]) -> Vec<Option<Draft<F::File>>> {
+        let write = |(bytes, to): &(&[u8], &Path)| {
+            let (draft, _) = self.create(parent(to)).ok()?;
+            match self.fs.write(&draft.file, bytes) {
+                Ok(()) => Some(draft),
+                Err(_) => {
+                    self.discard(draft);
+                    None
+                }
+            }
+        };
+        let written: Vec<Option<Draft<F::File>>> = files.iter().map(write).collect();
+        let files: Vec<&F::File> = written.iter().flatten().map(|draft| &draft.file).collect();
+        let mut flushed = self.fs.flush_all(&files).into_iter();
+        let mut keep = |draft: Draft<F::File>| match flushed.next() {
+            Some(Ok(())) => Some(draft),
+            // As in `draft`: it is worth nothing now.
+            _ => {
+                self.discard(draft);
+                None
+            }
+        };
+        written.into_iter().map(|draft| draft.and_then(&mut keep)).collect()
+    }
+
     /// Writes and flushes a file that is to be named in `dir`.
     fn draft(&self, bytes: &[u8], dir: &Path) -> Result<Draft<F::File>> {
-        let (draft, shown) = match self.create_unnamed(dir) {
-            Some(Ok(file)) => (Draft { file, path: None }, dir.to_owned()),
-            Some(Err(e)) => return Err(Error::io("create a file", dir, e)),
-            None => self.create_in_tmp()?,
-        };
+        let (draft, shown) = self.create(dir)?;
         let written = self.fill(&draft, bytes);
         match written {
             Ok(()) => Ok(draft),
@@ -125,6 +169,15 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
 
     fn fill(&self, draft: &Draft<F::File>, bytes: &[u8]) -> io::Result<()> {
         self.fs.write(&draft.file, bytes).and_then(|()| self.fs.flush(&draft.file))
+    }
+
+    /// An empty file that is to be named in `dir`, and where it is.
+    fn create(&self, dir: &Path) -> Result<(Draft<F::File>, PathBuf)> {
+        match self.create_unnamed(dir) {
+            Some(Ok(file)) => Ok((Draft { file, path: None }, dir.to_owned())),
+            Some(Err(e)) => Err(Error::io("create a file", dir, e)),
+            None => self.create_in_tmp(),
+        }
     }
 
     /// `None` where there are no unnamed files.
@@ -202,7 +255,7 @@ impl<F: Fs, H: Host> LocalStore<F, H> {
     }
 
     /// Litter in `tmp/` is harmless (P16), so that this failed is no news.
-    fn discard(&self, draft: Draft<F::File>) {
+    pub(super) fn discard(&self, draft: Draft<F::File>) {
         if let Some(path) = draft.path
             && let Err(e) = self.remove(&path)
         {
