@@ -42,7 +42,7 @@ fn open_mail(fs: SimFs<'_>) -> Option<SimStore<'_>> {
 
 pub(crate) fn subscriber(ledger: &Ledger, group: &str, patience: Patience) -> Program {
     let open = if group == "bill" { open_bill } else { open_mail };
-    programs::consumer_of(open, ledger, if group == "bill" { "biller" } else { "mailer" }, patience)
+    programs::consumer_of(open, ledger, if group == "bill" { "biller" } else { "mailer" }, patience, 1)
 }
 
 /// How old a listing may be, and a little more.

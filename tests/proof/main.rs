@@ -27,5 +27,6 @@ mod rooms;
 mod scenarios;
 mod search;
 mod strangers;
+mod together;
 mod travel;
 mod waits;

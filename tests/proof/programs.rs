@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use filedrop::actors::consumer::{Conclusion, Taken, Terms, conclude, finish, take};
+use filedrop::actors::consumer::{Conclusion, Taken, Terms, conclude, finish_all, take};
 use filedrop::adapters::fs::sim::{SimFs, SimHost, World};
 use filedrop::adapters::store::local::{LocalRoom, LocalStore};
 use filedrop::ports::{
@@ -147,15 +147,16 @@ pub(crate) fn new_job(host: &SimHost, kind: Kind) -> NewJob {
 
 /// Takes over, takes, handles and settles until nothing is left to do or to wait for, then leaves.
 pub(crate) fn consumer(ledger: &Ledger, name: &'static str, patience: Patience) -> Program {
-    consumer_of(open, ledger, name, patience)
+    consumer_of(open, ledger, name, patience, 1)
 }
 
-/// The same, of what is opened so.
+/// The same, of what is opened so, and with so many jobs that are handled before they are settled, together.
 pub(crate) fn consumer_of(
     open: fn(SimFs<'_>) -> Option<SimStore<'_>>,
     ledger: &Ledger,
     name: &'static str,
     patience: Patience,
+    together: usize,
 ) -> Program {
     let ledger = ledger.clone();
     Box::new(move |fs| {
@@ -173,7 +174,7 @@ pub(crate) fn consumer_of(
             }
             let takeover = store.recover(&room, &mut vigil);
             let next = store.promote(100).map_or(None, |promotion| promotion.next);
-            let worked = work(&store, &room, &ledger);
+            let worked = work(&store, &room, &ledger, together);
             match takeover {
                 Ok(takeover) if takeover.returned == 0 && !worked => {
                     let due = next.filter(|_| patience == Patience::Endless);
@@ -216,7 +217,7 @@ pub(crate) fn register<'a>(store: &SimStore<'a>, name: &str) -> Option<SimRoom<'
 }
 
 /// Takes all that is ready. Whether anything was.
-fn work(store: &SimStore<'_>, room: &SimRoom<'_>, ledger: &Ledger) -> bool {
+fn work(store: &SimStore<'_>, room: &SimRoom<'_>, ledger: &Ledger, together: usize) -> bool {
     let Ok(scan) = store.scan(100) else { return true };
     for name in &scan.misplaced {
         let _ = (0..3).any(|_| store.put_back(name).is_ok());
@@ -225,6 +226,7 @@ fn work(store: &SimStore<'_>, room: &SimRoom<'_>, ledger: &Ledger) -> bool {
     let consumer: Id = "sim".parse().expect("a name");
     let terms =
         Terms { consumer: &consumer, source: "/sim", retry: &Retry::default(), max_bytes: usize::MAX };
+    let mut handled = Vec::new();
     for name in &scan.names {
         // A call that failed may have taken it all the same.
         for _ in 0..3 {
@@ -237,20 +239,44 @@ fn work(store: &SimStore<'_>, room: &SimRoom<'_>, ledger: &Ledger) -> bool {
                     };
                     let now = store.host().now();
                     let conclusion = conclude(store, &claim, &job, result, now, store.host(), terms);
-                    settle(store, room, &claim, &conclusion, ledger);
+                    handled.push((claim, conclusion));
                 }
                 Ok(Taken::Refused(..) | Taken::Settled | Taken::Lost) => {}
                 Err(_) => continue,
             }
             break;
         }
+        if handled.len() >= together {
+            settle(store, room, std::mem::take(&mut handled), ledger);
+        }
     }
+    settle(store, room, handled, ledger);
     ported || !scan.names.is_empty()
 }
 
 /// An error is answered by trying again; whether the outcome counts must be true in the end.
-fn settle(store: &SimStore<'_>, room: &SimRoom<'_>, claim: &Claim, conclusion: &Conclusion, ledger: &Ledger) {
-    let Some(done) = (0..3).find_map(|_| finish(store, room, claim, conclusion).ok()) else { return };
+fn settle(store: &SimStore<'_>, room: &SimRoom<'_>, mut handled: Vec<(Claim, Conclusion)>, ledger: &Ledger) {
+    for _ in 0..3 {
+        let concluded: Vec<_> = handled.iter().map(|(claim, conclusion)| (claim, conclusion)).collect();
+        let answers = finish_all(store, room, &concluded);
+        let mut failed = Vec::new();
+        for (one, answer) in handled.into_iter().zip(answers) {
+            match answer {
+                Ok(done) => is_true(store, &one.0, &one.1, done, ledger),
+                Err(_) => failed.push(one),
+            }
+        }
+        handled = failed;
+    }
+}
+
+fn is_true(
+    store: &SimStore<'_>,
+    claim: &Claim,
+    conclusion: &Conclusion,
+    done: Option<bool>,
+    ledger: &Ledger,
+) {
     let (Conclusion::Settle(outcome), Some(counts)) = (conclusion, done) else { return };
     let slot = store.layout().slot(&claim.name).display().to_string();
     let decided = store.fs().world().peek(&slot).and_then(|(bytes, _)| Outcome::decode(&bytes).ok());

@@ -1,8 +1,8 @@
 //! The consumer: claims jobs, has them handled, and decides their outcomes.
 //!
 //! One *keeper* thread recovers what the dead left, and listens; one, the *pulse*, keeps the consumer's presence;
-//! the *porter* makes jobs of files that strangers drop; the *workers*, threads too, share the names that are ready: each takes one, has it handled, and settles it. All that the
-//! protocol asks of them is in the [steps](take).
+//! the *porter* makes jobs of files that strangers drop; the *workers*, threads too, share the names that are ready: each takes one, has it handled, and settles it, or
+//! has it settled with others. All that the protocol asks of them is in the [steps](take).
 
 mod floor;
 mod gate;
@@ -25,7 +25,7 @@ mod worker;
 pub use hold_back::{Doubt, HoldBack};
 pub use options::{ConsumerOptions, Summary};
 pub use run::{Setup, run};
-pub use steps::{Conclusion, Product, Taken, Terms, conclude, finish, take};
+pub use steps::{Conclusion, Product, Taken, Terms, conclude, finish, finish_all, take};
 pub use stop::Stopper;
 
 /// After so many failures in a row a drain, which nobody watches, ends with the error, or puts the job aside that it is

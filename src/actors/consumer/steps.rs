@@ -171,16 +171,31 @@ pub fn finish<S: Store>(
     claim: &Claim,
     conclusion: &Conclusion,
 ) -> Result<Option<bool>> {
-    match conclusion {
-        Conclusion::Settle(outcome) => {
-            let counts = store.settle(room, claim, outcome)?;
-            if !counts {
-                discard(store, [outcome.files_ref(), outcome.data_ref()].iter().flatten());
-            }
-            Ok(Some(counts))
+    finish_all(store, room, &[(claim, conclusion)]).pop().expect("an answer for each")
+}
+
+/// The same of several at once. An answer for each.
+pub fn finish_all<S: Store>(
+    store: &S,
+    room: &S::Room,
+    concluded: &[(&Claim, &Conclusion)],
+) -> Vec<Result<Option<bool>>> {
+    let outcomes = concluded.iter().filter_map(|(claim, conclusion)| match conclusion {
+        Conclusion::Settle(outcome) => Some((*claim, &**outcome)),
+        Conclusion::Postpone(..) => None,
+    });
+    let outcomes: Vec<(&Claim, &Outcome)> = outcomes.collect();
+    let mut settled = outcomes.iter().zip(store.settle_all(room, &outcomes)).map(|((_, outcome), counts)| {
+        if matches!(counts, Ok(false)) {
+            discard(store, [outcome.files_ref(), outcome.data_ref()].iter().flatten());
         }
+        counts.map(Some)
+    });
+    let finish = |&(claim, conclusion): &(&Claim, &Conclusion)| match conclusion {
+        Conclusion::Settle(_) => settled.next().expect("an answer for each"),
         Conclusion::Postpone(due, attempt) => store.postpone(room, claim, *due, attempt).map(|()| None),
-    }
+    };
+    concluded.iter().map(finish).collect()
 }
 
 /// Nobody refers to it. If it stays, retention removes it.

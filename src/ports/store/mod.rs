@@ -149,6 +149,16 @@ pub trait Store {
     /// kind means: settle it again, or leave it to recovery.
     fn settle(&self, room: &Self::Room, claim: &Claim, outcome: &Outcome) -> Result<bool>;
 
+    /// Settles each of these jobs, as if each were settled alone. An answer for each.
+    fn settle_all(&self, room: &Self::Room, jobs: &[(&Claim, &Outcome)]) -> Vec<Result<bool>> {
+        jobs.iter().map(|(claim, outcome)| self.settle(room, claim, outcome)).collect()
+    }
+
+    /// Whether to settle several at once costs less than to settle each.
+    fn settles_together(&self) -> bool {
+        false
+    }
+
     /// Settles the claim of a delivered outcome that was handed over (P15). Returns whether this was its first collection.
     fn collected(&self, room: &Self::Room, claim: &Claim) -> Result<bool>;
 

@@ -64,6 +64,13 @@ FAULTS = [
         ],
     ),
     Fault(
+        "r3-together",
+        "R3 P10",
+        "of several jobs one that failed is taken for settled",
+        "proof together::what_fails_for_one_concerns_no_other",
+        [local("together.rs", "cases.iter_mut().filter(|case| case.trouble.is_none()) {", "cases.iter_mut() {")],
+    ),
+    Fault(
         "r4-same-file",
         "R4",
         "a rename that did nothing is believed",
@@ -127,9 +134,9 @@ FAULTS = [
         "proof rooms::p11_by_the_outcome_in_the_slot",
         [
             local(
-                "settle.rs",
-                "        } else {\n            self.archive(room, job)?;\n        }\n        Ok(counts)",
-                "        } else {\n            self.move_to_rest(room, job, self.layout.grave(outcome))?;\n        }\n        Ok(counts)",
+                "together.rs",
+                "            false => self.archive(room, case.job()),\n",
+                "            false => self.bury(room, case.job(), self.layout.grave(case.outcome)),\n",
             )
         ],
     ),

@@ -115,9 +115,8 @@ FAULTS = [
         "proof crash_points::p9_p12_stage_and_deliver",
         [
             local(
-                "settle.rs",
-                "            self.publish(bytes, &path)?;\n        }\n        self.flush_dir(&self.layout.claims(room))",
-                "            self.publish(bytes, &path)?;\n        }\n        Ok(())",
+                "together.rs",
+                "        flush_for_each(cases, |case| case.is_staged().then(|| claims.clone()), flush);\n",
             )
         ],
     ),
@@ -126,14 +125,19 @@ FAULTS = [
         "P10",
         "a claim is archived before its slot is durable",
         "proof crash_points::p4_to_p11_claim_handle_settle",
-        [local("settle.rs", "        self.flush_dir(&day)?;\n        Ok(counts)", "        Ok(counts)")],
+        [
+            local(
+                "together.rs",
+                "        flush_for_each(cases, |case| case.is_decided().then(|| self.layout.slot_day(case.job())), flush);\n",
+            )
+        ],
     ),
     Fault(
         "p11-reason",
         "P11",
         "a job is buried before its reason is durable",
         "proof crash_points::p11_bury",
-        [local("settle.rs", "                    self.flush_dir(&grave)?;\n")],
+        [local("together.rs", "        flush_for_each(cases, grave, flush);\n")],
     ),
     Fault(
         "p12-room",
@@ -142,10 +146,54 @@ FAULTS = [
         "proof durable::p12_what_was_delivered",
         [
             local(
-                "settle.rs",
-                "        self.flush_dir_if_there(&self.layout.claims(room))\n    }\n\n    /// P11",
-                "        let _ = room;\n        Ok(())\n    }\n\n    /// P11",
+                "together.rs",
+                "            |room| self.flush_dir_if_there(room),\n",
+                "            |_| Ok(()),\n",
             )
+        ],
+    ),
+    Fault(
+        "p2-together",
+        "P2 R1",
+        "of several files that are written together none is flushed before it has its name",
+        "proof together::p10_p11_several",
+        [
+            local(
+                "draft.rs",
+                "        let mut flushed = self.fs.flush_all(&files).into_iter();\n",
+                "        let mut flushed = files.iter().map(|_| Ok::<_, io::Error>(()));\n",
+            )
+        ],
+    ),
+    Fault(
+        "p10-folders",
+        "P10 R5",
+        "of several folders of slots one is flushed",
+        "proof together::p10_p11_of_two_days",
+        [
+            local(
+                "together.rs",
+                "answers.entry(folder).or_insert_with_key(|folder: &PathBuf| flush(folder));",
+                "answers.entry(PathBuf::new()).or_insert_with(|| flush(&folder));",
+            )
+        ],
+    ),
+    Fault(
+        "p10-failed-flush",
+        "P10 R5",
+        "that a folder of slots was not flushed is told to one of those who rely on it",
+        "proof together::p10_p11_several",
+        [
+            local(
+                "together.rs",
+                "        let answer: &Result<()> =",
+                "        let answer: &mut Result<()> =",
+            ),
+            local(
+                "together.rs",
+                "        answer.as_ref().map(|()| ()).map_err(Error::again)\n",
+                "        std::mem::replace(answer, Ok(()))\n",
+            ),
         ],
     ),
     Fault(

@@ -57,11 +57,7 @@ FAULTS = [
         "a job in hand is settled in another drop folder that lies where its own was",
         "surroundings removed::a_job_in_hand_is_not_settled_in_another_folder",
         [
-            local(
-                "mod.rs",
-                "        self.is_from_here(claim)?;\n        self.decide_and_archive(",
-                "        self.decide_and_archive(",
-            )
+            local("together.rs", "        self.is_from_here(case.claim)?;\n")
         ],
     ),
     Fault(

@@ -44,15 +44,10 @@ FAULTS = [
         [
             local(
                 "settle.rs",
-                "self.decide(&staged.job, || self.link_if_free(",
-                "self.decide(&staged.job, || self.fs.unlink(&self.layout.slot(&staged.job)).map_or(Ok(()), Ok)"
-                ".and_then(|()| self.link_if_free(",
-            ),
-            local(
-                "settle.rs",
-                "&self.layout.slot(&staged.job)))?;\n        match address",
-                "&self.layout.slot(&staged.job))))?;\n        match address",
-            ),
+                "        let link = || self.link_if_free(",
+                "        let _ = self.fs.unlink(&self.layout.slot(&staged.job));\n"
+                "        let link = || self.link_if_free(",
+            )
         ],
     ),
     Fault(

@@ -2,6 +2,15 @@
 
 from fault import Fault, local
 
+FLUSH_ROOM = "        flush_for_each(cases, |case| case.is_staged().then(|| claims.clone()), flush);\n"
+DECIDE = "        each(cases, |case| self.decide(room, case));\n"
+FLUSH = "        flush_for_each(cases, |case| case.is_decided().then(|| self.layout.slot_day(case.job())), flush);\n"
+ARCHIVE = """        each(cases, |case| match case.counts {
+            true => self.bury(room, case.job(), grave(case)),
+            false => self.archive(room, case.job()),
+        });
+"""
+
 FAULTS = [
     Fault(
         "p9-order",
@@ -10,15 +19,14 @@ FAULTS = [
         "proof crash_points::p9_p12_stage_and_deliver",
         [
             local(
-                "settle.rs",
-                "                self.stage(room, &staged, &bytes)?;\n",
-                "                let (slot, path) = (self.layout.slot(job), self.layout.staged(room, &staged));\n"
-                "                if self.decide(job, || self.publish_if_free(&bytes, &slot))?\n"
-                "                    && let Some(file) = self.look(&slot)?\n"
-                "                {\n"
-                "                    self.link_if_free(&slot, file.id, &path)?;\n"
-                "                }\n"
-                "                self.stage(room, &staged, &bytes)?;\n",
+                "together.rs",
+                "            self.publish_written(case.draft.take(), &case.bytes, &path)?;\n",
+                "            let (slot, day) = (self.layout.slot(case.job()), self.layout.slot_day(case.job()));\n"
+                "            let link = || self.publish_written_if_free(case.draft.take(), &case.bytes, &slot);\n"
+                "            match (self.inside(&day, link)?, self.look(&slot)?) {\n"
+                "                (true, Some(file)) => self.link_if_free(&slot, file.id, &path).map(drop)?,\n"
+                "                _ => self.publish(&case.bytes, &path)?,\n"
+                "            }\n",
             )
         ],
     ),
@@ -29,24 +37,26 @@ FAULTS = [
         "proof crash_points::p4_to_p11_claim_handle_settle",
         [
             local(
-                "settle.rs",
-                """        let staged = job.staged(outcome.nonce());
-        let counts = match""",
-                """        let staged = job.staged(outcome.nonce());
-        self.move_to_rest(room, job, self.layout.grave(outcome))?;
-        let counts = match""",
+                "together.rs",
+                DECIDE,
+                "        each(cases, |case| self.bury(room, case.job(), self.layout.grave(case.outcome)));\n" + DECIDE,
             ),
-            local(
-                "settle.rs",
-                """        if counts {
-            self.move_to_rest(room, job, self.layout.grave(outcome))?;
-        } else {
-            self.archive(room, job)?;
-        }
-        Ok(counts)""",
-                """        Ok(counts)""",
-            ),
+            local("together.rs", ARCHIVE, ""),
         ],
+    ),
+    Fault(
+        "p11-together",
+        "P11 R5",
+        "the claims of several jobs are archived before the one flush of their slots",
+        "proof together::p10_p11_several",
+        [local("together.rs", FLUSH, ""), local("together.rs", ARCHIVE, ARCHIVE + FLUSH)],
+    ),
+    Fault(
+        "p9-together",
+        "P9 R5",
+        "several outcomes are decided before the one flush of the room in which they are staged",
+        "proof together::p9_p12_several",
+        [local("together.rs", FLUSH_ROOM, ""), local("together.rs", DECIDE, DECIDE + FLUSH_ROOM)],
     ),
     Fault(
         "p11-reason-order",
@@ -54,17 +64,8 @@ FAULTS = [
         "a job is buried before its reason is there",
         "proof crash_points::p11_bury",
         [
-            local(
-                "settle.rs",
-                "                let slot = self.layout.slot(job);\n                if let Some(file)",
-                "                self.relocate(&claim, &grave.join(job.archived()))?;\n"
-                "                let slot = self.layout.slot(job);\n                if let Some(file)",
-            ),
-            local(
-                "settle.rs",
-                "                self.relocate(&claim, &grave.join(job.archived()))\n",
-                "                Ok(())\n",
-            ),
+            local("together.rs", ARCHIVE, ""),
+            local("together.rs", "        each(cases, |case| {\n            grave(case)", ARCHIVE + "        each(cases, |case| {\n            grave(case)"),
         ],
     ),
     Fault(
@@ -74,22 +75,16 @@ FAULTS = [
         "proof races::zombie_resumes_at_every_step_with_return_address",
         [
             local(
-                "settle.rs",
-                "        let counts =\n            self.decide(&staged.job,",
-                "        let path = match address {\n"
-                "            Some(address) => {\n"
-                "                self.deliver(room, staged, address)?;\n"
-                "                self.layout.reply(address).ready(&staged.job.delivery())\n"
-                "            }\n"
-                "            None => path,\n"
-                "        };\n"
-                "        let counts =\n            self.decide(&staged.job,",
-            ),
-            local(
-                "settle.rs",
-                "            Some(address) if counts => self.deliver(room, staged, address)?,\n",
-                "            Some(_) => {}\n",
-            ),
+                "together.rs",
+                "            Way::Staged(_) => match self.decide_staged(room, &case.staged)? {\n",
+                "            Way::Staged(ref address) => match self.deliver(room, &case.staged, address).and_then(|inbox| {\n"
+                "                let path = inbox.join(case.job().delivery().to_string());\n"
+                "                let Some(file) = self.look(&path)? else { return Ok(None) };\n"
+                "                let slot = self.layout.slot(case.job());\n"
+                "                let link = || self.link_if_free(&path, file.id, &slot);\n"
+                "                self.inside(&self.layout.slot_day(case.job()), link).map(Some)\n"
+                "            })? {\n",
+            )
         ],
     ),
     Fault(

@@ -10,7 +10,8 @@ use crate::strangers;
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Role {
     Producer([Kind; 2]),
-    Consumer(Patience),
+    /// Settles so many jobs together.
+    Consumer(Patience, usize),
     /// Takes jobs, and hands them back.
     Returner,
     Waiter,
@@ -47,7 +48,8 @@ impl Role {
             2 => Self::Producer([given, Kind::Expiring]),
             3 => Self::Producer([Kind::Flaky, Kind::Delayed]),
             4 => Self::Producer([Kind::Garbage, Kind::Failing]),
-            5..=11 => Self::Consumer(patience),
+            5..=8 => Self::Consumer(patience, 1),
+            9..=11 => Self::Consumer(patience, 3),
             12 => Self::Returner,
             13 => Self::Waiter,
             14 | 15 => Self::Collector,
@@ -72,7 +74,9 @@ impl Role {
 pub(super) fn program(role: Role, number: u32, ledger: &Ledger) -> Program {
     match role {
         Role::Producer(kinds) => programs::producer(ledger, &kinds),
-        Role::Consumer(patience) => programs::consumer(ledger, "random", patience),
+        Role::Consumer(patience, together) => {
+            programs::consumer_of(programs::open, ledger, "random", patience, together)
+        }
         Role::Returner => programs::returner(),
         Role::Waiter => programs::waiter(ledger),
         Role::Collector => programs::collector(ledger, Patience::Drain),

@@ -30,6 +30,7 @@ mod returned;
 mod settle;
 mod submit;
 mod sweep;
+mod together;
 mod window;
 mod workspace;
 
@@ -230,8 +231,15 @@ impl<F: Fs, H: Host> Store for LocalStore<F, H> {
     }
 
     fn settle(&self, room: &Self::Room, claim: &Claim, outcome: &Outcome) -> Result<bool> {
-        self.is_from_here(claim)?;
-        self.decide_and_archive(room.name(), &claim.name, outcome)
+        self.settle_all(room, &[(claim, outcome)]).pop().expect("an answer for each")
+    }
+
+    fn settle_all(&self, room: &Self::Room, jobs: &[(&Claim, &Outcome)]) -> Vec<Result<bool>> {
+        self.settle_together(room.name(), jobs)
+    }
+
+    fn settles_together(&self) -> bool {
+        self.fs.flushes()
     }
 
     fn collected(&self, room: &Self::Room, claim: &Claim) -> Result<bool> {
