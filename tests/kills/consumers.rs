@@ -154,6 +154,15 @@ impl Consumer {
         self.0.wait().expect("a child");
     }
 
+    /// The same. How many claims it had: it is stopped first, so that nobody takes them over before they are counted.
+    pub(crate) fn kill_in(&mut self, place: &Place) -> usize {
+        self.signal(Signal::STOP);
+        until("the stop", || self.is_stopped().then_some(()));
+        let claims = place.claims_of(self.pid()).len();
+        self.kill();
+        claims
+    }
+
     #[track_caller]
     pub(crate) fn end(&mut self, what: &str) -> ExitStatus {
         until(what, || self.0.try_wait().expect("a child"))

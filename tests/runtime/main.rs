@@ -16,6 +16,7 @@ mod returning;
 mod stopping;
 mod stubborn;
 mod stuck;
+mod together;
 mod trouble;
 mod waiting;
 mod watches;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use filedrop::actors::consumer::{self, ConsumerOptions, Setup};
-use filedrop::actors::handler::Closure;
+use filedrop::actors::handler::{Closure, Handler};
 use filedrop::adapters::fs::OsFs;
 use filedrop::adapters::host::OsHost;
 use filedrop::adapters::store::local::LocalStore;
@@ -47,6 +47,18 @@ pub(crate) fn consume(
     options: &ConsumerOptions,
     observer: &dyn Observer,
 ) -> Result<Summary> {
+    let handler = Closure(async |_: Job| Ok::<_, String>(()));
+    consume_with(store, options, &handler, observer, &Stopper::default())
+}
+
+/// The same with another handler, until it is stopped.
+pub(crate) fn consume_with(
+    store: &Store<'_>,
+    options: &ConsumerOptions,
+    handler: &dyn Handler,
+    observer: &dyn Observer,
+    stopper: &Stopper,
+) -> Result<Summary> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let options = ConsumerOptions { poll_interval: Duration::from_millis(10), ..options.clone() };
     consumer::run(Setup {
@@ -55,10 +67,10 @@ pub(crate) fn consume(
         watch: Box::new(Deaf),
         chosen: Chosen { mode: WatchMode::Poll, why: "for the test".to_owned() },
         options: &options,
-        handler: &Closure(async |_: Job| Ok::<_, String>(())),
+        handler,
         runtime: runtime.handle().clone(),
         observer,
-        stopper: &Stopper::default(),
+        stopper,
     })
 }
 

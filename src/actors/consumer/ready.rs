@@ -7,6 +7,8 @@
 //! Nor may the first job wait for it: a scan goes through four times as many names as the last one at most. Of a million that are
 //! waiting, the first one sees four thousand, and a second or two later one has seen them all.
 
+mod handed;
+
 use std::collections::HashSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,6 +18,7 @@ use super::task::{Again, Next, Task};
 use super::{Doubt, HoldBack};
 use crate::ports::Scan;
 use crate::words::{DeliveryKind, InboxName, Result, Turns, pause_after};
+use handed::Handed;
 
 /// How many times its own cost a scan must be old before a change is followed by another while there is work left.
 const REST: u32 = 20;
@@ -34,6 +37,8 @@ pub(super) struct Ready<R> {
     changed: Condvar,
     /// There is an end.
     ending: Condvar,
+    /// Something was handed over, or there is an end.
+    handing: Condvar,
 }
 
 struct State<R> {
@@ -53,6 +58,7 @@ struct State<R> {
     /// Those among them that a drain has given up: they are nobody's work any more.
     aside: HashSet<InboxName>,
     again: Vec<Again<R>>,
+    handed: Handed<R>,
     passed: PassedOver,
     /// How many names were given out.
     given: u64,
@@ -89,6 +95,7 @@ impl<R> Ready<R> {
             held: HashSet::new(),
             aside: HashSet::new(),
             again: Vec::new(),
+            handed: Handed::default(),
             passed: PassedOver::default(),
             given: 0,
             busy: true,
@@ -97,7 +104,8 @@ impl<R> Ready<R> {
             closed: false,
             cut: false,
         };
-        Self { state: Mutex::new(state), changed: Condvar::new(), ending: Condvar::new() }
+        let (changed, ending, handing) = (Condvar::new(), Condvar::new(), Condvar::new());
+        Self { state: Mutex::new(state), changed, ending, handing }
     }
 
     /// Waits for something to do. `idle` is called when there was something, and now nothing is left here.
@@ -114,7 +122,7 @@ impl<R> Ready<R> {
                 state.given += 1;
                 return Next::Again(state.again.swap_remove(due));
             }
-            if state.closed && state.again.is_empty() {
+            if state.closed && state.again.is_empty() && state.handed.is_empty() {
                 return Next::Closed;
             }
             if state.closed || !state.may_begin(now) {
@@ -302,6 +310,7 @@ impl<R> Ready<R> {
         self.lock().closed = true;
         self.changed.notify_all();
         self.ending.notify_all();
+        self.handing.notify_all();
     }
 
     /// Ends all pauses.
@@ -343,6 +352,11 @@ impl<R> State<R> {
 
     /// Whether another name may be given out.
     fn may_begin(&self, now: Instant) -> bool {
+        self.may_go_on(now) && self.handed.has_space()
+    }
+
+    /// Whether one may be, once there is space for what is handled.
+    fn may_go_on(&self, now: Instant) -> bool {
         !self.is_fenced(now) && self.hold.may_begin(now) && self.unsettled() < MOST_UNSETTLED
     }
 

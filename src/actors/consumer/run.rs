@@ -99,6 +99,16 @@ where
         {
             floor.give_up(Error::io("start a thread", "porter", e));
         }
+        if store.settles_together() {
+            let settler = &floor;
+            let settle = move || settler.settle_together();
+            if let Err(e) =
+                thread::Builder::new().name("filedrop-settler".to_owned()).spawn_scoped(scope, settle)
+            {
+                let e = Error::io("start a thread", "settler", e);
+                floor.trouble("settle jobs together", None, &e, None);
+            }
+        }
         for nth in 0..options.concurrency.max(1) {
             // The worker's own thread starts its children and outlives them: a parent-death signal is sent when the
             // thread that started the child ends.
@@ -121,6 +131,8 @@ where
         Keeper::new(&floor, watch).keep();
         floor.gate.end();
         floor.pulse.end();
+        // Also if no worker lived to see the end.
+        floor.ready.close();
     });
     let (tally, failure) = (*lock(&floor.tally), lock(&floor.failure).take());
     // With it go the last references to the rooms.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::floor::{Floor, lock};
 use super::task::{Next, Task, Unsettled};
 use super::verdict::{DOUBTFUL, Hitch, Otherwise};
-use super::{Conclusion, Doubt, PATIENCE_OF_A_DRAIN, Taken, conclude, finish, take};
+use super::{Conclusion, Doubt, PATIENCE_OF_A_DRAIN, Taken, conclude, finish, finish_all, take};
 use crate::actors::observer::Event;
 use crate::ports::{Claim, Host, Scan, Store};
 use crate::words::{Attempt, Error, ErrorKind, Id, InboxName, Job, Millis, Outcome, Problem, pause_after};
@@ -212,7 +212,29 @@ where
         self.ready.handled();
         DOUBTFUL.iter().for_each(|doing| self.troubles.works(doing));
         let conclusion = conclude(self.store, &claim, &job, result, began_at, self.host, self.terms());
-        self.settle(Box::new(Unsettled { room, claim, conclusion, began }), 0, luck);
+        let handled = Box::new(Unsettled { room, claim, conclusion, began });
+        if let Some(alone) = self.ready.hand_over(handled) {
+            self.settle(alone, 0, luck);
+        }
+    }
+
+    /// Settles what workers hand over, until the end.
+    pub(super) fn settle_together(&self) {
+        let mut luck = Luck::default();
+        self.ready.attend(|mut handed| {
+            while let Some(room) = handed.first().map(|handed| handed.room.clone()) {
+                let (here, later): (Vec<_>, Vec<_>) =
+                    handed.into_iter().partition(|handed| Arc::ptr_eq(&handed.room, &room));
+                handed = later;
+                let concluded: Vec<_> = here.iter().map(|one| (&one.claim, &one.conclusion)).collect();
+                let answers = finish_all(self.store, &room, &concluded);
+                let mut fails = false;
+                for (one, answer) in here.into_iter().zip(answers) {
+                    fails |= self.finished(one, answer, 0, &mut luck);
+                }
+                self.rest_if(fails, &mut luck);
+            }
+        });
     }
 
     /// A deployment is broken, the folder does not take what a handler writes, or the machine is at its limits: no job is to
@@ -253,11 +275,25 @@ where
         }
     }
 
-    /// Does what was concluded. If that does not work it is put aside, to be tried again until it works, or the
-    /// consumer or the patience of a drain ends: others may be settled meanwhile, if only one reply cannot be delivered.
+    /// Does what was concluded.
     fn settle(&self, unsettled: Box<Unsettled<Arc<S::Room>>>, tries: u32, luck: &mut Luck) {
+        let Unsettled { room, claim, conclusion, .. } = &*unsettled;
+        let answer = finish(self.store, room, claim, conclusion);
+        let fails = self.finished(unsettled, answer, tries, luck);
+        self.rest_if(fails, luck);
+    }
+
+    /// What comes of it. If it did not work it is put aside, to be tried again until it works, or the consumer or the patience of a
+    /// drain ends: others may be settled meanwhile, if only one reply cannot be delivered. Whether this was its first failure.
+    fn finished(
+        &self,
+        unsettled: Box<Unsettled<Arc<S::Room>>>,
+        answer: Result<Option<bool>, Error>,
+        tries: u32,
+        luck: &mut Luck,
+    ) -> bool {
         let Unsettled { room, claim, conclusion, began } = &*unsettled;
-        match finish(self.store, room, claim, conclusion) {
+        match answer {
             Ok(counts) => {
                 luck.unsettled = 0;
                 self.aside.store(0, Ordering::Release);
@@ -267,21 +303,30 @@ where
                     }
                     Conclusion::Postpone(due, attempt) => self.postponed(claim, *due, attempt),
                 }
+                false
             }
             // It never will be: what is here is another drop folder.
-            Err(e) if e.kind() == ErrorKind::Elsewhere => self.leave(Doing::Settle, claim, &e),
+            Err(e) if e.kind() == ErrorKind::Elsewhere => {
+                self.leave(Doing::Settle, claim, &e);
+                false
+            }
             Err(e) => {
                 let tries = tries + 1;
                 let pause = pause_after(tries);
-                if self.may_try_again(Doing::Settle, room, claim, tries, e) {
+                let again = self.may_try_again(Doing::Settle, room, claim, tries, e);
+                if again {
                     self.ready.again(Task::Settle(unsettled), tries, pause);
-                    // Only at first: who pauses until it is due again gets to nothing else.
-                    if tries == 1 {
-                        luck.unsettled += 1;
-                        self.ready.pause(self.rest_after(luck.unsettled));
-                    }
                 }
+                again && tries == 1
             }
+        }
+    }
+
+    /// Only when something fails for the first time: who pauses until it is due again gets to nothing else.
+    fn rest_if(&self, fails: bool, luck: &mut Luck) {
+        if fails {
+            luck.unsettled += 1;
+            self.ready.pause(self.rest_after(luck.unsettled));
         }
     }
 

@@ -105,7 +105,8 @@ handled again after a pause.
 
 With --worker as many processes as --concurrency says are kept. A line on stdin is a job: {\"attempt\":1,\"job\":\"PATH\",\"event\":{\"id\":\"0198…\",\"type\":\"order\",\"data\":…}}, where event is its whole envelope; payload and data_file (the data, if it is not in the envelope) are paths, if there are any; result_dir is a folder to be made, if files are to travel with the outcome. A line on stdout is the answer: {\"id\":\"0198…\",\"data\":…}, with data, data_base64 and datacontenttype as in an envelope, or {\"id\":\"0198…\",\"error\":\"why\"}, with \"final\":true if no further attempt is worth it. A process that answers anything else, ends while it has a job, or takes longer than --handler-timeout has failed that job, and another takes its place; it may end with 0 after an answer. At the end its stdin is closed. See examples/worker.py and examples/worker.sh.
 
-It may run again for a job: with a higher FILEDROP_ATTEMPT after it failed, or its consumer crashed or was silent for its --lease; with \
+It may run again for a job: with a higher FILEDROP_ATTEMPT after it failed, or its consumer crashed or was silent for its --lease (also then, unless with --durability os, \
+up to 64 jobs that were handled, and are being settled together); with \
 the same one after a stop that it did not finish in time for. If its consumer is killed, so is the handler (on Linux), but not \
 what the handler has started itself: `exec` the last command of a script.
 

@@ -32,6 +32,48 @@ fn next(ready: &Ready<()>, scan: impl Fn(usize, usize) -> Result<Scan>) -> Inbox
     }
 }
 
+/// A job of so many bytes, and its outcome.
+fn handled(name: InboxName, size: usize) -> Box<Unsettled<()>> {
+    let claim = Claim { name, bytes: vec![b' '; size], path: "7".into(), origin: None };
+    let (id, now) = (&claim.name.id, claim.name.submitted);
+    let why = crate::words::Problem::handler("");
+    let outcome = crate::words::Outcome::unreadable(id, 1, id, "/", now, why);
+    let conclusion = Conclusion::Settle(Box::new(outcome));
+    Box::new(Unsettled { room: (), claim, conclusion, began: Instant::now() })
+}
+
+#[test]
+fn what_was_handled_is_taken_over_as_far_as_there_is_space_and_more_to_handle() {
+    let (ready, scans) = (Ready::new(7), Cell::new(0));
+    let scan = scan(0..200, &scans);
+    let names = RefCell::new((0..100).map(|_| next(&ready, &scan)).collect::<Vec<_>>());
+    let handle = |size| ready.hand_over(handled(names.borrow_mut().pop().unwrap(), size)).is_none();
+    assert!(!handle(0), "nobody is there to settle it");
+    ready.lock().handed.attended = true;
+    assert!((0..handed::MOST).all(|_| handle(0)));
+    assert!(!ready.lock().may_begin(Instant::now()), "it has to be settled first");
+    assert_eq!(ready.next_handed().map(|handed| handed.len()), Some(handed::MOST));
+    let state = ready.lock();
+    assert!(state.may_begin(Instant::now()) && !state.handed.is_empty(), "these are being settled");
+    drop(state);
+    assert!(handle(handed::MOST_BYTES) && !ready.lock().may_begin(Instant::now()), "it is large");
+    assert_eq!(ready.next_handed().map(|handed| handed.len()), Some(1));
+    assert!(!handle(handed::MOST_BYTES + 1), "it is too large to wait");
+    assert!(handle(0));
+    ready.close();
+    assert!(ready.hand_over(handled(name(199), 0)).is_some(), "at the end each settles its own");
+    assert_eq!(ready.next_handed().map(|handed| handed.len()), Some(1));
+    assert!(ready.next_handed().is_none());
+}
+
+#[test]
+fn who_has_nothing_else_to_handle_settles_at_once() {
+    let (ready, scans) = (Ready::new(7), Cell::new(0));
+    ready.lock().handed.attended = true;
+    let mine = next(&ready, scan(0..1, &scans));
+    assert!(ready.hand_over(handled(mine, 0)).is_some());
+}
+
 #[test]
 fn a_window_costs_one_scan_and_gives_each_name_once() {
     let (ready, scans) = (Ready::new(7), Cell::new(0));
@@ -109,13 +151,7 @@ fn at_the_end_only_what_is_held_is_given_out_again() {
     let (ready, scans) = (Ready::new(7), Cell::new(0));
     let held = next(&ready, scan(0..3, &scans));
     ready.again(Task::Take(held, ()), 1, Duration::ZERO);
-    let claim = Claim { name: name(7), bytes: Vec::new(), path: "7".into(), origin: None };
-    let (id, now) = (&claim.name.id, claim.name.submitted);
-    let why = crate::words::Problem::handler("");
-    let outcome = crate::words::Outcome::unreadable(id, 1, id, "/", now, why);
-    let conclusion = Conclusion::Settle(Box::new(outcome));
-    let unsettled = Unsettled { room: (), claim, conclusion, began: Instant::now() };
-    ready.again(Task::Settle(Box::new(unsettled)), 1, Duration::from_secs(3600));
+    ready.again(Task::Settle(handled(name(7), 0)), 1, Duration::from_secs(3600));
     ready.close();
     ready.cut();
     let last = || match ready.next(scan(0..3, &scans), || {}) {
