@@ -19,10 +19,10 @@ use crate::{Outcome, payload};
 /// A folder with rooms, open.
 pub(crate) struct Rooms {
     root: PathBuf,
-    inbox: OwnedFd,
-    claimed: OwnedFd,
-    outcomes: OwnedFd,
-    done: OwnedFd,
+    pub(crate) inbox: OwnedFd,
+    pub(crate) claimed: OwnedFd,
+    pub(crate) outcomes: OwnedFd,
+    pub(crate) done: OwnedFd,
     durability: Durability,
 }
 
@@ -40,14 +40,24 @@ impl Rooms {
         Ok(Self { root: root.to_owned(), inbox, claimed, outcomes, done, durability })
     }
 
-    /// Draft, flush, link. It is durable once the folder is flushed.
-    fn link(&self, dir: &OwnedFd, name: &str, bytes: &[u8]) -> Outcome<()> {
+    /// A file without a name.
+    pub(crate) fn write(&self, dir: &OwnedFd, bytes: &[u8]) -> Outcome<OwnedFd> {
         let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
         let file = openat(dir, ".", flags, Mode::from_raw_mode(0o666))?;
         rustix::io::write(&file, bytes)?;
-        self.flush(&file)?;
+        Ok(file)
+    }
+
+    pub(crate) fn name(&self, file: &OwnedFd, dir: &OwnedFd, name: &str) -> Outcome<()> {
         let path = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
         Ok(linkat(CWD, &path, dir, name, AtFlags::SYMLINK_FOLLOW)?)
+    }
+
+    /// Draft, flush, link. It is durable once the folder is flushed.
+    fn link(&self, dir: &OwnedFd, name: &str, bytes: &[u8]) -> Outcome<()> {
+        let file = self.write(dir, bytes)?;
+        self.flush(&file)?;
+        self.name(&file, dir, name)
     }
 
     fn publish(&self, dir: &OwnedFd, name: &str, bytes: &[u8]) -> Outcome<()> {
@@ -55,25 +65,35 @@ impl Rooms {
         self.flush(dir)
     }
 
-    fn flush(&self, file: &OwnedFd) -> Outcome<()> {
+    pub(crate) fn flush(&self, file: &OwnedFd) -> Outcome<()> {
         if self.durability == Durability::Flush {
             fsync(file)?;
         }
         Ok(())
     }
 
-    /// Claims a job, reads it, decides it, archives it. Whether it was there. `see` is shown what is in it.
-    fn handle(&self, name: &str, see: impl FnOnce(&[u8])) -> Outcome<bool> {
+    /// What is in a job, if it was there: it is claimed now.
+    pub(crate) fn claim(&self, name: &str) -> Outcome<Option<Vec<u8>>> {
         if renameat(&self.inbox, name, &self.claimed, name).is_err() {
-            return Ok(false);
+            return Ok(None);
         }
         let file = openat(&self.claimed, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
         let mut bytes = [0; 4096];
         let read = rustix::io::read(&file, &mut bytes)?;
-        see(&bytes[..read]);
-        self.publish(&self.outcomes, name, &bytes[..read])?;
+        Ok(Some(bytes[..read].to_vec()))
+    }
+
+    /// Claims a job, reads it, decides it, archives it. Whether it was there. `see` is shown what is in it.
+    fn handle(&self, name: &str, see: impl FnOnce(&[u8])) -> Outcome<bool> {
+        let Some(bytes) = self.claim(name)? else { return Ok(false) };
+        see(&bytes);
+        self.publish(&self.outcomes, name, &bytes)?;
         renameat(&self.claimed, name, &self.done, name)?;
         Ok(true)
+    }
+
+    pub(crate) fn watch(&self) -> Outcome<OwnedFd> {
+        watch(&self.root.join("inbox"))
     }
 }
 
@@ -95,7 +115,7 @@ impl Queue for Rooms {
     fn consume(&self, jobs: usize, threads: usize) -> Outcome<()> {
         let left = AtomicUsize::new(jobs);
         let names = Mutex::new(Vec::new());
-        let watch = watch(&self.root.join("inbox"))?;
+        let watch = self.watch()?;
         let next = || -> Outcome<Option<String>> {
             loop {
                 let mut names = names.lock().map_err(|_| "a thread panicked")?;
@@ -150,7 +170,7 @@ impl Queue for Rooms {
     }
 
     fn answer(&self, jobs: usize, see: See) -> Outcome<()> {
-        let watch = watch(&self.root.join("inbox"))?;
+        let watch = self.watch()?;
         let mut answered = 0;
         while answered < jobs {
             let names = list(&self.inbox)?;
@@ -172,7 +192,7 @@ fn watch(dir: &Path) -> Outcome<OwnedFd> {
 }
 
 /// Until something happens; what it is does not matter.
-fn wait(watch: &OwnedFd, patience: Duration) -> Outcome<()> {
+pub(crate) fn wait(watch: &OwnedFd, patience: Duration) -> Outcome<()> {
     let mut fds = [rustix::event::PollFd::new(watch, rustix::event::PollFlags::IN)];
     let patience = rustix::event::Timespec::try_from(patience)?;
     rustix::event::poll(&mut fds, Some(&patience))?;
@@ -182,7 +202,7 @@ fn wait(watch: &OwnedFd, patience: Duration) -> Outcome<()> {
     Ok(())
 }
 
-fn list(dir: &OwnedFd) -> Outcome<Vec<String>> {
+pub(crate) fn list(dir: &OwnedFd) -> Outcome<Vec<String>> {
     let dir = openat(dir, ".", FOLDER, Mode::empty())?;
     let mut buffer = Vec::with_capacity(64 << 10);
     let mut entries = RawDir::new(dir, buffer.spare_capacity_mut());

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Each line is the median of pairs of runs, floor and ours in turn, and their ratio: above 1, ours is better. 1 KiB of JSON a
-//! job. `flushed` survives a power cut, `os` the death of programs (`--durability`).
+//! job. `flushed` survives a power cut, `os` the death of programs (`--durability`). Where ours flushes once for many jobs there is a
+//! second line: beside a floor that does so, too (`in groups`).
 //!
 //! `backlog` (`--waiting 1000000` for another one), `claims` and `idle` (`--idle 60`: seconds) have no floor: what they tell must
 //! not grow with what waits, with who competes, or with what is archived.
@@ -19,6 +20,7 @@ mod backlog;
 mod commands;
 mod consumer;
 mod floor;
+mod groups;
 mod ours;
 mod pairs;
 mod parts;
@@ -38,13 +40,19 @@ pub(crate) type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
     Floor,
+    /// The floor of who does many jobs together, so that one flush does for all of them.
+    Groups,
     Ours,
 }
 
 impl Side {
     /// How an actor is told.
     pub(crate) fn word(self) -> &'static str {
-        if self == Side::Floor { "floor" } else { "ours" }
+        match self {
+            Side::Floor => "floor",
+            Side::Groups => "groups",
+            Side::Ours => "ours",
+        }
     }
 }
 

@@ -29,17 +29,47 @@ pub(crate) fn both(
     durability: Durability,
     run: impl Fn(&Stage) -> Outcome<Duration>,
 ) -> Outcome<[Duration; 2]> {
-    let mut took = [Vec::new(), Vec::new()];
+    sides(plan, durability, [Side::Floor, Side::Ours], run)
+}
+
+fn sides<const SIDES: usize>(
+    plan: &Plan,
+    durability: Durability,
+    sides: [Side; SIDES],
+    run: impl Fn(&Stage) -> Outcome<Duration>,
+) -> Outcome<[Duration; SIDES]> {
+    let mut took = [const { Vec::new() }; SIDES];
     for pair in 0..plan.pairs {
-        // Neither always follows the other.
-        for side in if pair % 2 == 0 { [Side::Floor, Side::Ours] } else { [Side::Ours, Side::Floor] } {
+        // None always follows the same one.
+        for nth in (0..SIDES).map(|nth| if pair % 2 == 0 { nth } else { SIDES - 1 - nth }) {
             let place = place(&plan.below)?;
-            let stage = Stage { side, root: place.path().join("drop"), durability };
-            took[side as usize].push(run(&stage)?);
+            let stage = Stage { side: sides[nth], root: place.path().join("drop"), durability };
+            took[nth].push(run(&stage)?);
         }
     }
-    let [floor, ours] = took.map(median);
-    Ok([floor.ok_or("no pairs")?, ours.ok_or("no pairs")?])
+    let mut medians = [Duration::ZERO; SIDES];
+    for (median_of, took) in medians.iter_mut().zip(took) {
+        *median_of = median(took).ok_or("no pairs")?;
+    }
+    Ok(medians)
+}
+
+/// What many jobs cost: where they are flushed, beside both floors.
+fn rates(
+    plan: &Plan,
+    durability: Durability,
+    what: &str,
+    jobs: usize,
+    run: impl Fn(&Stage) -> Outcome<Duration>,
+) -> Outcome<()> {
+    if durability == Durability::Os {
+        tell_rates(what, jobs, both(plan, durability, run)?);
+        return Ok(());
+    }
+    let [floor, groups, ours] = sides(plan, durability, [Side::Floor, Side::Groups, Side::Ours], run)?;
+    tell_rates(what, jobs, [floor, ours]);
+    tell_rates(&format!("{what}, in groups"), jobs, [groups, ours]);
+    Ok(())
 }
 
 fn tell_times(what: &str, [floor, ours]: [Duration; 2]) {
@@ -105,7 +135,8 @@ pub(crate) fn pick_up(plan: &Plan, durability: Durability) -> Outcome<()> {
 /// How long it takes to handle what is there.
 pub(crate) fn drain(plan: &Plan, durability: Durability) -> Outcome<()> {
     let jobs = plan.jobs * if durability == Durability::Flush { 1 } else { 5 };
-    let took = both(plan, durability, |stage| {
+    let what = format!("drain of {jobs}, {}", name(durability));
+    rates(plan, durability, &what, jobs, |stage| {
         let filling = Stage { durability: Durability::Os, ..stage.clone() };
         let mut producer = filling.start(Part::Producer { who: 0, at_a_time: 1 }, jobs)?;
         producer.begin()?;
@@ -113,21 +144,18 @@ pub(crate) fn drain(plan: &Plan, durability: Durability) -> Outcome<()> {
         let mut consumer = stage.start(consumer(durability), jobs)?;
         consumer.begin()?;
         consumer.took()
-    })?;
-    tell_rates(&format!("drain of {jobs}, {}", name(durability)), jobs, took);
-    Ok(())
+    })
 }
 
 /// One process submits, another handles.
 pub(crate) fn submit_and_handle(plan: &Plan, durability: Durability) -> Outcome<()> {
-    let took = both(plan, durability, |stage| {
+    let what = format!("submit and handle, {}", name(durability));
+    rates(plan, durability, &what, plan.jobs, |stage| {
         let mut consumer = stage.start(consumer(durability), plan.jobs)?;
         let mut producer = stage.start(Part::Producer { who: 0, at_a_time: BATCH }, plan.jobs)?;
         consumer.begin()?;
         producer.begin()?;
         producer.end()?;
         consumer.took()
-    })?;
-    tell_rates(&format!("submit and handle, {}", name(durability)), plan.jobs, took);
-    Ok(())
+    })
 }

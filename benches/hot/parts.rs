@@ -8,6 +8,7 @@ use filedrop::Durability;
 
 use crate::actor::Actor;
 use crate::floor::Rooms;
+use crate::groups::Groups;
 use crate::stamp::{age, now_and_then};
 use crate::timed::{median, timed};
 use crate::{Outcome, Side, ours};
@@ -103,6 +104,8 @@ pub(crate) fn play(args: &[String]) -> Outcome<()> {
 fn open(side: &str, root: &Path, durability: Durability) -> Outcome<Box<dyn Queue>> {
     Ok(if side == Side::Floor.word() {
         Box::new(Rooms::at(root, durability)?)
+    } else if side == Side::Groups.word() {
+        Box::new(Groups(Rooms::at(root, durability)?))
     } else {
         Box::new(ours::open(root, durability)?)
     })
