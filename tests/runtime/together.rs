@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use filedrop::actors::consumer::ConsumerOptions;
@@ -70,7 +70,7 @@ fn a_worker_goes_on_while_what_it_handled_is_settled() {
     let (_place, drop) = folder();
     let ids = submitted(&drop);
     let known = Known::default();
-    let summary = known.consume(&drop, |known| known.handled() == JOBS - 1, |_, _| Ok(()), &());
+    let summary = known.consume(&drop, |known| known.handled() >= JOBS - 1, |_, _| Ok(()), &());
     assert_eq!((summary.succeeded as usize, known.handled()), (JOBS, JOBS));
     let flushed = known.flushed.into_inner();
     assert!(flushed < JOBS, "{flushed} flushes of one folder for {JOBS} jobs");
@@ -113,10 +113,10 @@ fn one_that_cannot_be_settled_keeps_none_of_the_others() {
         }
         Ok(())
     };
-    let summary = known.consume(&drop, |known| known.handled() == JOBS - 1, fail, &diary);
+    let summary = known.consume(&drop, |known| known.handled() >= JOBS - 1, fail, &diary);
     assert!(failed.into_inner(), "it failed once");
     assert_eq!((summary.succeeded as usize, known.handled.into_inner()), (JOBS, JOBS));
-    assert_eq!(diary.count("settle a job"), 1, "{diary:?}", diary = diary.0.lock().unwrap());
+    assert!(diary.has("settle a job"), "it is told of");
     assert_eq!(diary.count("Settled {"), JOBS, "each is told of once");
     assert_tidy(&drop);
 }
@@ -125,6 +125,16 @@ fn one_that_cannot_be_settled_keeps_none_of_the_others() {
 const DROP: &str = "FILEDROP_DROP_OF_A_VICTIM";
 /// What a consumer has handled and not settled, when it does not come to settle anything: at least, and at most.
 const UNSETTLED: std::ops::RangeInclusive<usize> = 33..=64;
+
+/// It is killed, whatever becomes of the test.
+struct Victim(Child);
+
+impl Drop for Victim {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 /// A line for each time that a handler ran, beside the drop folder.
 fn log(drop: &DropFolder) -> PathBuf {
@@ -144,8 +154,10 @@ fn play() {
     let drop = DropFolder::open(std::env::var(DROP).expect("who kills it")).unwrap();
     let stuck = |call: &str, path: &Path| {
         let is_it = call == "flush_dir" && path.parent().is_some_and(|parent| parent.ends_with("outcomes"));
-        while is_it {
-            std::thread::park();
+        if is_it {
+            loop {
+                std::thread::park();
+            }
         }
         Ok(())
     };
@@ -168,11 +180,10 @@ fn a_consumer_that_is_killed_had_not_handled_many_without_settling_them() {
     let log = log(&drop);
     let mut victim = Command::new(std::env::current_exe().unwrap());
     victim.args(["--exact", "together::play", "--ignored"]).env(DROP, drop.path());
-    let mut victim = victim.stdout(Stdio::null()).spawn().unwrap();
+    let victim = Victim(victim.stdout(Stdio::null()).spawn().unwrap());
     let runs = || fs::read_to_string(&log).unwrap_or_default().lines().count();
     until("it has handled what it may", || (runs() >= *UNSETTLED.start()).then_some(()));
-    victim.kill().unwrap();
-    victim.wait().unwrap();
+    std::mem::drop(victim);
     let before = runs();
     assert!(UNSETTLED.contains(&before), "it had handled {before}");
 

@@ -100,13 +100,14 @@ where
             floor.give_up(Error::io("start a thread", "porter", e));
         }
         if store.settles_together() {
-            let settler = &floor;
-            let settle = move || settler.settle_together();
-            if let Err(e) =
-                thread::Builder::new().name("filedrop-settler".to_owned()).spawn_scoped(scope, settle)
-            {
-                let e = Error::io("start a thread", "settler", e);
-                floor.trouble("settle jobs together", None, &e, None);
+            let (settler, name) = (&floor, "filedrop-settler".to_owned());
+            match thread::Builder::new().name(name).spawn_scoped(scope, move || settler.settle_together()) {
+                // Before the first worker asks.
+                Ok(_) => floor.ready.is_attended(),
+                Err(e) => {
+                    let e = Error::io("start a thread", "settler", e);
+                    floor.trouble("settle jobs together", None, &e, None);
+                }
             }
         }
         for nth in 0..options.concurrency.max(1) {

@@ -191,7 +191,7 @@ FAULTS = [
             ),
             local(
                 "together.rs",
-                "        answer.as_ref().map(|()| ()).map_err(Error::again)\n",
+                "        answer.as_ref().copied().map_err(Error::again)\n",
                 "        std::mem::replace(answer, Ok(()))\n",
             ),
         ],

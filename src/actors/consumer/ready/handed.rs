@@ -2,7 +2,8 @@
 //!
 //! A flush takes as long for many as for one. So while there are more jobs to handle a worker goes on with the next one, and
 //! what it handled is settled by another thread: all that came together while that was busy with those before. Nothing waits for a
-//! time, or for a handler. Who has nothing else to handle settles by itself, at once.
+//! time, or for a handler. Who has nothing else to handle settles by itself, at once, unless others are being settled: so what one worker
+//! handles is settled in order.
 
 use std::sync::PoisonError;
 use std::time::Instant;
@@ -24,7 +25,7 @@ pub(super) struct Handed<R> {
     /// How many are being settled.
     settling: usize,
     /// Somebody settles them.
-    pub(super) attended: bool,
+    attended: bool,
 }
 
 impl<R> Default for Handed<R> {
@@ -43,22 +44,24 @@ impl<R> Handed<R> {
         self.waiting.len() < MOST && self.bytes < MOST_BYTES
     }
 
-    fn fits(&self, size: usize) -> bool {
+    pub(super) fn fits(&self, size: usize) -> bool {
         self.waiting.len() < MOST && self.bytes.saturating_add(size) <= MOST_BYTES
     }
 }
 
 impl<R> State<R> {
-    /// Whether there is another one to be handled, and somebody to settle this one.
-    fn has_more(&self, now: Instant) -> bool {
+    /// Whether a job that was handled is to be settled with others: some are being settled, so that it does not overtake them, or
+    /// there is another one to be handled.
+    fn has_company(&self, now: Instant) -> bool {
         let more = !self.window.is_empty() || self.passed.due().is_some_and(|due| due <= now);
-        self.handed.attended && !self.closed && more && self.may_go_on(now)
+        let another = !self.closed && more && self.may_go_on(now);
+        self.handed.attended && (another || !self.handed.is_empty())
     }
 }
 
 impl<R> Ready<R> {
-    /// Takes over a job that was handled, to have it settled with others, as soon as there is space, if there is another one to be
-    /// handled. Else it is the worker's own to settle.
+    /// Takes over a job that was handled, to have it settled with others, as soon as there is space. If there are none it is the worker's
+    /// own to settle.
     pub(in crate::actors::consumer) fn hand_over(
         &self,
         unsettled: Box<Unsettled<R>>,
@@ -68,7 +71,7 @@ impl<R> Ready<R> {
         let payload = outcome.envelope.payload.as_ref();
         let size = unsettled.claim.bytes.len() + payload.map_or(0, |payload| payload.bytes.len());
         let mut state = self.lock();
-        while size <= MOST_BYTES && state.has_more(Instant::now()) {
+        while size <= MOST_BYTES && state.has_company(Instant::now()) {
             if state.handed.fits(size) {
                 state.handed.waiting.push(unsettled);
                 state.handed.bytes += size;
@@ -81,15 +84,23 @@ impl<R> Ready<R> {
         Some(unsettled)
     }
 
+    /// There is somebody who will [attend](Self::attend).
+    pub(in crate::actors::consumer) fn is_attended(&self) {
+        self.lock().handed.attended = true;
+    }
+
     /// Has settled what is handed over, all that there is at a time, until the end.
     pub(in crate::actors::consumer) fn attend(&self, mut settle: impl FnMut(Vec<Box<Unsettled<R>>>)) {
-        self.lock().handed.attended = true;
         let _attendant = Attendant(self);
         while let Some(together) = self.next_handed() {
             settle(together);
-            self.lock().handed.settling = 0;
-            self.changed.notify_all();
+            self.settled();
         }
+    }
+
+    pub(super) fn settled(&self) {
+        self.lock().handed.settling = 0;
+        self.changed.notify_all();
     }
 
     /// `None` at the end, when nothing more is handed over.

@@ -49,27 +49,29 @@ fn what_was_handled_is_taken_over_as_far_as_there_is_space_and_more_to_handle() 
     let names = RefCell::new((0..100).map(|_| next(&ready, &scan)).collect::<Vec<_>>());
     let handle = |size| ready.hand_over(handled(names.borrow_mut().pop().unwrap(), size)).is_none();
     assert!(!handle(0), "nobody is there to settle it");
-    ready.lock().handed.attended = true;
+    ready.is_attended();
     assert!((0..handed::MOST).all(|_| handle(0)));
     assert!(!ready.lock().may_begin(Instant::now()), "it has to be settled first");
     assert_eq!(ready.next_handed().map(|handed| handed.len()), Some(handed::MOST));
     let state = ready.lock();
     assert!(state.may_begin(Instant::now()) && !state.handed.is_empty(), "these are being settled");
     drop(state);
-    assert!(handle(handed::MOST_BYTES) && !ready.lock().may_begin(Instant::now()), "it is large");
+    assert!(handle(handed::MOST_BYTES - (64 << 10)) && !ready.lock().handed.fits(64 << 10), "it is large");
     assert_eq!(ready.next_handed().map(|handed| handed.len()), Some(1));
-    assert!(!handle(handed::MOST_BYTES + 1), "it is too large to wait");
+    assert!(!handle(handed::MOST_BYTES), "with its outcome it is too large to wait");
     assert!(handle(0));
     ready.close();
-    assert!(ready.hand_over(handled(name(199), 0)).is_some(), "at the end each settles its own");
-    assert_eq!(ready.next_handed().map(|handed| handed.len()), Some(1));
+    assert!(handle(0), "it overtakes nobody");
+    assert_eq!(ready.next_handed().map(|handed| handed.len()), Some(2));
+    ready.settled();
+    assert!(!handle(0), "at the end each settles its own");
     assert!(ready.next_handed().is_none());
 }
 
 #[test]
 fn who_has_nothing_else_to_handle_settles_at_once() {
     let (ready, scans) = (Ready::new(7), Cell::new(0));
-    ready.lock().handed.attended = true;
+    ready.is_attended();
     let mine = next(&ready, scan(0..1, &scans));
     assert!(ready.hand_over(handled(mine, 0)).is_some());
 }

@@ -92,7 +92,7 @@ fn flush_for_each<File>(
         let Some(folder) = folder(case) else { return Ok(()) };
         let mut answers = answers.borrow_mut();
         let answer: &Result<()> = answers.entry(folder).or_insert_with_key(|folder: &PathBuf| flush(folder));
-        answer.as_ref().map(|()| ()).map_err(Error::again)
+        answer.as_ref().copied().map_err(Error::again)
     });
 }
 
