@@ -128,13 +128,15 @@ fn no_job_is_lost_however_often_consumers_are_killed() {
     std::fs::create_dir(&handled).unwrap();
     let script = format!("cat; echo > '{}'/$FILEDROP_ID.$FILEDROP_ATTEMPT", handled.display());
     let so_far = || std::fs::read_dir(&handled).unwrap().count();
+    // Whoever is killed had handled dozens of jobs that were not settled yet: each time they are attempted again.
+    let patient = ["--concurrency", "3", "--max-attempts", "20"];
     for round in 1..6 {
-        let mut consumer = Consumer::start(&drop, &["--concurrency", "3"], &script);
+        let mut consumer = Consumer::start(&drop, &patient, &script);
         let enough = JOBS * round / 8;
         until("some jobs", || (so_far() >= enough).then_some(()));
         consumer.kill();
     }
-    let mut last = Consumer::start(&drop, &["--drain", "--concurrency", "3"], &script);
+    let mut last = Consumer::start(&drop, &[&["--drain"], &patient[..]].concat(), &script);
     assert!(last.0.wait().unwrap().success());
     for id in &ids {
         assert!(drop.outcome(id).unwrap().is_some(), "{id} has no outcome");
